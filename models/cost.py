@@ -1,0 +1,155 @@
+"""What a network costs: parameters, multiply-adds, activations, receptive field. Exact, without building it.
+
+Counting rules (science of the field, so that tables can be compared):
+MACs are the multiply-adds of convolutions, linear layers and squeeze-and-excitation *plus their biases*, as in pycls
+and the paper's "FLOPS"; BatchNorm and activations are left out. Activations are the outputs of all convolutions, those
+of squeeze-and-excitation too, and of linear layers (Radosavovic et al. 2020). Parameters leave out the running
+statistics of BatchNorm. The receptive field is in input pixels: r += (k - 1) j, then j *= stride.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from models.architecture import ScaledArchitecture, StageSpec
+
+STEM_KERNEL = 3
+IMAGE_CHANNELS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One convolution or linear layer. `pooled` layers see a 1x1 map whatever the resolution."""
+
+    kernel: int
+    stride: int
+    inputs: int
+    outputs: int
+    groups: int = 1
+    bias: bool = False
+    norm: bool = True
+    pooled: bool = False
+
+    @property
+    def macs_per_pixel(self) -> int:
+        """Multiply-adds (and bias additions) for one pixel of the output map."""
+        return self.kernel**2 * (self.inputs // self.groups) * self.outputs + (self.outputs if self.bias else 0)
+
+    @property
+    def params(self) -> int:
+        """Weights, biases, and the scale and offset of a BatchNorm behind the layer."""
+        return self.macs_per_pixel + (2 * self.outputs if self.norm else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The real cost of one network at its resolution. `receptive_field` in pixels."""
+
+    params: int
+    macs: int
+    activations: int
+    receptive_field: int
+
+    def document(self) -> dict[str, int]:
+        """The JSON shape of the public contract."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CostProfile:
+    """A network's cost with its resolution left open: what makes a catalogue of 100,000 networks cheap.
+
+    `strides` are the down-samplings in order; `macs` and `activations` hold, for the map after each of them (and
+    before the first), the amount per pixel; the `fixed` amounts are those on pooled maps.
+    """
+
+    params: int
+    strides: tuple[int, ...]
+    macs: tuple[int, ...]
+    activations: tuple[int, ...]
+    fixed_macs: int
+    fixed_activations: int
+    receptive_field: int
+
+    def areas(self, resolution: int) -> tuple[int, ...]:
+        """Pixels of each map for a square input of `resolution` pixels a side ('SAME' padding)."""
+        size, areas = resolution, [resolution**2]
+        for stride in self.strides:
+            size = -(-size // stride)
+            areas.append(size**2)
+        return tuple(areas)
+
+    def at(self, resolution: int) -> Cost:
+        """The cost at a resolution in pixels."""
+        areas = self.areas(resolution)
+        return Cost(
+            params=self.params,
+            macs=self.fixed_macs + sum(amount * area for amount, area in zip(self.macs, areas, strict=True)),
+            activations=self.fixed_activations
+            + sum(amount * area for amount, area in zip(self.activations, areas, strict=True)),
+            receptive_field=self.receptive_field,
+        )
+
+
+def layers(architecture: ScaledArchitecture) -> Iterator[Layer]:
+    """Every convolution and linear layer, in the order in which an image passes them."""
+    yield Layer(STEM_KERNEL, architecture.stem_stride, IMAGE_CHANNELS, architecture.stem)
+    channels = architecture.stem
+    for stage in architecture.stages:
+        for block in range(stage.repeats):
+            yield from _mbconv(stage, channels, stage.stride if block == 0 else 1)
+            channels = stage.width
+    yield Layer(1, 1, channels, architecture.head)
+    yield Layer(1, 1, architecture.head, architecture.classes, bias=True, norm=False, pooled=True)
+
+
+def profile(architecture: ScaledArchitecture) -> CostProfile:
+    """The cost of a network as a function of its resolution."""
+    params = fixed_macs = fixed_activations = 0
+    strides: list[int] = []
+    macs, activations = [0], [0]
+    field, jump = 1, 1
+    for layer in layers(architecture):
+        params += layer.params
+        if layer.pooled:
+            fixed_macs += layer.macs_per_pixel
+            fixed_activations += layer.outputs
+            continue
+        field += (layer.kernel - 1) * jump
+        jump *= layer.stride
+        if layer.stride > 1:
+            strides.append(layer.stride)
+            macs.append(0)
+            activations.append(0)
+        macs[-1] += layer.macs_per_pixel
+        activations[-1] += layer.outputs
+    return CostProfile(
+        params, tuple(strides), tuple(macs), tuple(activations), fixed_macs, fixed_activations, field
+    )
+
+
+def cost(architecture: ScaledArchitecture) -> Cost:
+    """The real cost of a network.
+
+    >>> from models.baselines import EFFICIENTNET_B0
+    >>> from models.scaling import Multipliers
+    >>> cost(EFFICIENTNET_B0.scale(Multipliers(1, 1, 1))).macs
+    385825092
+    """
+    return profile(architecture).at(architecture.resolution)
+
+
+def squeezed(channels: int, ratio: float) -> int:
+    """Channels inside squeeze-and-excitation, from the *input* channels of the block."""
+    return max(1, int(channels * ratio))
+
+
+def _mbconv(stage: StageSpec, channels: int, stride: int) -> Iterator[Layer]:
+    expanded = channels * stage.expansion
+    if stage.expansion != 1:
+        yield Layer(1, 1, channels, expanded)
+    yield Layer(stage.kernel, stride, expanded, expanded, groups=expanded)
+    if stage.se_ratio:
+        inner = squeezed(channels, stage.se_ratio)
+        yield Layer(1, 1, expanded, inner, bias=True, norm=False, pooled=True)
+        yield Layer(1, 1, inner, expanded, bias=True, norm=False, pooled=True)
+    yield Layer(1, 1, expanded, stage.width)

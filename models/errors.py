@@ -1,0 +1,53 @@
+"""What can be wrong with a network, a recipe or the data it is trained on.
+
+    ModelError                     anything below
+    ├── InvalidScaling             a coefficient, multiplier or phi outside its law
+    ├── InvalidBaseline            a stage table that describes no network
+    ├── UnknownBaseline            no baseline of that name
+    ├── InvalidArchitecture        integers that describe no network
+    ├── InvalidRecipe              a training recipe that cannot be run
+    ├── UnknownDataset             no data set of that name
+    ├── TrainingDiverged           loss or weights became NaN or infinite
+    └── CorruptCheckpoint          bytes that differ from their own manifest
+
+Every message says what was wrong, what is allowed and, where there is one, the value that was given.
+"""
+
+
+class ModelError(Exception):
+    """Something in models/ cannot do what it was asked."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class InvalidScaling(ModelError, ValueError):
+    """Scaling coefficients must be finite numbers of at least 1."""
+
+
+class InvalidBaseline(ModelError, ValueError):
+    """The stage table describes no network."""
+
+
+class UnknownBaseline(ModelError, LookupError):
+    """There is no baseline of that name."""
+
+
+class InvalidArchitecture(ModelError, ValueError):
+    """These integers describe no network."""
+
+
+class InvalidRecipe(ModelError, ValueError):
+    """The training recipe cannot be run."""
+
+
+class UnknownDataset(ModelError, LookupError):
+    """There is no data set of that name."""
+
+
+class TrainingDiverged(ModelError):
+    """The training loss became NaN or infinite."""
+
+
+class CorruptCheckpoint(ModelError):
+    """The checkpoint's bytes differ from its manifest."""
