@@ -70,7 +70,38 @@ def of(spec: SearchSpec) -> Catalogue:
 
     Raises `SpaceTooLarge`, or `NoFeasibleNetwork` with the nearest cost there is and the bound that stops it.
     """
-    return _catalogue(spec.model_dump_json(include={"dataset", "baseline", "phi", "target", "space"}))
+    return _remembered(spec.model_dump_json(include={"dataset", "baseline", "phi", "target", "space"}))
+
+
+def build(spec: SearchSpec, classes: int) -> Catalogue:
+    """The catalogue of a spec for that many classes, whatever its data set has. Nothing is kept."""
+    network, phi, space = spec.network, spec.phi, spec.space
+    depths = list(distinct_values(lambda a: network.depths_at(a**phi, space.depth_rounding), *space.alpha))
+    widths = list(distinct_values(lambda b: network.widths_at(b**phi), *space.beta))
+    sizes = resolutions(spec)
+    distinct = len(depths) * len(widths) * len(sizes)
+    if distinct > MAX_DISTINCT:
+        raise SpaceTooLarge(
+            f"the space holds {distinct:,} distinct networks and at most {MAX_DISTINCT:,} are enumerated: "
+            "narrow a range or raise resolution_multiple",
+            "/space",
+        )
+    if not sizes:
+        raise NoFeasibleNetwork(
+            f"no multiple of {space.resolution_multiple} px lies within gamma {space.gamma} times "
+            f"{network.resolution} px: widen gamma or lower resolution_multiple",
+            "/space/resolution_multiple",
+        )
+    rows = [
+        _Row(alpha, depth, beta, width, _profile(network, depth, width, classes))
+        for alpha, depth in depths
+        for beta, width in widths
+    ]
+    base = profile(network.scale(Multipliers(1, 1, 1), classes=classes)).at(network.resolution)
+    feasible = tuple(candidate for row in rows for candidate in _feasible(spec, row, sizes, base))
+    if not feasible:
+        raise _nothing_feasible(spec, rows, sizes, base)
+    return Catalogue(distinct, feasible, base, {c.identity: i for i, c in enumerate(feasible)})
 
 
 def architecture(spec: SearchSpec, candidate: Candidate) -> ScaledArchitecture:
@@ -113,7 +144,9 @@ def resolutions(spec: SearchSpec) -> list[tuple[float, int]]:
     first = math.ceil(base * low**phi * (1 - SLACK) / multiple)
     last = math.floor(base * high**phi * (1 + SLACK) / multiple)
     if last - first >= MAX_DISTINCT:
-        raise SpaceTooLarge(f"the space holds {last - first + 1:,} resolutions; at most {MAX_DISTINCT:,}", "/space/gamma")
+        raise SpaceTooLarge(
+            f"the space holds {last - first + 1:,} resolutions; at most {MAX_DISTINCT:,} are enumerated", "/space/gamma"
+        )
     return [(_gamma(spec, pixels), pixels) for pixels in range(first * multiple, last * multiple + 1, multiple)]
 
 
@@ -124,48 +157,25 @@ def _gamma(spec: SearchSpec, pixels: int) -> float:
 
 
 @lru_cache(maxsize=64)
-def _catalogue(spec_json: str) -> Catalogue:
+def _remembered(spec_json: str) -> Catalogue:
     spec = SearchSpec.model_validate_json(spec_json)
-    network, phi, space = spec.network, spec.phi, spec.space
-    depths = list(distinct_values(lambda a: network.depths_at(a**phi, space.depth_rounding), *space.alpha))
-    widths = list(distinct_values(lambda b: network.widths_at(b**phi), *space.beta))
-    sizes = resolutions(spec)
-    distinct = len(depths) * len(widths) * len(sizes)
-    if distinct > MAX_DISTINCT:
-        raise SpaceTooLarge(
-            f"the space holds {distinct:,} distinct networks and at most {MAX_DISTINCT:,} are enumerated: "
-            "narrow a range or raise resolution_multiple",
-            "/space",
-        )
-    if not sizes:
-        raise NoFeasibleNetwork(
-            f"no multiple of {space.resolution_multiple} px lies within gamma {space.gamma} times "
-            f"{network.resolution} px: widen gamma or lower resolution_multiple",
-            "/space/resolution_multiple",
-        )
-    rows = [
-        _Row(alpha, depth, beta, width, _profile(network, depth, width, spec.data.classes))
-        for alpha, depth in depths
-        for beta, width in widths
-    ]
-    base = profile(network.scale(Multipliers(1, 1, 1), classes=spec.data.classes)).at(network.resolution)
-    feasible = tuple(candidate for row in rows for candidate in _feasible(spec, row, sizes, base))
-    if not feasible:
-        raise _nothing_feasible(spec, rows, sizes, base)
-    return Catalogue(distinct, feasible, base, {c.identity: i for i, c in enumerate(feasible)})
+    return build(spec, spec.data.classes)
 
 
 def _profile(network: Baseline, depths: Vector, widths: Vector, classes: int) -> CostProfile:
     return profile(network.build(depths, widths, network.resolution, classes=classes))
 
 
+def relative(spec: SearchSpec, coefficients: Coefficients, cost: Cost, base: Cost) -> float:
+    """What the target is compared with: the nominal product, or a real cost over the unscaled baseline's."""
+    metric = spec.target.metric
+    if metric == "product":
+        return float(coefficients.product**spec.phi)
+    return float(getattr(cost, metric) / getattr(base, metric))
+
+
 def _ratio(spec: SearchSpec, row: _Row, size: tuple[float, int], base: Cost) -> float:
-    if spec.target.metric == "product":
-        return Coefficients(row.alpha, row.beta, size[0]).product ** spec.phi
-    cost = row.profile.at(size[1])
-    value: int = getattr(cost, spec.target.metric)
-    reference: int = getattr(base, spec.target.metric)
-    return value / reference
+    return relative(spec, Coefficients(row.alpha, row.beta, size[0]), row.profile.at(size[1]), base)
 
 
 def _feasible(spec: SearchSpec, row: _Row, sizes: Sequence[tuple[float, int]], base: Cost) -> Iterator[Candidate]:
@@ -187,14 +197,16 @@ def _nothing_feasible(
     reached = [(_ratio(spec, row, size, base), row, size) for row in rows for size in sizes]
     nearest = min(reached, key=lambda entry: abs(entry[0] - spec.ratio))
     lowest, highest = min(entry[0] for entry in reached), max(entry[0] for entry in reached)
-    space, target = spec.space, spec.target
-    if spec.ratio > highest:
-        bound, pointer = f"the upper bounds stop it: alpha {space.alpha[1]:g}, beta {space.beta[1]:g}, gamma {space.gamma[1]:g}", "/space"
-    elif spec.ratio < lowest:
-        bound, pointer = f"the lower bounds stop it: alpha {space.alpha[0]:g}, beta {space.beta[0]:g}, gamma {space.gamma[0]:g}", "/space"
-    else:
+    space, target, pointer = spec.space, spec.target, "/space"
+    if lowest <= spec.ratio <= highest:
         bound = f"the tolerance {target.tolerance:g} and resolution_multiple {space.resolution_multiple} stop it"
         pointer = "/target/tolerance"
+    else:
+        side = 1 if spec.ratio > highest else 0
+        bound = (
+            f"the {('lower', 'upper')[side]} bounds stop it: "
+            f"alpha {space.alpha[side]:g}, beta {space.beta[side]:g}, gamma {space.gamma[side]:g}"
+        )
     ratio, row, (gamma, pixels) = nearest
     return NoFeasibleNetwork(
         f"none of the {len(reached):,} networks of the space costs {spec.ratio:g} times the baseline's {target.metric} "

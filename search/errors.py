@@ -1,12 +1,12 @@
 """What can be wrong with a search.
 
-    SearchError                    anything below
-    ├── InvalidSpec                a SearchSpec that cannot be searched; carries a JSON pointer
-    │   ├── SpaceTooLarge          more networks than can be enumerated
-    │   └── NoFeasibleNetwork      no network of the space meets the target
-    ├── CatalogueExhausted         every feasible network has been proposed
-    ├── NothingFinished            an export or a winner before any trial completed
-    └── UnknownFormat              an export format there is none of
+SearchError                    anything below
+├── InvalidSpec                a SearchSpec that cannot be searched; carries a JSON pointer
+│   ├── SpaceTooLarge          more networks than can be enumerated
+│   └── NoFeasibleNetwork      no network of the space meets the target
+├── CatalogueExhausted         every feasible network has been proposed
+├── NothingFinished            an export or a winner before any trial completed
+└── UnknownFormat              an export format there is none of
 """
 
 

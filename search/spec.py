@@ -43,12 +43,15 @@ class Target(_Document):
     """What every proposed network must really cost, relative to the unscaled baseline."""
 
     metric: Annotated[
-        Metric, Field(description="`macs` are multiply-adds; `product` is the paper's nominal (alpha beta^2 gamma^2)^phi.")
+        Metric,
+        Field(description="`macs` are multiply-adds; `product` is the paper's nominal (alpha beta^2 gamma^2)^phi."),
     ] = "macs"
     ratio: Annotated[
         float | None, Field(gt=0, le=100_000, description="Cost relative to the baseline at phi = 0; null means 2^phi.")
     ] = None
-    tolerance: Annotated[float, Field(gt=0, le=1, description="Relative: 0.05 accepts 95 % to 105 % of `ratio`.")] = 0.05
+    tolerance: Annotated[float, Field(gt=0, le=1, description="Relative: 0.05 accepts 95 % to 105 % of `ratio`.")] = (
+        0.05
+    )
 
 
 class Space(_Document):
@@ -57,7 +60,9 @@ class Space(_Document):
     alpha: Bounds = [1.0, 2.0]
     beta: Bounds = [1.0, 1.5]
     gamma: Bounds = [1.0, 1.5]
-    resolution_multiple: Annotated[int, Field(ge=1, le=1024, description="Resolutions are multiples of this, in pixels.")] = 8
+    resolution_multiple: Annotated[
+        int, Field(ge=1, le=1024, description="Resolutions are multiples of this, in pixels.")
+    ] = 8
     depth_rounding: Annotated[DepthRounding, Field(description="`ceil` as EfficientNet, `round` as TinyNet.")] = "ceil"
 
 
@@ -142,9 +147,10 @@ class SearchSpec(_Document):
     @classmethod
     def _known_baseline(cls, baseline: str | dict[str, Any]) -> str | dict[str, Any]:
         try:
-            return baseline if get_or_table(baseline).name and isinstance(baseline, str) else dict(baseline)
+            get_or_table(baseline)
         except ModelError as error:
             raise ValueError(str(error)) from None
+        return baseline
 
     @model_validator(mode="after")
     def _consistent(self) -> "SearchSpec":
@@ -153,7 +159,9 @@ class SearchSpec(_Document):
         for name in ("alpha", "beta", "gamma"):
             high = getattr(self.space, name)[1]
             if high**self.phi > MAX_MULTIPLIER:
-                raise ValueError(f"space.{name}: {high:g} ** phi must not exceed {MAX_MULTIPLIER:g}, phi is {self.phi:g}")
+                raise ValueError(
+                    f"space.{name}: {high:g} ** phi must not exceed {MAX_MULTIPLIER:g}, phi is {self.phi:g}"
+                )
         return self
 
     @cached_property

@@ -31,9 +31,9 @@ DIGITS = DatasetInfo(
     classes=10,
     native_px=8,
     channels=1,
-    train=1077,
-    validation=360,
-    test=360,
+    train=1079,
+    validation=359,
+    test=359,
     source="UCI Optical Recognition of Handwritten Digits (test part), as carried by scikit-learn",
     summary="1,797 real handwritten digits, 8x8 pixels in 17 grey levels",
 )

@@ -1,0 +1,173 @@
+"""The parts networks are made of, as Flax NNX modules. Every weight carries the distribution it starts from.
+
+`noise` is None in evaluation. In training, BatchNorm uses the statistics of the batch and *leaves them in its
+variables*; blending them into the running ones is the training step's work (one operation for all layers).
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from models import ops
+from models.architecture import StageSpec
+from models.cost import squeezed
+from models.normalization import Activation, normalize, normalize_batch
+
+Convolution = Literal["pointwise", "dense", "depthwise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Initial:
+    """What a weight starts from: `normal` with that standard deviation, `uniform` in +-scale, or the `constant`."""
+
+    kind: Literal["normal", "uniform", "constant"]
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """The random numbers of one training step, uniform in [0, 1), and the rates they are compared with.
+
+    `paths` (batch, blocks) for stochastic depth, `units` (batch, head) for dropout; the rates are scalars.
+    """
+
+    paths: Array
+    units: Array
+    drop_path: Array
+    dropout: Array
+
+
+class BatchNorm(nnx.Module):
+    """Normalisation over batch, height and width, scale, offset, and the activation behind it."""
+
+    def __init__(self, channels: int, activation: Activation | None) -> None:
+        self.activation = activation
+        self.scale = _weight((channels,), Initial("constant", 1.0))
+        self.bias = _weight((channels,), Initial("constant", 0.0))
+        self.mean = nnx.BatchStat(jnp.zeros((channels,)), initial=Initial("constant", 0.0))
+        self.var = nnx.BatchStat(jnp.zeros((channels,)), initial=Initial("constant", 1.0))
+
+    def __call__(self, x: Array, *, training: bool) -> Array:
+        scale, bias = self.scale.get_value(), self.bias.get_value()
+        if not training:
+            return normalize(x, scale, bias, self.mean.get_value(), self.var.get_value(), self.activation)
+        y, mean, var = normalize_batch(x, scale, bias, self.activation)
+        self.mean.set_value(mean)
+        self.var.set_value(var)
+        return y
+
+
+class ConvNormAct(nnx.Module):
+    """Convolution without bias, BatchNorm, activation (None: none)."""
+
+    def __init__(
+        self,
+        convolution: Convolution,
+        inputs: int,
+        outputs: int,
+        *,
+        kernel: int = 1,
+        stride: int = 1,
+        activation: Activation | None = "swish",
+    ) -> None:
+        self.convolution, self.stride = convolution, stride
+        depthwise = convolution == "depthwise"
+        # tensorflow/tpu efficientnet_model.py: N(0, sqrt(2 / fan_out)). A depthwise filter has k*k outputs a channel.
+        fan_out = kernel**2 * (1 if depthwise else outputs)
+        shape = (kernel, kernel, 1 if depthwise else inputs, outputs)
+        self.kernel = _weight(shape, Initial("normal", math.sqrt(2 / fan_out)))
+        self.norm = BatchNorm(outputs, activation)
+
+    def __call__(self, x: Array, *, training: bool) -> Array:
+        kernel = self.kernel.get_value()
+        match self.convolution:
+            case "pointwise":
+                y = ops.pointwise(x, kernel)
+            case "depthwise":
+                y = ops.depthwise(x, kernel, self.stride)
+            case "dense":
+                y = ops.dense(x, kernel, self.stride)
+        return self.norm(y, training=training)
+
+
+class SqueezeExcite(nnx.Module):
+    """A gate in (0, 1) for each channel, from the channel means. `inner` channels between, swish, biases."""
+
+    def __init__(self, channels: int, inner: int) -> None:
+        # 1x1 convolutions in the paper's code, hence their initial distribution; here plain matrices
+        self.reduce = _weight((channels, inner), Initial("normal", math.sqrt(2 / inner)))
+        self.reduce_bias = _weight((inner,), Initial("constant", 0.0))
+        self.expand = _weight((inner, channels), Initial("normal", math.sqrt(2 / channels)))
+        self.expand_bias = _weight((channels,), Initial("constant", 0.0))
+
+    def __call__(self, x: Array) -> Array:
+        hidden = jax.nn.swish(x.mean((1, 2)) @ self.reduce.get_value() + self.reduce_bias.get_value())
+        gate = jax.nn.sigmoid(hidden @ self.expand.get_value() + self.expand_bias.get_value())
+        return x * gate[:, None, None, :]
+
+
+class StochasticDepth(nnx.Module):
+    """Block `block` of `blocks` drops its branch for a whole sample with rate drop_path * block / blocks.
+
+    What is kept is scaled by 1 / keep, so that the expectation stays.
+    """
+
+    def __init__(self, block: int, blocks: int) -> None:
+        self.block, self.share = block, block / blocks
+
+    def __call__(self, branch: Array, noise: Noise | None) -> Array:
+        if noise is None:
+            return branch
+        keep = 1 - noise.drop_path * self.share
+        multiplier = jnp.where(noise.paths[:, self.block] < keep, 1 / keep, 0.0)
+        return branch * multiplier[:, None, None, None]
+
+
+class MBConv(nnx.Module):
+    """Expand (not if expansion is 1), depthwise, squeeze and excite, project; a skip where the shape stays."""
+
+    def __init__(self, stage: StageSpec, inputs: int, stride: int, depth: StochasticDepth) -> None:
+        inner = inputs * stage.expansion
+        self.expand = ConvNormAct("pointwise", inputs, inner) if stage.expansion != 1 else None
+        self.depthwise = ConvNormAct("depthwise", inner, inner, kernel=stage.kernel, stride=stride)
+        self.excite = SqueezeExcite(inner, squeezed(inputs, stage.se_ratio)) if stage.se_ratio else None
+        self.project = ConvNormAct("pointwise", inner, stage.width, activation=None)
+        self.depth = depth if stride == 1 and inputs == stage.width else None
+
+    def __call__(self, x: Array, noise: Noise | None) -> Array:
+        training = noise is not None
+        y = x if self.expand is None else self.expand(x, training=training)
+        y = self.depthwise(y, training=training)
+        y = y if self.excite is None else self.excite(y)
+        y = self.project(y, training=training)
+        return y if self.depth is None else x + self.depth(y, noise)
+
+
+class Classifier(nnx.Module):
+    """Dropout and a linear layer. (batch, channels) -> (batch, classes)."""
+
+    def __init__(self, channels: int, classes: int) -> None:
+        # tensorflow/tpu efficientnet_model.py, dense_kernel_initializer: uniform in +-1 / sqrt(outputs)
+        self.kernel = _weight((channels, classes), Initial("uniform", 1 / math.sqrt(classes)))
+        self.bias = _weight((classes,), Initial("constant", 0.0))
+
+    def __call__(self, x: Array, noise: Noise | None) -> Array:
+        if noise is not None:
+            keep = 1 - noise.dropout
+            x = x * jnp.where(noise.units < keep, 1 / keep, 0.0)
+        return x @ self.kernel.get_value() + self.bias.get_value()
+
+
+BlockMaker = Callable[[StageSpec, int, int, StochasticDepth], MBConv]
+BLOCKS: Mapping[str, BlockMaker] = MappingProxyType({"mbconv": MBConv})
+
+
+def _weight(shape: tuple[int, ...], initial: Initial) -> "nnx.Param[Array]":
+    return nnx.Param(jnp.zeros(shape), initial=initial)

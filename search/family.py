@@ -1,0 +1,158 @@
+"""The family B0, B1, B2, … of a baseline and its coefficients, with what each member really costs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from models.architecture import MAX_RESOLUTION, MIN_RESOLUTION, Baseline, ScaledArchitecture
+from models.baselines import EFFICIENTNET_B0
+from models.cost import Cost, cost, profile
+from models.scaling import Coefficients, DepthRounding, Multipliers
+
+MAX_DROPOUT = 0.5  # tensorflow/tpu efficientnet_builder.py: B6 and B7
+DROPOUT_STEP = 0.1  # the same: .2 .2 .3 .3 .4 .4 .5 .5
+READABLE_DIGITS = range(4, 17)
+
+
+class Official(NamedTuple):
+    """A published EfficientNet: its width and depth multipliers and its resolution in pixels."""
+
+    name: str
+    width: float
+    depth: float
+    resolution: int
+
+
+# tensorflow/tpu efficientnet_builder.py, efficientnet_params
+OFFICIAL = (
+    Official("B0", 1.0, 1.0, 224),
+    Official("B1", 1.0, 1.1, 240),
+    Official("B2", 1.1, 1.2, 260),
+    Official("B3", 1.2, 1.4, 300),
+    Official("B4", 1.4, 1.8, 380),
+    Official("B5", 1.6, 2.2, 456),
+    Official("B6", 1.8, 2.6, 528),
+    Official("B7", 2.0, 3.1, 600),
+)
+
+
+def family(
+    baseline: Baseline,
+    coefficients: Coefficients,
+    phis: Sequence[float] = tuple(range(8)),
+    *,
+    classes: int | None = None,
+    rounding: DepthRounding = "ceil",
+    resolution_multiple: int = 1,
+    solve_ratio: float | None = None,
+    metric: str = "macs",
+    pinned: Mapping[float, int] | None = None,
+) -> list[dict[str, Any]]:
+    """One row of the contract (section 7) for each phi; JSON values only.
+
+    Depth and width are alpha^phi and beta^phi. Without `solve_ratio` the resolution is gamma^phi times the baseline's.
+    With it, it is the multiple of `resolution_multiple` at which the real `metric` (macs or activations) comes nearest
+    to `solve_ratio` ** phi times that of phi 0, and the nominal resolution stands beside it. `pinned` gives pixels by
+    phi that are taken as they are. phi 0 is always the baseline itself. Raises `InvalidScaling` beyond what can be
+    built.
+    """
+    known = {0: baseline.resolution, **(pinned or {})}
+    base = cost(baseline.scale(Multipliers(1, 1, 1), classes=classes))
+    rows = []
+    for phi in phis:
+        at = coefficients.at(phi)
+        nominal = baseline.scale(at, classes=classes, rounding=rounding)
+        pixels = known.get(phi)
+        if pixels is None and solve_ratio is not None:
+            pixels = _solved(nominal, getattr(base, metric) * solve_ratio**phi, metric, resolution_multiple)
+        elif pixels is None:
+            pixels = _nearest_multiple(nominal.resolution, resolution_multiple)
+        widths = (nominal.stem, *nominal.widths, nominal.head)
+        network = baseline.build(nominal.depths, widths, pixels, classes=classes)
+        row = {
+            "name": f"B{phi:g}",
+            "phi": phi,
+            "depth": _readable(at.depth, lambda d: baseline.depths_at(d, rounding)),
+            "width": _readable(at.width, baseline.widths_at),
+            **_realised(baseline, network, base, phi),
+            "nominal_ratio": round(coefficients.product**phi, 6),
+            "nominal_resolution": nominal.resolution,
+            "nominal_macs_ratio": round(cost(nominal).macs / base.macs, 6),
+            "closest_official": closest_official(baseline, network),
+        }
+        rows.append(row)
+    return rows
+
+
+def closest_official(baseline: Baseline, network: ScaledArchitecture) -> str | None:
+    """The published EfficientNet nearest in multiply-adds (as a ratio); None for networks of another stage table."""
+    if (baseline.stem, baseline.stages, baseline.head) != (
+        EFFICIENTNET_B0.stem,
+        EFFICIENTNET_B0.stages,
+        EFFICIENTNET_B0.head,
+    ):
+        return None
+    macs = cost(network).macs
+    return min(official_macs(network.classes), key=lambda entry: max(entry[1] / macs, macs / entry[1]))[0]
+
+
+@lru_cache(maxsize=8)
+def official_macs(classes: int) -> tuple[tuple[str, int], ...]:
+    """(name, multiply-adds) of the published B0 to B7 with that many classes."""
+    found = []
+    for row in OFFICIAL:
+        at = Multipliers(row.depth, row.width, row.resolution / EFFICIENTNET_B0.resolution)
+        found.append((row.name, cost(EFFICIENTNET_B0.scale(at, classes=classes)).macs))
+    return tuple(found)
+
+
+def dropout_at(base: float, phi: float) -> float:
+    """The rate before the classifier, as published for B0 to B7: a tenth more every second member, at most 0.5.
+
+    >>> [dropout_at(0.2, phi) for phi in range(8)]
+    [0.2, 0.2, 0.3, 0.3, 0.4, 0.4, 0.5, 0.5]
+    """
+    return max(base, min(MAX_DROPOUT, round(base + DROPOUT_STEP * (phi // 2), 6)))
+
+
+def _realised(baseline: Baseline, network: ScaledArchitecture, base: Cost, phi: float) -> dict[str, Any]:
+    real = cost(network)
+    return {
+        "resolution": network.resolution,
+        "dropout": dropout_at(baseline.dropout, phi),
+        "depths": list(network.depths),
+        "widths": list(network.widths),
+        "stem": network.stem,
+        "head": network.head,
+        "params": real.params,
+        "macs": real.macs,
+        "macs_ratio": round(real.macs / base.macs, 6),
+        "activations": real.activations,
+        "receptive_field": real.receptive_field,
+    }
+
+
+def _solved(network: ScaledArchitecture, target: float, metric: str, multiple: int) -> int:
+    """Bisection over the multiples: cost never falls as resolution rises."""
+    at = profile(network).at
+    low, high = -(-MIN_RESOLUTION // multiple), MAX_RESOLUTION // multiple
+    while low < high:
+        middle = (low + high) // 2
+        if getattr(at(middle * multiple), metric) < target:
+            low = middle + 1
+        else:
+            high = middle
+    candidates = [steps * multiple for steps in (low - 1, low) if steps * multiple >= MIN_RESOLUTION]
+    return min(candidates, key=lambda pixels: abs(getattr(at(pixels), metric) - target))
+
+
+def _nearest_multiple(pixels: int, multiple: int) -> int:
+    return max(-(-MIN_RESOLUTION // multiple), (2 * pixels + multiple) // (2 * multiple)) * multiple
+
+
+def _readable(multiplier: float, vector: Callable[[float], tuple[int, ...]]) -> float:
+    """The multiplier in as few digits (from four on) as give the same integers."""
+    exact = vector(multiplier)
+    return next(
+        (short for digits in READABLE_DIGITS if vector(short := round(multiplier, digits)) == exact), multiplier
+    )

@@ -1,0 +1,109 @@
+"""What a search does next: a pure decision from its spec and the records of its trials."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from search.results import TERMINAL, TrialRecord
+from search.spec import SearchSpec
+
+SEEDS = 2**31  # seeds are 31-bit: a signed 32-bit column holds them
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    """Ask `search.study.propose` for this trial number and queue its search run."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finals:
+    """Mark these trials as finalists and queue these final runs: (trial number, seed)."""
+
+    runs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before a run ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Succeed:
+    """The search is over and has a winner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The search is over without one. `reason` is a machine word, `message` for a person."""
+
+    reason: str
+    message: str
+
+
+Step = Propose | Finals | Wait | Succeed | Fail
+
+
+def next_step(spec: SearchSpec, feasible: int, trials: Sequence[TrialRecord]) -> Step:
+    """The next step of a running search with `feasible` networks; call again once it has been taken.
+
+    Once finalists are marked no more trials are proposed, whatever happens to the budget.
+    """
+    chosen = [trial for trial in trials if trial.finalist]
+    if not chosen:
+        waiting = sum(not trial.terminal for trial in trials)
+        if may_propose(spec, feasible, trials):
+            number = max((trial.number for trial in trials), default=-1) + 1
+            return Propose(number) if waiting < spec.parallelism else Wait()
+        if waiting:
+            return Wait()
+        chosen = finalists(spec, trials)
+        if not any(trial.search_accuracy is not None for trial in trials):
+            return Fail("no-trial-completed", _nothing_completed(trials))
+    return _finals(spec, chosen)
+
+
+def may_propose(spec: SearchSpec, feasible: int, trials: Sequence[TrialRecord]) -> bool:
+    """Whether trials, feasible networks and device time are left for another proposal."""
+    spent = sum(trial.device_seconds for trial in trials)
+    limit = spec.max_device_seconds
+    return len(trials) < min(spec.trials, feasible) and (limit is None or spent < limit)
+
+
+def finalists(spec: SearchSpec, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The completed trials that are trained again: best search accuracy first, earlier numbers first among equals."""
+    completed = [trial for trial in trials if trial.search_accuracy is not None]
+    completed.sort(key=lambda trial: (-(trial.search_accuracy or 0.0), trial.number))
+    return completed[: spec.finalists.count]
+
+
+def final_seeds(spec: SearchSpec) -> tuple[int, ...]:
+    """The seeds that all finalists are trained on. The search's own seed is not among them: it chose the finalists."""
+    return tuple((spec.seed + step) % SEEDS for step in range(1, spec.finalists.seeds + 1))
+
+
+def planned_runs(spec: SearchSpec, feasible: int) -> tuple[int, int]:
+    """(search runs, final runs) of a search in which every trial completes and no time runs out."""
+    trials = min(spec.trials, feasible)
+    return trials, min(spec.finalists.count, trials) * spec.finalists.seeds
+
+
+def _finals(spec: SearchSpec, chosen: Sequence[TrialRecord]) -> Step:
+    """Final runs that failed are not repeated: the finalist counts with those it has."""
+    missing: list[tuple[int, int]] = []
+    for trial in sorted(chosen, key=lambda trial: trial.number):
+        begun = {run.seed for run in trial.runs if run.role == "final"}
+        missing += [(trial.number, seed) for seed in final_seeds(spec) if seed not in begun]
+    if missing:
+        return Finals(tuple(missing))
+    over = all(run.state in TERMINAL for trial in chosen for run in trial.runs if run.role == "final")
+    return Succeed() if over else Wait()
+
+
+def _nothing_completed(trials: Sequence[TrialRecord]) -> str:
+    if not trials:
+        return "no trial was begun: the device time was spent or no network is feasible"
+    counts = Counter(trial.state for trial in trials)
+    states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    return f"none of the {len(trials)} trials was trained to the end ({states}); their messages say why"

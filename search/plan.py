@@ -1,0 +1,162 @@
+"""What a search will be: counted and priced before a second of it is spent. Milliseconds, and no JAX."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from models.cost import profile
+from search import catalogue as catalogues
+from search.catalogue import Catalogue, relative
+from search.leaderboard import spoken
+from search.lifecycle import planned_runs
+from search.pruning import rungs
+from search.reference import PAPER, paper_candidate, reference, why_not
+from search.spec import SearchSpec
+
+BACKWARD = 3  # a training step is a forward pass and a backward pass of twice its multiply-adds
+# Multiply-adds a second of one CPU core in these memory-bound networks: B0 at 64 px (32 M) trains at 17.8 to 92 images
+# a second on two cores, which is 0.9 to 4.4 G (shared benchmarks); the estimate is their geometric middle.
+MACS_PER_SECOND = {"low": 4.4e9, "estimate": 2.0e9, "high": 0.9e9}
+COMPILE_SECONDS = {"low": 0.2, "estimate": 8.0, "high": 20.0}  # cached; a small candidate; B0, each on two cores
+LEFT_OVER = 0.05  # share of the initial statistics that may still be in an evaluation
+SMALLEST_MAP = 3  # pixels a side of the last feature map: below, its 3x3 and 5x5 kernels mostly see padding
+
+Warning_ = dict[str, str]
+
+
+def plan(spec: SearchSpec) -> dict[str, Any]:
+    """The document of the contract, section 4. Raises `InvalidSpec` when there is nothing to search.
+
+    >>> found = plan(SearchSpec.model_validate({"dataset": "digits", "baseline": "efficientnet-nano"}))
+    >>> found["catalogue"]
+    {'distinct': 171, 'feasible': 4}
+    """
+    space = catalogues.of(spec)
+    trials, finals = planned_runs(spec, len(space.feasible))
+    return {
+        "catalogue": {"distinct": space.distinct, "feasible": len(space.feasible)},
+        "cost": {
+            "macs_ratio": _range(space, lambda cost: round(cost.macs / space.baseline_cost.macs, 6)),
+            "params": _range(space, lambda cost: cost.params),
+            "activations": _range(space, lambda cost: cost.activations),
+        },
+        "programs": trials,
+        "runs": {"search": trials, "final": finals},
+        "device_seconds": _device_seconds(spec, space, trials, finals),
+        "warnings": list(_warnings(spec, space)),
+    }
+
+
+def _range(space: Catalogue, of: Callable[[Any], float]) -> list[float]:
+    values = [of(candidate.cost) for candidate in space.feasible]
+    return [min(values), max(values)]
+
+
+def _device_seconds(spec: SearchSpec, space: Catalogue, trials: int, finals: int) -> dict[str, Any]:
+    """The low figure lets the pruner stop all it can, the others none; images of the evaluations are left out."""
+    macs = sorted(candidate.cost.macs for candidate in space.feasible)
+    picked = {"low": macs[0], "estimate": sum(macs) / len(macs), "high": macs[-1]}
+    images = spec.data.train
+    epochs = {name: (trials + finals) * spec.recipe.epochs for name in ("estimate", "high")}
+    epochs["low"] = _pruned_epochs(spec, trials) + finals * spec.recipe.epochs
+    seconds = {
+        name: round(images * epochs[name] * picked[name] * BACKWARD / speed + trials * COMPILE_SECONDS[name], 1)
+        for name, speed in MACS_PER_SECOND.items()
+    }
+    basis = (
+        f"{images:,} training images x {epochs['estimate']:,} epochs x {picked['estimate'] / 1e6:,.1f} M multiply-adds "
+        f"x {BACKWARD} / {MACS_PER_SECOND['estimate'] / 1e9:g} G multiply-adds a second of a CPU core, and "
+        f"{COMPILE_SECONDS['estimate']:g} s to compile each of {trials:,} networks; accelerators are far faster"
+    )
+    return {**seconds, "basis": basis}
+
+
+def _pruned_epochs(spec: SearchSpec, trials: int) -> int:
+    """Epochs of the search runs when every rung lets pass no more than it must."""
+    alive, done, total = trials, 0, 0
+    for rung in rungs(spec) if spec.pruner.name == "asha" else ():
+        total += alive * (rung - done)
+        alive, done = math.ceil(alive / spec.pruner.reduction_factor), rung
+    return total + alive * (spec.recipe.epochs - done)
+
+
+def _warnings(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
+    feasible = len(space.feasible)
+    if feasible < spec.trials:
+        yield _warning(
+            "fewer-feasible-than-trials",
+            f"{spec.trials:,} trials are asked for and {feasible:,} networks are feasible: the search ends after "
+            f"{feasible:,}; widen the ranges or target.tolerance, or lower resolution_multiple, for more",
+        )
+    if paper_candidate(spec, space) is None:
+        nearest, _ = reference(spec, space, space.feasible)
+        yield _warning(
+            "paper-not-feasible",
+            f"{PAPER}, {why_not(spec, space)}; trial 0 is the nearest feasible network instead: "
+            f"{spoken(nearest.coefficients)} ({nearest.resolution} px, "
+            f"{relative(spec, nearest.coefficients, nearest.cost, space.baseline_cost):.4g} times)",
+        )
+    yield from _geometry(spec, space)
+    if spec.finalists.count == 0:
+        yield _warning(
+            "single-seed",
+            "finalists.count is 0: the winner will be the highest of single runs, which is biased upwards, "
+            "and nothing can be said about ties",
+        )
+    yield from _statistics(spec)
+
+
+def _geometry(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
+    at = min(space.feasible, key=lambda candidate: candidate.resolution)
+    last = math.isqrt(profile(catalogues.architecture(spec, at)).areas(at.resolution)[-1])
+    if last < SMALLEST_MAP:
+        yield _warning(
+            "small-final-map",
+            f"at {at.resolution} px the last feature map is {last}x{last}: kernels see mostly padding there; "
+            "raise the resolution or take a baseline of smaller total stride",
+        )
+    starved = [candidate for candidate in space.feasible if candidate.cost.receptive_field < candidate.resolution]
+    if starved:
+        worst = min(starved, key=lambda candidate: candidate.cost.receptive_field / candidate.resolution)
+        yield _warning(
+            "receptive-field",
+            f"{len(starved):,} of {len(space.feasible):,} feasible networks do not see their whole input: "
+            f"the worst sees {worst.cost.receptive_field} of {worst.resolution} px",
+        )
+
+
+def _statistics(spec: SearchSpec) -> Iterator[Warning_]:
+    recipe = spec.recipe
+    steps = recipe.epochs * max(1, spec.data.train // recipe.batch_size)
+    slow = [
+        f"{name} {value:g} still keeps {left:.0%} of the initial values"
+        for name, value, left in (
+            ("bn_momentum", recipe.bn_momentum, recipe.bn_momentum**steps),
+            ("ema_decay", recipe.ema_decay, ramped(recipe.ema_decay, steps)),
+        )
+        if left > LEFT_OVER
+    ]
+    if slow:
+        yield _warning(
+            "short-run-statistics",
+            f"after the {steps:,} steps of a run {' and '.join(slow)}: what is evaluated is the initialisation; "
+            "lower it or train longer",
+        )
+
+
+def ramped(decay: float, steps: int) -> float:
+    """The share of the initial weights in an average that keeps min(decay, (1 + n) / (10 + n)) at step n.
+
+    >>> ramped(0.9999, 0), round(ramped(0.9999, 10), 6)
+    (1.0, 1.1e-05)
+    """
+    left = 1.0
+    for step in range(steps):
+        left *= min(decay, (1 + step) / (10 + step))
+        if left < LEFT_OVER / 1000:
+            break
+    return left
+
+
+def _warning(code: str, message: str) -> Warning_:
+    return {"code": code, "message": message}

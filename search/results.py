@@ -1,0 +1,151 @@
+"""What a trial came to: the records that every decision of this package is made from, and their summary."""
+
+import statistics as stdlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from models.scaling import Coefficients
+from search.catalogue import Identity
+from search.statistics import t_interval
+
+Role = Literal["search", "final"]
+
+# contract, section 5: a trial or a run in one of these never changes again
+TERMINAL = frozenset({"completed", "pruned", "infeasible", "failed", "quarantined", "cancelled", "cached"})
+FINISHED = frozenset({"completed", "cached"})  # trained to the last epoch, here or (cached) in an earlier search
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One training of a network with one seed. Accuracies are fractions, on the validation split unless named.
+
+    `accuracy` is that after the last epoch; `history` holds one value for each epoch reported, from epoch 1 on.
+    """
+
+    seed: int
+    role: Role
+    state: str
+    accuracy: float | None
+    test_accuracy: float | None = None
+    train_accuracy: float | None = None
+    best_accuracy: float | None = None
+    best_epoch: int | None = None
+    epochs: int = 0
+    device_seconds: float = 0.0
+    history: tuple[float, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Trained to the end, with an accuracy."""
+        return self.state in FINISHED and self.accuracy is not None
+
+    @property
+    def last_accuracy(self) -> float | None:
+        """The accuracy after the last epoch that was trained, also of a run that was stopped early."""
+        if self.accuracy is None and self.history:
+            return self.history[-1]
+        return self.accuracy
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """One distinct network of a search and its runs."""
+
+    number: int
+    state: str
+    identity: Identity
+    coefficients: Coefficients
+    reference: bool
+    finalist: bool
+    runs: tuple[RunRecord, ...]
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the trial's state can still change."""
+        return self.state in TERMINAL
+
+    @property
+    def search_run(self) -> RunRecord | None:
+        """The run the trial was selected by; None before it was begun."""
+        runs = sorted((run for run in self.runs if run.role == "search"), key=lambda run: run.finished)
+        return runs[-1] if runs else None
+
+    @property
+    def finals(self) -> tuple[RunRecord, ...]:
+        """The finished runs on the common seeds, in seed order."""
+        finished = (run for run in self.runs if run.role == "final" and run.finished)
+        return tuple(sorted(finished, key=lambda run: run.seed))
+
+    @property
+    def search_accuracy(self) -> float | None:
+        """Accuracy of the search run when it was trained to the end. Biased upwards for those selected by it."""
+        run = self.search_run
+        return run.accuracy if run and run.finished and self.state in FINISHED else None
+
+    @property
+    def device_seconds(self) -> float:
+        """Training time of all its runs."""
+        return sum(run.device_seconds for run in self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSummary:
+    """What is shown of a trial. `seeds` counts the runs behind `accuracy`; `epochs` is of one run.
+
+    `ci95` is the 95 % interval of the mean over training seeds on the fixed validation split; None on one seed.
+    `generalization_gap` is training minus validation accuracy. `device_seconds` is the sum over all runs.
+    """
+
+    accuracy: float | None
+    ci95: tuple[float, float] | None
+    seeds: int
+    train_accuracy: float | None
+    generalization_gap: float | None
+    best_accuracy: float | None
+    best_epoch: int | None
+    test_accuracy: float | None
+    epochs: int
+    device_seconds: float
+
+
+def summarise(runs: Sequence[RunRecord]) -> TrialSummary:
+    """The final runs alone where one has finished (the search run was selected for being high), else the search run.
+
+    A pruned search run shows the accuracy of the last epoch it was given; one still running shows none.
+    """
+    finals = [run for run in runs if run.role == "final" and run.finished]
+    shown = finals or _search_run(runs)
+    accuracies = _known(shown, lambda run: run.last_accuracy)
+    accuracy, train = _mean(accuracies), _mean(_known(shown, lambda run: run.train_accuracy))
+    best_epochs = sorted(run.best_epoch for run in shown if run.best_epoch is not None)
+    return TrialSummary(
+        accuracy=accuracy,
+        ci95=_clipped(t_interval(accuracies)),
+        seeds=len(accuracies),
+        train_accuracy=train,
+        generalization_gap=None if train is None or accuracy is None else train - accuracy,
+        best_accuracy=_mean(_known(shown, lambda run: run.best_accuracy)),
+        best_epoch=stdlib.median_low(best_epochs) if best_epochs else None,
+        test_accuracy=_mean(_known(finals or shown, lambda run: run.test_accuracy)),
+        epochs=max((run.epochs for run in shown), default=0),
+        device_seconds=sum(run.device_seconds for run in runs),
+    )
+
+
+def _search_run(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    shown = [run for run in runs if run.role == "search" and (run.finished or run.state == "pruned")]
+    return sorted(shown, key=lambda run: run.finished)[-1:]
+
+
+def _known(runs: Iterable[RunRecord], field: Callable[[RunRecord], float | None]) -> list[float]:
+    return [value for value in map(field, runs) if value is not None]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return stdlib.fmean(values) if values else None
+
+
+def _clipped(interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Accuracies are fractions: an interval that leaves [0, 1] says no more than one that ends there."""
+    return None if interval is None else (max(0.0, interval[0]), min(1.0, interval[1]))

@@ -1,0 +1,100 @@
+"""What the accuracies of several seeds allow one to say, and what they do not."""
+
+import math
+import statistics as stdlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The mean difference of two networks over their common seeds, its interval and its two-sided p-value."""
+
+    mean: float
+    low: float
+    high: float
+    p_value: float
+    seeds: int
+
+
+def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+    """The Student-t interval of the mean of `values`; None for fewer than two, which say nothing of their spread.
+
+    >>> low, high = t_interval([0.90, 0.92, 0.94])
+    >>> round(low, 4), round(high, 4)
+    (0.8703, 0.9697)
+    """
+    if len(values) < 2:
+        return None
+    mean = stdlib.fmean(values)
+    half = _t_quantile(confidence, len(values) - 1) * stdlib.stdev(values) / math.sqrt(len(values))
+    return mean - half, mean + half
+
+
+def paired_difference(
+    first: Mapping[int, float], second: Mapping[int, float], *, quantum: float = 0.0, confidence: float = CONFIDENCE
+) -> Difference | None:
+    """First minus second, from accuracies by seed, paired over the seeds that both have; None below two of those.
+
+    `quantum` is the step of an accuracy, 1 / images of the validation split. Accuracies are rounded to it, so the
+    spread of a difference is never taken for less than that rounding alone causes (sqrt(2 / 12) steps): two seeds
+    that happen to differ by the same one image are no proof.
+    """
+    differences = [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
+    count = len(differences)
+    if count < 2:
+        return None
+    mean = stdlib.fmean(differences)
+    error = max(stdlib.stdev(differences), quantum * math.sqrt(2 / 12)) / math.sqrt(count)
+    half = _t_quantile(confidence, count - 1) * error
+    if error == 0:
+        return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0, count)
+    return Difference(mean, mean - half, mean + half, 2 * _t_tail(abs(mean) / error, count - 1), count)
+
+
+def pooled_sd(groups: Sequence[Sequence[float]]) -> float | None:
+    """The standard deviation within groups, all groups together; None when no group has two values."""
+    usable = [group for group in groups if len(group) >= 2]
+    if not usable:
+        return None
+    squares = sum(stdlib.variance(group) * (len(group) - 1) for group in usable)
+    return math.sqrt(squares / sum(len(group) - 1 for group in usable))
+
+
+def holm(p_values: Mapping[int, float], level: float = 1 - CONFIDENCE) -> frozenset[int]:
+    """The keys whose hypothesis is rejected when all of them together may err with probability `level` (Holm 1979).
+
+    >>> sorted(holm({1: 0.01, 2: 0.04, 3: 0.03}))
+    [1]
+    """
+    rejected: set[int] = set()
+    for rank, (key, p_value) in enumerate(sorted(p_values.items(), key=lambda item: (item[1], item[0]))):
+        if p_value > level / (len(p_values) - rank):
+            break
+        rejected.add(key)
+    return frozenset(rejected)
+
+
+def separable(
+    winner: Mapping[int, float], others: Mapping[int, Mapping[int, float]], *, quantum: float = 0.0
+) -> frozenset[int]:
+    """Which of the others (by their key) can be told from the winner at 95 %, Holm-corrected for their number.
+
+    Accuracies are by seed. Whoever shares fewer than two seeds with the winner cannot be told from it.
+    """
+    compared = {key: paired_difference(winner, other, quantum=quantum) for key, other in others.items()}
+    return holm({key: 1.0 if found is None else found.p_value for key, found in compared.items()})
+
+
+def _t_quantile(confidence: float, degrees: int) -> float:
+    from scipy.special import stdtrit  # noqa: PLC0415 - reading a search costs no scipy
+
+    return float(stdtrit(degrees, (1 + confidence) / 2))
+
+
+def _t_tail(t: float, degrees: int) -> float:
+    from scipy.special import stdtr  # noqa: PLC0415 - as above
+
+    return float(stdtr(degrees, -t))

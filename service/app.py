@@ -1,0 +1,49 @@
+"""The ASGI application, made of a kernel; nothing exists before it is asked for."""
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+
+from service import problems
+from service.errors import DatabaseUnavailable
+from service.guard import Guard
+from service.kernel import Kernel
+from service.routes import catalogue, events, exports, health, leases, pages, searches, trials
+from service.version import VERSION
+
+
+def create_app(kernel: Kernel) -> FastAPI:
+    """The service over HTTP."""
+    app = FastAPI(title="effscale", version=VERSION, summary="EfficientNet scaling search", lifespan=_lifespan)
+    app.state.kernel = kernel
+    app.add_middleware(Guard, settings=kernel.settings)
+    problems.install(app)
+    for module in (searches, trials, events, exports, catalogue, leases, health, pages):
+        app.include_router(module.router)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.closing = asyncio.Event()
+    sweeper = asyncio.create_task(_sweep(app.state.kernel))
+    warming = asyncio.create_task(run_in_threadpool(importlib.import_module, "search.study"))
+    yield
+    app.state.closing.set()
+    sweeper.cancel()
+    warming.cancel()
+    app.state.kernel.engine.dispose()
+
+
+async def _sweep(kernel: Kernel) -> None:
+    """Give the runs of silent workers back, for as long as the service runs."""
+    while True:
+        try:
+            await run_in_threadpool(kernel.sweep)
+        except DatabaseUnavailable as error:
+            problems.log.warning("sweep: %s", error)
+        await asyncio.sleep(kernel.settings.sweep_seconds)

@@ -1,0 +1,49 @@
+"""From an exception to an exit status and the text a person reads."""
+
+FAILED = 1
+BAD_USAGE = 2
+
+
+class UsageFailure(Exception):
+    """The command or its input makes no sense: exit status 2."""
+
+
+class JobFailed(Exception):
+    """The command did what it could and the job failed: exit status 1."""
+
+
+def explain(error: Exception) -> tuple[int, str]:
+    """Exit status and message of a failure; what nobody foresaw names the way to its traceback."""
+    from models.errors import ModelError
+    from search.errors import InvalidSpec, SearchError
+    from service.client_errors import ClientError, Refused
+
+    text = str(error)
+    match error:
+        case UsageFailure():
+            return BAD_USAGE, text
+        case JobFailed():
+            return FAILED, text
+        case ClientError():
+            pointers = error.errors if isinstance(error, Refused) else ()
+            return error.exit_status, "\n".join([text, *(f"  {pointer or '/'}: {why}" for pointer, why in pointers)])
+        case InvalidSpec():
+            return BAD_USAGE, f"{error.pointer or '/'}: {text}"
+        case ModelError():
+            return BAD_USAGE, text
+        case SearchError():
+            return FAILED, text
+        case _:
+            return _unforeseen(error)
+
+
+def _unforeseen(error: Exception) -> tuple[int, str]:
+    """Errors of the service's own tree speak for themselves; it is looked at only if it was ever imported."""
+    import sys
+
+    tree = sys.modules.get("service.errors")
+    if tree is not None and isinstance(error, tree.ServiceError):
+        return FAILED, str(error)
+    lines = str(error).strip().splitlines()
+    headline = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return FAILED, f"{headline} (run again with EFFSCALE_DEBUG=1 for the traceback)"

@@ -1,0 +1,75 @@
+"""Engines for SQLite and PostgreSQL that behave alike: a transaction that writes is serialised and durable."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from service.errors import DatabaseUnavailable
+
+BUSY_SECONDS = 30.0  # how long a SQLite writer waits for another
+POOL_SIZE = 16  # connections; FastAPI runs at most 40 requests in threads, few of them in SQL at once
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for a database URL; it connects on first use."""
+    if url.startswith("sqlite"):
+        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, pool_size=POOL_SIZE)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(url, pool_size=POOL_SIZE, max_overflow=POOL_SIZE, pool_pre_ping=True, pool_timeout=10)
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """One transaction that may write: all of it is committed, durably, or none. SQLite lets one in at a time."""
+    with _translated(), Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """One transaction that only reads: a consistent view that blocks no writer."""
+    reader = engine.execution_options(effscale_reads=True)
+    with _translated(), Session(reader, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+def now(session: Session, clock: float) -> float:
+    """The one clock that decides leases: PostgreSQL's own, or for SQLite the time the single API process hands in."""
+    if session.get_bind().dialect.name == "sqlite":
+        return clock
+    return float(session.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        raise DatabaseUnavailable from error
+    except DBAPIError as error:
+        if error.connection_invalidated or isinstance(error, OperationalError):
+            raise DatabaseUnavailable(f"the database does not answer; nothing was changed ({_first_line(error)})") from error
+        raise
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0][:200] if str(error.orig).strip() else type(error.orig).__name__
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # SQLAlchemy's events begin transactions, not the driver
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("effscale_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,170 @@
+"""Rows as the JSON documents of the public contract."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from service.searches import state_counts
+from service.tables import ApiKeyRow, AttemptRow, EpochRow, EventRow, RunRow, SearchRow, TrialRow
+
+Document = dict[str, Any]
+
+
+def timestamp(seconds: float | None) -> str | None:
+    """RFC 3339 in UTC, to the millisecond."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def trial(row: TrialRow, rank: int | None = None) -> Document:
+    """A trial in the contract's shape."""
+    stem, *widths, head = row.widths
+    document: Document = {} if rank is None else {"rank": rank}
+    document |= {
+        "number": row.number,
+        "state": row.state,
+        "reason": row.reason,
+        "message": row.message,
+        "alpha": row.alpha,
+        "beta": row.beta,
+        "gamma": row.gamma,
+        "phi": row.phi,
+        "architecture": {
+            "key": row.key,
+            "depths": row.depths,
+            "widths": widths,
+            "stem": stem,
+            "head": head,
+            "resolution": row.resolution,
+            "classes": row.classes,
+            "dropout": row.dropout,
+        },
+        "cost": {
+            "params": row.params,
+            "macs": row.macs,
+            "macs_ratio": row.macs_ratio,
+            "activations": row.activations,
+            "receptive_field": row.receptive_field,
+            "latency_ms": None,
+            "images_per_second": None,
+            "peak_memory_bytes": None,
+        },
+        "accuracy": row.accuracy,
+        "accuracy_ci95": None if row.ci_low is None else [row.ci_low, row.ci_high],
+        "seeds": row.seeds,
+        "train_accuracy": row.train_accuracy,
+        "generalization_gap": row.generalization_gap,
+        "best_accuracy": row.best_accuracy,
+        "best_epoch": row.best_epoch,
+        "test_accuracy": row.test_accuracy if row.finalist else None,
+        "epochs": row.epochs,
+        "device_seconds": row.device_seconds,
+        "attempts": row.attempts,
+        "cached_from": None,
+        "reference": row.reference,
+        "reference_note": row.reference_note,
+        "finalist": row.finalist,
+        "ties": row.ties,
+        "created_at": timestamp(row.created_at),
+        "started_at": timestamp(row.started_at),
+        "finished_at": timestamp(row.finished_at),
+    }
+    return document
+
+
+def trial_detail(
+    row: TrialRow, runs: Sequence[RunRow], attempts: Sequence[AttemptRow], epochs: Sequence[EpochRow]
+) -> Document:
+    """A trial with its runs, their attempts and their epochs."""
+    document = trial(row)
+    document["runs"] = [
+        {
+            "seed": run.seed,
+            "role": run.role,
+            "state": run.state,
+            "reason": run.reason,
+            "message": run.message,
+            "accuracy": run.accuracy,
+            "test_accuracy": (run.result or {}).get("test_accuracy"),
+            "epochs": (run.result or {}).get("epochs", 0),
+            "device_seconds": (run.result or {}).get("device_seconds", 0.0),
+            "compile_seconds": (run.result or {}).get("compile_seconds", 0.0),
+            "attempts": [
+                {
+                    "lease_epoch": attempt.lease_epoch,
+                    "worker": attempt.worker,
+                    "devices": attempt.devices,
+                    "versions": attempt.versions,
+                    "started_at": timestamp(attempt.started_at),
+                    "ended_at": timestamp(attempt.ended_at),
+                    "outcome": attempt.outcome,
+                    "message": attempt.message,
+                }
+                for attempt in attempts
+                if attempt.run_id == run.id
+            ],
+            "history": [{"epoch": epoch.epoch, **epoch.metrics} for epoch in epochs if epoch.run_id == run.id],
+        }
+        for run in runs
+    ]
+    return document
+
+
+def search(
+    row: SearchRow,
+    trials: Mapping[str, int],
+    runs: Mapping[tuple[str, str], int],
+    best: TrialRow | None,
+    mean_seconds: float = 0.0,
+) -> Document:
+    """A search with its counters, progress and best trial so far."""
+    finalists = row.spec["finalists"]
+    finals = sum(count for (role, _), count in runs.items() if role == "final")
+    expected = finals or (finalists["seeds"] * min(finalists["count"], row.planned))
+    planned = row.planned + expected
+    done = sum(count for (_, state), count in runs.items() if state not in ("queued", "running"))
+    ended = row.finished_at is not None
+    left = max(0, planned - done)
+    return {
+        "id": row.id,
+        "name": row.name,
+        "state": row.state,
+        "reason": row.reason,
+        "message": row.message,
+        "spec": row.spec,
+        "labels": row.spec.get("labels", {}),
+        "created_at": timestamp(row.created_at),
+        "started_at": timestamp(row.started_at),
+        "finished_at": timestamp(row.finished_at),
+        "trials": state_counts(dict(trials), row.planned),
+        "runs": {"planned": planned, "finished": done},
+        "progress": 1.0 if row.state == "succeeded" else round(min(1.0, done / planned), 4) if planned else 0.0,
+        "best": None if best is None else trial(best, 1),
+        "device_seconds": row.device_seconds,
+        "estimated_seconds_left": None
+        if ended or not mean_seconds
+        else round(left * mean_seconds / row.parallelism, 1),
+        "plan": row.plan,
+    }
+
+
+def event(row: EventRow) -> Document:
+    """Something that happened to a search."""
+    return {"id": row.id, "type": row.type, "at": timestamp(row.at), "data": row.data}
+
+
+def api_key(row: ApiKeyRow) -> Document:
+    """An API key without its secret."""
+    return {
+        "id": row.id,
+        "prefix": row.prefix,
+        "owner": row.owner,
+        "name": row.name,
+        "scopes": row.scopes,
+        "created_at": timestamp(row.created_at),
+        "expires_at": timestamp(row.expires_at),
+        "revoked_at": timestamp(row.revoked_at),
+    }
+
+

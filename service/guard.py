@@ -1,0 +1,64 @@
+"""What is refused before any route runs: bodies over the limit, foreign hosts, writes from other origins."""
+
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import Forbidden, TooLarge
+from service.problems import from_error
+from service.settings import Settings
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Guard:
+    """ASGI middleware. On loopback it also checks the Host header, so that no web page can reach the service by DNS."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope["method"], headers)
+        limit = self._limit(scope["path"])
+        if refusal is None and int(headers.get("content-length") or 0) > limit:
+            refusal = TooLarge(f"the body has {headers['content-length']} bytes; at most {limit} are taken")
+        if refusal is not None:
+            await from_error(refusal)(scope, receive, send)
+            return
+        await self.app(scope, _bounded(receive, limit), send)
+
+    def _limit(self, path: str) -> int:
+        is_checkpoint = path.startswith("/v1/leases/") and "/checkpoints/" in path
+        return self.settings.max_checkpoint_bytes if is_checkpoint else self.settings.max_body_bytes
+
+    def _refusal(self, method: str, headers: Headers) -> Exception | None:
+        host = urlsplit("//" + headers.get("host", "")).hostname or ""
+        if self.settings.is_loopback and host not in LOOPBACK_HOSTS:
+            return Forbidden(f"this service listens on loopback only and does not answer for the host {host!r}")
+        origin = headers.get("origin")
+        if origin and method not in SAFE_METHODS and urlsplit(origin).netloc != headers.get("host"):
+            return Forbidden("writes from pages of another origin are refused")
+        return None
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    taken = 0
+
+    async def bounded() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > limit:
+            # FastAPI turns any other exception of a body into a 400
+            raise HTTPException(413, f"the body has more than {limit} bytes")
+        return message
+
+    return bounded

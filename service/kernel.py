@@ -1,0 +1,61 @@
+"""What every request needs: settings, database, artifacts, clock and bell, in one value."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from service import leases
+from service.artifacts import Artifacts
+from service.bell import Bell
+from service.database import now, open_engine, reading, transaction
+from service.leases import Terms
+from service.settings import Settings
+from service.store import runs
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """The running service without its HTTP face. `clock` gives seconds since 1970; PostgreSQL uses its own instead."""
+
+    settings: Settings
+    engine: Engine
+    artifacts: Artifacts
+    clock: Callable[[], float] = time.time
+    bell: Bell = field(default_factory=Bell)
+
+    @property
+    def terms(self) -> Terms:
+        """What leases are granted on."""
+        return Terms(self.settings.lease_seconds, self.settings.max_attempts)
+
+    @contextmanager
+    def write(self) -> Iterator[tuple[Session, float]]:
+        """A transaction and the time it counts with; when it has been committed, everyone who waits is woken."""
+        with transaction(self.engine) as session:
+            yield session, now(session, self.clock())
+        self.bell.ring()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A consistent view."""
+        with reading(self.engine) as session:
+            yield session
+
+    def sweep(self) -> int:
+        """End the leases of workers that went silent; how many there were."""
+        with self.read() as session:
+            silent = runs.expired(session, now(session, self.clock()))
+        ended = 0
+        for search_id, run_id in silent:
+            with self.write() as (session, at):
+                ended += leases.expire(session, search_id, run_id, self.terms, at)
+        return ended
+
+
+def build_kernel(settings: Settings, clock: Callable[[], float] = time.time) -> Kernel:
+    """The kernel for these settings; connects to nothing yet."""
+    return Kernel(settings, open_engine(settings.url), Artifacts(settings.data_dir / "checkpoints"), clock)

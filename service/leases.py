@@ -1,0 +1,244 @@
+"""The lease protocol: who may train what, for how long, and whose words count.
+
+Every lease of a run has a larger `lease_epoch` than the one before. A write that carries an older one is refused and
+changes nothing, so a worker that was taken for dead and wakes up again can do no harm. Running is at least once,
+recording exactly once.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from search import pruning
+from service import searches
+from service.errors import LeaseLost
+from service.schemas import EpochMetrics, FinishIn, LeaseIn, ReleaseIn, ReportIn
+from service.store import events, runs, trials
+from service.store import searches as search_rows
+from service.tables import AttemptRow, EpochRow, RunRow, SearchRow, TrialRow
+
+Command = Literal["continue", "stop", "cancel", "drain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the service grants: how long a lease lasts, and how many attempts a run gets."""
+
+    lease_seconds: float
+    max_attempts: int
+
+
+def reclaim(session: Session, ask: LeaseIn, terms: Terms, now: float) -> RunRow | None:
+    """The lease that this worker holds already, if it does.
+
+    The same process gets it back unchanged (its answer was lost on the way). Another process of the same name means
+    that the old one is gone: its lease ends here, and counts.
+    """
+    held = runs.held_by(session, ask.worker)
+    if held is None:
+        return None
+    search = search_rows.lock(session, held.search_id)
+    session.refresh(held)
+    if held.state != "running" or held.worker != ask.worker:
+        return None
+    if held.process == ask.process:
+        held.expires_at = now + terms.lease_seconds
+        return held
+    _requeue(session, search, held, terms, now, "replaced", f"worker {ask.worker} was started again")
+    return None
+
+
+def claim(session: Session, ask: LeaseIn, terms: Terms, now: float) -> RunRow | None:
+    """Lease the next run there is, proposing a new trial where a search wants one; None when there is no work."""
+    for search_id in search_rows.claimable(session):
+        search = search_rows.lock(session, search_id)
+        if search.state not in search_rows.OPEN:
+            continue
+        run = runs.next_queued(session, search_id) or searches.propose(session, search, now)
+        if run is not None:
+            return _grant(session, search, run, ask, terms, now)
+    return None
+
+
+def report(session: Session, lease_id: str, body: ReportIn, terms: Terms, now: float) -> tuple[Command, str | None]:
+    """Take an epoch's metrics, or a sign of life, and say how to go on."""
+    if body.epoch is None and runs.renew(session, lease_id, body.lease_epoch, now + terms.lease_seconds):
+        search = session.get_one(SearchRow, runs.by_lease(session, lease_id).search_id)
+        return ("drain", "search-paused") if search.state == "paused" else ("continue", None)
+    search, run = _locked(session, lease_id, body.lease_epoch)
+    if run.state == "cancelled":
+        return "cancel", run.reason
+    if run.state != "running":
+        raise LeaseLost
+    run.expires_at = now + terms.lease_seconds
+    stop = False
+    if body.epoch is not None and body.metrics is not None:
+        _note_epoch(session, search, run, body.epoch, body.metrics, now)
+        stop = _should_stop(session, search, run, body.epoch, body.metrics.validation_accuracy)
+    if search.state == "paused":
+        return "drain", "search-paused"
+    return ("stop", "pruned") if stop else ("continue", None)
+
+
+def finish(session: Session, lease_id: str, body: FinishIn, now: float) -> str:
+    """Record how a run ended, once. Repeating it, or finishing what was cancelled meanwhile, changes nothing."""
+    search, run = _locked(session, lease_id, body.lease_epoch)
+    if run.state != "running":
+        if run.state == "queued":
+            raise LeaseLost
+        return run.state
+    outcome = "failed" if body.outcome == "cancelled" else body.outcome
+    if body.result is not None:
+        run.result = {**body.result.model_dump(), "history": runs.history(session, run.id)}
+        run.accuracy = body.result.accuracy if outcome in ("completed", "pruned") else None
+        search.device_seconds += body.result.device_seconds
+    _end(session, search, run, outcome, now, body.reason, body.message)
+    return run.state
+
+
+def release(session: Session, lease_id: str, body: ReleaseIn, terms: Terms, now: float) -> str:
+    """Give a run back unfinished, to be leased again; a worker that drains does not use up an attempt."""
+    search, run = _locked(session, lease_id, body.lease_epoch)
+    if run.state != "running":
+        return run.state
+    if body.reason == "drain":
+        run.attempts -= 1
+    _requeue(session, search, run, terms, now, body.reason, body.message)
+    return run.state
+
+
+def expire(session: Session, search_id: str, run_id: int, terms: Terms, now: float) -> bool:
+    """End a lease whose worker has been silent for too long; False when it is alive after all."""
+    search = search_rows.lock(session, search_id)
+    run = session.get(RunRow, run_id, populate_existing=True)
+    if run is None or run.state != "running" or run.expires_at is None or run.expires_at >= now:
+        return False
+    silent = f"worker {run.worker} was silent for {terms.lease_seconds:g} s"
+    _requeue(session, search, run, terms, now, "lease-expired", silent)
+    return True
+
+
+def _locked(session: Session, lease_id: str, lease_epoch: int) -> tuple[SearchRow, RunRow]:
+    search_id = runs.by_lease(session, lease_id).search_id
+    search = search_rows.lock(session, search_id)
+    run = runs.by_lease(session, lease_id)
+    if run.lease_epoch != lease_epoch:
+        raise LeaseLost
+    return search, run
+
+
+def _grant(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn, terms: Terms, now: float) -> RunRow:
+    run.state, run.reason, run.message = "running", None, None
+    run.lease_id, run.lease_epoch = f"l{secrets.token_hex(12)}", run.lease_epoch + 1
+    run.worker, run.process = ask.worker, ask.process
+    run.expires_at, run.attempts = now + terms.lease_seconds, run.attempts + 1
+    search.waiting -= 1
+    trial = session.get_one(TrialRow, run.trial_id)
+    trial.attempts += 1
+    if run.role == "search":
+        trial.state, trial.started_at = "running", trial.started_at or now
+    session.add(
+        AttemptRow(
+            run_id=run.id,
+            lease_epoch=run.lease_epoch,
+            worker=ask.worker,
+            devices=[device.model_dump() for device in ask.devices],
+            versions=ask.versions,
+            started_at=now,
+        )
+    )
+    if search.state == "queued":
+        searches.change(session, search, "running", now)
+    search.version += 1
+    events.add(session, search.id, "trial.started", now, number=run.number, seed=run.seed, role=run.role)
+    session.flush()
+    return run
+
+
+def _note_epoch(
+    session: Session, search: SearchRow, run: RunRow, epoch: int, metrics: EpochMetrics, now: float
+) -> None:
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    values = {
+        "lease_epoch": run.lease_epoch,
+        "validation_accuracy": metrics.validation_accuracy,
+        "metrics": metrics.model_dump(),
+    }
+    row = {"run_id": run.id, "epoch": epoch, "search_id": search.id, "role": run.role}
+    statement = insert(EpochRow).values(**row, **values)
+    session.execute(statement.on_conflict_do_update(index_elements=["run_id", "epoch"], set_=values))
+    events.add(
+        session,
+        search.id,
+        "trial.epoch",
+        now,
+        number=run.number,
+        seed=run.seed,
+        role=run.role,
+        epoch=epoch,
+        validation_accuracy=metrics.validation_accuracy,
+        train_accuracy=metrics.train_accuracy,
+    )
+
+
+def _should_stop(session: Session, search: SearchRow, run: RunRow, epoch: int, value: float) -> bool:
+    spec = searches.spec_of(search)
+    if run.role != "search" or session.get_one(TrialRow, run.trial_id).reference:
+        return False
+    if epoch not in pruning.rungs(spec):
+        return False
+    others = trials.accuracies_at(session, search.id, epoch, except_run=run.id)
+    return pruning.should_stop(spec, epoch, value, {epoch: others})
+
+
+def _requeue(
+    session: Session, search: SearchRow, run: RunRow, terms: Terms, now: float, reason: str, message: str | None
+) -> None:
+    if run.attempts >= terms.max_attempts and reason != "drain":
+        evidence = f"gave up after {run.attempts} attempts; the last: {message or reason}"
+        _end(session, search, run, "quarantined", now, reason, evidence)
+        return
+    runs.end_attempt(session, run, now, reason, message)
+    run.state, run.reason, run.message, run.expires_at = "queued", reason, message, None
+    search.waiting += 1
+    if run.role == "search":
+        session.get_one(TrialRow, run.trial_id).state = "queued"
+    search.version += 1
+    events.add(session, search.id, "run.requeued", now, number=run.number, seed=run.seed, reason=reason, message=message)
+    session.flush()
+
+
+def _end(
+    session: Session,
+    search: SearchRow,
+    run: RunRow,
+    outcome: str,
+    now: float,
+    reason: str | None,
+    message: str | None,
+) -> None:
+    runs.end_attempt(session, run, now, outcome, message)
+    runs.forget_checkpoints(session, run.id)
+    run.state, run.reason, run.message, run.expires_at = outcome, reason, message, None
+    trial = session.get_one(TrialRow, run.trial_id)
+    if run.role == "search":
+        trial.state, trial.reason, trial.message = outcome, reason, message
+        search.active -= 1
+    session.flush()
+    searches.record(session, search, trial, now)
+    events.add(
+        session,
+        search.id,
+        "trial.finished",
+        now,
+        number=run.number,
+        state=outcome,
+        seed=run.seed,
+        role=run.role,
+        accuracy=run.accuracy,
+    )
+    searches.advance(session, search, now)

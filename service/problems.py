@@ -1,0 +1,100 @@
+"""Errors as RFC 9457 problem documents. Nothing a client sends ends in a traceback or shows SQL."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from search.errors import InvalidSpec
+from service.errors import STATUS
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "/problems/"  # relative to the server: a URI reference, RFC 9457 section 3.1.1
+RETRY_SECONDS = 2
+MAX_ERRORS = 50  # of one body
+log = logging.getLogger("effscale.api")
+
+
+def problem(
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    errors: Sequence[dict[str, str]] = (),
+) -> JSONResponse:
+    """One problem document; `code` is the machine word that `type` ends with."""
+    content: dict[str, Any] = {
+        "type": TYPE_PREFIX + code,
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "errors": list(errors),
+    }
+    headers = {}
+    if status in (429, 503):
+        headers["Retry-After"] = str(RETRY_SECONDS)
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(content, status, headers, MEDIA_TYPE)
+
+
+def from_error(error: Exception) -> JSONResponse:
+    """The problem document of a known error."""
+    for kind, status, code, title in STATUS:
+        if isinstance(error, kind):
+            pointer = error.pointer if isinstance(error, InvalidSpec) else None
+            errors = () if pointer is None else ({"pointer": pointer, "message": str(error)},)
+            return problem(status, code, title, str(error), errors)
+    raise error
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of this app a problem document."""
+    for kind, _, _, _ in STATUS:
+        app.add_exception_handler(kind, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _known(_request: Request, error: Exception) -> JSONResponse:
+    return from_error(error)
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    details = error.errors()
+    if any(detail["type"] == "json_invalid" for detail in details):
+        position = details[0]["loc"][-1]
+        return problem(400, "malformed-json", "Malformed JSON", f"the body is not JSON: error at character {position}")
+    errors = [
+        {"pointer": _pointer(detail["loc"]), "message": str(detail["msg"]).removeprefix("Value error, ")}
+        for detail in details[:MAX_ERRORS]
+    ]
+    shown = "; ".join(f"{entry['pointer'] or '(whole body)'}: {entry['message']}" for entry in errors[:5])
+    return problem(422, "invalid-body", "Invalid request", shown, errors)
+
+
+def _pointer(location: Sequence[Any]) -> str:
+    """A JSON pointer (RFC 6901) into the body; parameters are named by where they stand."""
+    kept = location[1:] if location and location[0] == "body" else location
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in kept)
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    titles = {404: "not-found", 405: "method-not-allowed", 400: "malformed", 413: "too-large"}
+    code = titles.get(error.status_code, "http-error")
+    response = problem(error.status_code, code, code.replace("-", " ").capitalize(), str(error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected error in %s %s", request.method, request.url.path, exc_info=error)
+    return problem(500, "internal", "Internal error", "an unexpected error; it is in the server's log")

@@ -1,0 +1,91 @@
+"""/v1/baselines, /v1/datasets, /v1/scale: what can be searched, and the calculator."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+
+from models.architecture import Baseline, ScaledArchitecture
+from models.baselines import BASELINES, get_baseline
+from models.cost import cost
+from models.data.registry import DATASETS, get_dataset
+from models.scaling import Coefficients, DepthRounding, Multipliers
+from service.documents import Document
+from service.errors import BadQuery
+from service.routes.dependencies import Reader
+
+router = APIRouter(prefix="/v1", tags=["what there is"])
+Number = Annotated[float | None, Query(allow_inf_nan=False)]
+
+
+@router.get("/baselines")
+def baselines(_caller: Reader) -> JSONResponse:
+    """The networks that can be scaled, with their stage tables and costs."""
+    return JSONResponse({"items": [_baseline(BASELINES[name]) for name in sorted(BASELINES)], "next_cursor": None})
+
+
+@router.get("/baselines/{name}")
+def baseline(name: str, _caller: Reader) -> JSONResponse:
+    """One network that can be scaled."""
+    return JSONResponse(_baseline(get_baseline(name)))
+
+
+@router.get("/datasets")
+def datasets(_caller: Reader) -> JSONResponse:
+    """The data sets that can be trained on."""
+    items = [DATASETS[name].document() for name in sorted(DATASETS)]
+    return JSONResponse({"items": items, "next_cursor": None})
+
+
+@router.get("/datasets/{name}")
+def dataset(name: str, _caller: Reader) -> JSONResponse:
+    """One data set."""
+    return JSONResponse(get_dataset(name).document())
+
+
+@router.get("/scale")
+def scale(
+    _caller: Reader,
+    baseline: Annotated[str, Query(max_length=200)],
+    alpha: Number = None,
+    beta: Number = None,
+    gamma: Number = None,
+    phi: Number = None,
+    depth: Number = None,
+    width: Number = None,
+    resolution: Annotated[int | None, Query(description="Pixels.")] = None,
+    classes: Annotated[int | None, Query(ge=1, le=100_000)] = None,
+    depth_rounding: DepthRounding = "ceil",
+) -> JSONResponse:
+    """The network that coefficients, or multipliers and a resolution in pixels, really give, and what it costs."""
+    network = get_baseline(baseline)
+    coefficients = {"alpha": alpha, "beta": beta, "gamma": gamma, "phi": phi}
+    multipliers = {"depth": depth, "width": width, "resolution": resolution}
+    if _complete(coefficients) and not any(value is not None for value in multipliers.values()):
+        chosen = Coefficients(alpha or 0.0, beta or 0.0, gamma or 0.0).at(phi or 0.0)
+        scaled = network.scale(chosen, classes=classes, rounding=depth_rounding)
+    elif _complete(multipliers) and not any(value is not None for value in coefficients.values()):
+        chosen = Multipliers(depth or 0.0, width or 0.0, (resolution or 0) / network.resolution)
+        depths, widths = network.depths_at(chosen.depth, depth_rounding), network.widths_at(chosen.width)
+        scaled = network.build(depths, widths, resolution or 0, classes=classes)
+    else:
+        raise BadQuery("give either alpha, beta, gamma and phi, or depth, width and resolution (in pixels)")
+    return JSONResponse(scaled_document(network, scaled))
+
+
+def scaled_document(network: Baseline, scaled: ScaledArchitecture) -> Document:
+    """The calculator's answer: the realised network and its real cost."""
+    real = cost(scaled)
+    unscaled = cost(network.scale(Multipliers(1, 1, 1), classes=scaled.classes))
+    return {
+        "architecture": scaled.document(),
+        "cost": {**real.document(), "macs_ratio": real.macs / unscaled.macs},
+    }
+
+
+def _complete(group: dict[str, float | None] | dict[str, float | int | None]) -> bool:
+    return all(value is not None for value in group.values())
+
+
+def _baseline(network: Baseline) -> Document:
+    return {**network.document(), "cost": cost(network.scale(Multipliers(1, 1, 1))).document()}

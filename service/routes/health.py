@@ -1,0 +1,48 @@
+"""/healthz, /readyz, /metrics: for whoever keeps the service running."""
+
+import shutil
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, PlainTextResponse
+from sqlalchemy import text
+
+from service.errors import ServiceError
+from service.migrate import check_current
+from service.routes.dependencies import KernelDep
+
+router = APIRouter(tags=["health"])
+LOW_DISK_BYTES = 64 * 1024 * 1024
+
+
+@router.get("/healthz")
+def healthz() -> JSONResponse:
+    """The process is alive."""
+    return JSONResponse({"status": "alive"})
+
+
+@router.get("/readyz", responses={503: {"description": "A part is not ready; `checks` says which."}})
+def readyz(kernel: KernelDep) -> JSONResponse:
+    """The database answers, is at this version's migration, and there is room on the disk."""
+    checks: dict[str, str] = {}
+    try:
+        with kernel.read() as session:
+            session.execute(text("SELECT 1"))
+        checks["database"] = "ok"
+        check_current(kernel.engine)
+        checks["migrations"] = "ok"
+    except ServiceError as error:
+        checks["migrations" if "database" in checks else "database"] = str(error)
+    kernel.settings.data_dir.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(kernel.settings.data_dir).free
+    checks["disk"] = "ok" if free >= LOW_DISK_BYTES else f"only {free} bytes are free in the data directory"
+    is_ready = set(checks.values()) == {"ok"}
+    return JSONResponse({"status": "ready" if is_ready else "not ready", "checks": checks}, 200 if is_ready else 503)
+
+
+@router.get("/metrics")
+def metrics(kernel: KernelDep) -> PlainTextResponse:
+    """Prometheus metrics."""
+    from service.metrics import exposition  # only a scrape needs the client library
+
+    with kernel.read() as session:
+        return PlainTextResponse(exposition(session), media_type="text/plain; version=0.0.4; charset=utf-8")

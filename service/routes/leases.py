@@ -1,0 +1,173 @@
+"""/v1/leases: the worker protocol. Every write carries the `lease_epoch` it was granted."""
+
+import asyncio
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from sqlalchemy.orm import Session
+
+from service import documents, leases, searches
+from service.errors import BadContent, LeaseLost
+from service.kernel import Kernel
+from service.routes.dependencies import KernelDep, Worker
+from service.schemas import FinishIn, LeaseIn, ReleaseIn, ReportIn
+from service.store import runs
+from service.store import searches as search_rows
+from service.tables import CheckpointRow, RunRow, SearchRow, TrialRow
+
+router = APIRouter(prefix="/v1/leases", tags=["worker protocol"])
+KEPT_CHECKPOINTS = 2  # the newest, and the one before in case it is corrupt
+LOOK_SECONDS = 1.0  # leases expire, and other API processes write, without the bell of this one ringing
+LeaseEpoch = Annotated[int, Query(ge=0, lt=2**31)]
+
+
+@router.post("", responses={204: {"description": "No work came within `wait_seconds`."}})
+async def lease(body: LeaseIn, request: Request, kernel: KernelDep, _caller: Worker) -> Response:
+    """Ask for work. The same worker process asking again gets the lease that it holds already."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + body.wait_seconds
+    while True:
+        seen = kernel.bell.count
+        granted = await run_in_threadpool(_try_lease, kernel, body)
+        if granted is not None:
+            return JSONResponse(granted)
+        left = deadline - loop.time()
+        if left <= 0 or request.app.state.closing.is_set() or await request.is_disconnected():
+            return Response(status_code=204)
+        await kernel.bell.wait(seen, min(left, LOOK_SECONDS))
+
+
+@router.post("/{lease_id}/reports")
+def report(lease_id: str, body: ReportIn, kernel: KernelDep, _caller: Worker) -> JSONResponse:
+    """An epoch's metrics, or a sign of life; the answer says whether to go on."""
+    with kernel.write() as (session, now):
+        command, reason = leases.report(session, lease_id, body, kernel.terms, now)
+    expires_at = documents.timestamp(now + kernel.settings.lease_seconds)
+    return JSONResponse({"command": command, "reason": reason, "expires_at": expires_at})
+
+
+@router.post("/{lease_id}/finish")
+def finish(lease_id: str, body: FinishIn, kernel: KernelDep, _caller: Worker) -> JSONResponse:
+    """Record the result, once."""
+    with kernel.write() as (session, now):
+        state = leases.finish(session, lease_id, body, now)
+        run = runs.by_lease(session, lease_id)
+    kernel.artifacts.keep(run.search_id, run.id, set())
+    return JSONResponse({"state": state})
+
+
+@router.post("/{lease_id}/release")
+def release(lease_id: str, body: ReleaseIn, kernel: KernelDep, _caller: Worker) -> JSONResponse:
+    """Give the run back unfinished."""
+    with kernel.write() as (session, now):
+        state = leases.release(session, lease_id, body, kernel.terms, now)
+    return JSONResponse({"state": state})
+
+
+@router.put("/{lease_id}/checkpoints/{epoch}", status_code=204)
+async def save_checkpoint(
+    lease_id: str,
+    epoch: int,
+    request: Request,
+    kernel: KernelDep,
+    _caller: Worker,
+    lease_epoch: LeaseEpoch,
+    x_content_sha256: Annotated[str, Header(pattern="^[0-9a-f]{64}$")],
+) -> Response:
+    """Store a checkpoint; the last two of a run are kept."""
+    data = await request.body()
+    await run_in_threadpool(_store, kernel, lease_id, lease_epoch, epoch, x_content_sha256, data)
+    return Response(status_code=204)
+
+
+@router.get("/{lease_id}/checkpoints/{epoch}")
+def load_checkpoint(
+    lease_id: str, epoch: int, kernel: KernelDep, _caller: Worker, lease_epoch: LeaseEpoch
+) -> Response:
+    """The bytes of a checkpoint, to resume from."""
+    with kernel.read() as session:
+        run = _held(session, lease_id, lease_epoch)
+        row = next((row for row in runs.checkpoints(session, run.id) if row.epoch == epoch), None)
+    if row is None:
+        raise LeaseLost(f"this run has no checkpoint of epoch {epoch}")
+    data = kernel.artifacts.get(run.search_id, run.id, row.sha256)
+    return Response(data, media_type="application/octet-stream", headers={"X-Content-SHA256": row.sha256})
+
+
+def _try_lease(kernel: Kernel, ask: LeaseIn) -> documents.Document | None:
+    kernel.sweep()
+    with kernel.write() as (session, now):
+        run = leases.reclaim(session, ask, kernel.terms, now)
+        if run is not None:
+            return _lease_document(session, run, kernel)
+    if not _has_work(kernel):
+        return None
+    with kernel.write() as (session, now):
+        run = leases.claim(session, ask, kernel.terms, now)
+        return None if run is None else _lease_document(session, run, kernel)
+
+
+def _has_work(kernel: Kernel) -> bool:
+    with kernel.read() as session:
+        return bool(search_rows.claimable(session))
+
+
+def _lease_document(session: Session, run: RunRow, kernel: Kernel) -> documents.Document:
+    search, trial = session.get_one(SearchRow, run.search_id), session.get_one(TrialRow, run.trial_id)
+    spec = searches.spec_of(search)
+    return {
+        "id": run.lease_id,
+        "lease_epoch": run.lease_epoch,
+        "lease_seconds": kernel.settings.lease_seconds,
+        "expires_at": documents.timestamp(run.expires_at),
+        "search_id": search.id,
+        "search_name": search.name,
+        "trial_number": run.number,
+        "role": run.role,
+        "attempt": run.attempts,
+        "job": {
+            "baseline": spec.network.document(),
+            "depths": trial.depths,
+            "widths": trial.widths,
+            "resolution": trial.resolution,
+            "classes": trial.classes,
+            "dataset": spec.dataset,
+            "recipe": spec.recipe.model_dump(mode="json"),
+            "seed": run.seed,
+            "evaluate_test": run.role == "final",
+        },
+        "trial": documents.trial(trial),
+        "spec": search.spec,
+        "checkpoints": [
+            {"epoch": row.epoch, "sha256": row.sha256, "size": row.size}
+            for row in runs.checkpoints(session, run.id)[:KEPT_CHECKPOINTS]
+        ],
+    }
+
+
+def _held(session: Session, lease_id: str, lease_epoch: int) -> RunRow:
+    run = runs.by_lease(session, lease_id)
+    if run.lease_epoch != lease_epoch or run.state != "running":
+        raise LeaseLost
+    return run
+
+
+def _store(kernel: Kernel, lease_id: str, lease_epoch: int, epoch: int, sha256: str, data: bytes) -> None:
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise BadContent(f"the {len(data)} bytes received do not have the SHA-256 that X-Content-SHA256 names")
+    with kernel.read() as session:
+        run = _held(session, lease_id, lease_epoch)
+    kernel.artifacts.put(run.search_id, run.id, sha256, data)
+    with kernel.write() as (session, now):
+        run = _held(session, lease_id, lease_epoch)
+        run.expires_at = now + kernel.settings.lease_seconds
+        row = CheckpointRow(run_id=run.id, epoch=epoch, search_id=run.search_id, sha256=sha256, size=len(data))
+        session.merge(row)
+        session.flush()
+        kept = runs.checkpoints(session, run.id)
+        for old in kept[KEPT_CHECKPOINTS:]:
+            session.delete(old)
+    kernel.artifacts.keep(run.search_id, run.id, {row.sha256 for row in kept[:KEPT_CHECKPOINTS]})

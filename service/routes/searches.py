@@ -1,0 +1,140 @@
+"""/v1/searches: submit, list, show, pause, resume, cancel, delete."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from search.plan import plan
+from search.spec import SearchSpec
+from service import cursors, documents, searches
+from service.errors import Conflict
+from service.kernel import Kernel
+from service.routes.dependencies import KernelDep, Reader, Submitter
+from service.store import runs
+from service.store import searches as rows
+from service.tables import SearchRow
+
+router = APIRouter(prefix="/v1", tags=["searches"])
+State = Literal["queued", "running", "paused", "finalizing", "succeeded", "failed", "cancelled"]
+Change = Callable[[Session, SearchRow, float], None]
+
+
+@router.post("/searches", status_code=201, responses={200: {"description": "The Idempotency-Key was used before."}})
+def submit(
+    spec: SearchSpec,
+    kernel: KernelDep,
+    caller: Submitter,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> JSONResponse:
+    """Submit a search. When this answers, the search is on disk; with an Idempotency-Key it is there only once."""
+    try:
+        row, is_new, document = _submit(kernel, spec, caller.owner, idempotency_key)
+    except IntegrityError:  # the same key, in the same moment: by now the other one has been committed
+        row, is_new, document = _submit(kernel, spec, caller.owner, idempotency_key)
+    return JSONResponse(document, 201 if is_new else 200, {"Location": f"/v1/searches/{row.id}"})
+
+
+@router.post("/plans", status_code=200)
+def preview(spec: SearchSpec, _caller: Reader) -> JSONResponse:
+    """What a search would cost and find, without storing anything."""
+    return JSONResponse(plan(spec))
+
+
+@router.get("/searches")
+def listing(
+    kernel: KernelDep,
+    caller: Reader,
+    state: State | None = None,
+    name: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+) -> JSONResponse:
+    """The caller's searches, newest first."""
+    scope = f"searches {caller.owner} {state} {name}"
+    after = None
+    if cursor is not None:
+        created_at, search_id = cursors.decode(cursor, scope, ((int, float), str))
+        after = (float(created_at), str(search_id))
+    with kernel.read() as session:
+        page = rows.page(session, caller.owner, state=state, name=name, after=after, limit=limit + 1)
+        shown = page[:limit]
+        items = show_all(session, list(shown))
+    more = len(page) > limit
+    return JSONResponse(
+        {
+            "items": items,
+            "next_cursor": cursors.encode((shown[-1].created_at, shown[-1].id), scope) if more else None,
+        }
+    )
+
+
+@router.get("/searches/{search_id}")
+def show(search_id: str, kernel: KernelDep, caller: Reader) -> JSONResponse:
+    """One search: counters per trial state, progress, best trial so far, estimated time left."""
+    with kernel.read() as session:
+        return JSONResponse(show_all(session, [rows.get(session, search_id, caller.owner)])[0])
+
+
+@router.post("/searches/{search_id}/pause", status_code=202)
+def pause(search_id: str, kernel: KernelDep, caller: Submitter) -> JSONResponse:
+    """Lease nothing more; running trials save themselves and stop."""
+    return _change(kernel, search_id, caller.owner, searches.pause)
+
+
+@router.post("/searches/{search_id}/resume", status_code=202)
+def resume(search_id: str, kernel: KernelDep, caller: Submitter) -> JSONResponse:
+    """Go on after a pause."""
+    return _change(kernel, search_id, caller.owner, searches.resume)
+
+
+@router.post("/searches/{search_id}/cancel", status_code=202)
+def cancel(search_id: str, kernel: KernelDep, caller: Submitter) -> JSONResponse:
+    """End a search. Finished trials keep their results."""
+    return _change(kernel, search_id, caller.owner, searches.cancel)
+
+
+@router.delete("/searches/{search_id}", status_code=204)
+def delete(search_id: str, kernel: KernelDep, caller: Submitter) -> Response:
+    """Delete a search that has ended, with all that was stored of it."""
+    with kernel.write() as (session, _now):
+        row = rows.lock(session, search_id, caller.owner)
+        if row.state not in rows.TERMINAL:
+            raise Conflict(f"a search that is {row.state} cannot be deleted; cancel it first")
+        rows.remove(session, search_id)
+    kernel.artifacts.forget(search_id)
+    return Response(status_code=204)
+
+
+def show_all(session: Session, found: list[SearchRow]) -> list[documents.Document]:
+    """The documents of searches, counted in two statements for all of them."""
+    ids = [row.id for row in found]
+    trials, counts = rows.trial_counts(session, ids), rows.run_counts(session, ids)
+    return [
+        documents.search(
+            row,
+            trials[row.id],
+            counts[row.id],
+            searches.best(session, row.id),
+            runs.completed_seconds(session, row.id)[1],
+        )
+        for row in found
+    ]
+
+
+def _submit(kernel: Kernel, spec: SearchSpec, owner: str, key: str | None) -> tuple[SearchRow, bool, documents.Document]:
+    with kernel.write() as (session, now):
+        row, is_new = searches.submit(session, spec, owner, key, now)
+        return row, is_new, show_all(session, [row])[0]
+
+
+def _change(kernel: Kernel, search_id: str, owner: str, change: Change) -> JSONResponse:
+    with kernel.write() as (session, now):
+        row = rows.lock(session, search_id, owner)
+        change(session, row, now)
+        session.flush()
+        document = show_all(session, [row])[0]
+    return JSONResponse(document, 202)

@@ -1,0 +1,96 @@
+"""/v1/searches/{id}/trials and /leaderboard."""
+
+import hashlib
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import JSONResponse
+
+from service import cursors, documents
+from service.errors import BadQuery
+from service.routes.dependencies import KernelDep, Reader
+from service.store import searches
+from service.store import trials as rows
+
+router = APIRouter(prefix="/v1/searches/{search_id}", tags=["trials"])
+TrialState = Literal[
+    "queued", "running", "completed", "pruned", "infeasible", "failed", "quarantined", "cancelled", "cached"
+]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Cursor = Annotated[str | None, Query(max_length=500)]
+NUMBER = (int, float)
+
+
+@router.get("/trials")
+def listing(
+    search_id: str,
+    kernel: KernelDep,
+    caller: Reader,
+    state: TrialState | None = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> JSONResponse:
+    """All trials of a search in number order."""
+    scope = f"trials {search_id} {state}"
+    after = -1 if cursor is None else int(cursors.decode(cursor, scope, (int,))[0])
+    with kernel.read() as session:
+        searches.get(session, search_id, caller.owner)
+        page = rows.page(session, search_id, state=state, after=after, limit=limit + 1)
+    shown = page[:limit]
+    return JSONResponse(
+        {
+            "items": [documents.trial(row) for row in shown],
+            "next_cursor": cursors.encode((shown[-1].number,), scope) if len(page) > limit else None,
+        }
+    )
+
+
+@router.get("/trials/{number}")
+def show(search_id: str, number: int, kernel: KernelDep, caller: Reader) -> JSONResponse:
+    """One trial with its runs, their epochs and attempts."""
+    with kernel.read() as session:
+        searches.get(session, search_id, caller.owner)
+        if not 0 <= number < 2**31:
+            raise BadQuery(f"trial numbers are whole and at least 0, got {number}")
+        row = rows.get(session, search_id, number)
+        return JSONResponse(documents.trial_detail(row, *rows.detail(session, row.id)))
+
+
+@router.get("/leaderboard", responses={304: {"description": "Unchanged since the ETag of If-None-Match."}})
+def leaderboard(
+    search_id: str,
+    kernel: KernelDep,
+    caller: Reader,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    sort: Annotated[str | None, Query(max_length=40, description="A column; `-` before it sorts downwards.")] = None,
+    if_none_match: Annotated[str | None, Header(max_length=500)] = None,
+) -> Response:
+    """Ranked trials: replicated finalists first, then single runs, then pruned ones, each by accuracy.
+
+    With `sort` the order is that column's alone.
+    """
+    if sort is not None and sort.removeprefix("-") not in rows.SORTABLE:
+        raise BadQuery(f"cannot sort by {sort!r}; allowed, each also with '-' before it: {', '.join(rows.SORTABLE)}")
+    scope = f"leaderboard {search_id} {sort}"
+    after = None if cursor is None else _place(cursor, scope)
+    with kernel.read() as session:
+        search = searches.get(session, search_id, caller.owner)
+        etag = f'W/"{hashlib.sha256(f"{search_id} {search.version} {sort} {limit} {cursor}".encode()).hexdigest()[:20]}"'
+        if if_none_match is not None and etag in (tag.strip() for tag in if_none_match.split(",")):
+            return Response(status_code=304, headers={"ETag": etag})
+        page = rows.leaderboard(session, search_id, sort=sort, after=after, limit=limit + 1)
+        shown = page[:limit]
+        first = rows.rank_before(session, search_id, sort, shown[0]) + 1 if shown and after is not None else 1
+        as_of = documents.timestamp(kernel.clock())
+    items = [documents.trial(row, rank) for rank, row in enumerate(shown, first)]
+    more = cursors.encode(_values(rows.place(shown[-1], sort)), scope) if len(page) > limit else None
+    return JSONResponse({"items": items, "next_cursor": more, "as_of": as_of}, headers={"ETag": etag})
+
+
+def _place(cursor: str, scope: str) -> rows.Place:
+    return tuple(float(value) for value in cursors.decode(cursor, scope, (NUMBER, NUMBER, NUMBER)))
+
+
+def _values(place: rows.Place) -> tuple[float, ...]:
+    return tuple(0.0 if value is None else value for value in place)

@@ -1,0 +1,86 @@
+"""Bodies that clients and workers send. Strict: a string is no number, an unknown field is refused, NaN never passes."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Short = Annotated[str, StringConstraints(max_length=200)]
+Text = Annotated[str, StringConstraints(max_length=4000)]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class Device(_Body):
+    """An accelerator, or the CPU, that a worker trains on."""
+
+    platform: Short
+    kind: Short
+
+
+class LeaseIn(_Body):
+    """A worker asks for work. `process` is a random word per worker process: another one means the old has died."""
+
+    worker: Name
+    process: Name
+    devices: Annotated[list[Device], Field(max_length=64)] = []
+    versions: Annotated[dict[Short, Short], Field(max_length=64)] = {}
+    wait_seconds: Annotated[float, Field(ge=0, le=30, description="Long poll: how long to wait for work.")] = 0.0
+
+
+class EpochMetrics(_Body):
+    """What one epoch measured."""
+
+    train_loss: float
+    train_accuracy: Fraction
+    validation_loss: float
+    validation_accuracy: Fraction
+    seconds: Seconds
+    images_per_second: Seconds
+    compile_seconds: Seconds = 0.0
+
+
+class ReportIn(_Body):
+    """An epoch's metrics, or with `epoch` null a sign of life."""
+
+    lease_epoch: Count
+    epoch: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    metrics: EpochMetrics | None = None
+
+
+class RunResult(_Body):
+    """What a training came to. `accuracy` is that of the last epoch."""
+
+    accuracy: Fraction
+    best_accuracy: Fraction
+    best_epoch: Count
+    train_accuracy: Fraction
+    validation_loss: float
+    test_accuracy: Fraction | None = None
+    epochs: Count
+    device_seconds: Seconds
+    compile_seconds: Seconds = 0.0
+    images_per_second: Seconds = 0.0
+
+
+class FinishIn(_Body):
+    """How a run ended."""
+
+    lease_epoch: Count
+    outcome: Literal["completed", "pruned", "infeasible", "failed", "cancelled"]
+    reason: Annotated[str, StringConstraints(max_length=80)] | None = None
+    message: Text | None = None
+    result: RunResult | None = None
+
+
+class ReleaseIn(_Body):
+    """A lease given back unfinished. Everything but `drain` counts as an attempt."""
+
+    lease_epoch: Count
+    reason: Literal["drain", "crashed", "checkpoint-failed", "error"]
+    message: Text | None = None

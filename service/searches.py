@@ -1,0 +1,246 @@
+"""The life of a search: submit, propose trials, advance to the finals and the end, pause, cancel, delete."""
+
+import hashlib
+import json
+import secrets
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from models.cost import cost
+from search import catalogue, leaderboard, lifecycle, results
+from search.errors import CatalogueExhausted
+from search.plan import plan
+from search.spec import SearchSpec
+from service.errors import Conflict, IdempotencyMismatch
+from service.store import events, runs, searches, trials
+from service.tables import IdempotencyRow, RunRow, SearchRow, TrialRow
+
+
+
+def body_sha256(spec: SearchSpec) -> str:
+    """Names a body by its meaning: the order of fields and defaults written out or not make no difference."""
+    return hashlib.sha256(json.dumps(spec.document(), sort_keys=True).encode()).hexdigest()
+
+
+def submit(session: Session, spec: SearchSpec, owner: str, key: str | None, now: float) -> tuple[SearchRow, bool]:
+    """Store a search; with an Idempotency-Key at most once. Returns it, and whether it is new.
+
+    Raises `InvalidSpec` when the spec cannot be searched, `IdempotencyMismatch` for a key with another body.
+    """
+    digest = body_sha256(spec)
+    if key is not None and (known := searches.idempotent(session, owner, key)):
+        if known.body_sha256 != digest:
+            raise IdempotencyMismatch
+        return searches.get(session, known.search_id, owner), False
+    feasible = len(catalogue.of(spec).feasible)
+    row = SearchRow(
+        id=f"s{secrets.token_hex(8)}",
+        owner=owner,
+        name=spec.name or f"{spec.network.name} on {spec.dataset}",
+        state="queued",
+        spec=spec.document(),
+        plan=plan(spec),
+        priority=spec.priority,
+        parallelism=spec.parallelism,
+        planned=min(spec.trials, feasible),
+        proposed=0,
+        active=0,
+        waiting=0,
+        version=0,
+        device_seconds=0.0,
+        created_at=now,
+    )
+    session.add(row)
+    session.flush()
+    if key is not None:
+        session.add(IdempotencyRow(owner=owner, key=key, body_sha256=digest, search_id=row.id, created_at=now))
+    events.add(session, row.id, "search.queued", now, name=row.name)
+    session.flush()
+    return row, True
+
+
+def spec_of(search: SearchRow) -> SearchSpec:
+    """The specification a search was submitted with."""
+    return SearchSpec.model_validate(search.spec)
+
+
+def propose(session: Session, search: SearchRow, now: float) -> RunRow | None:
+    """The next trial of a locked search with its search run, or None when it wants none now."""
+    from search import study  # Optuna takes a second to import: the API answers before that
+
+    spec = spec_of(search)
+    records = trials.records(session, search.id)
+    step = lifecycle.next_step(spec, search.planned, records)
+    if not isinstance(step, lifecycle.Propose):
+        return None
+    space = catalogue.of(spec)
+    try:
+        proposal = study.propose(spec, space, records, step.number)
+    except CatalogueExhausted:
+        search.planned = search.proposed
+        return None
+    candidate = proposal.candidate
+    network = catalogue.architecture(spec, candidate)
+    real = cost(network)
+    trial = TrialRow(
+        search_id=search.id,
+        number=step.number,
+        state="queued",
+        key=network.key,
+        alpha=candidate.coefficients.alpha,
+        beta=candidate.coefficients.beta,
+        gamma=candidate.coefficients.gamma,
+        phi=spec.phi,
+        depths=list(candidate.depths),
+        widths=list(candidate.widths),
+        resolution=candidate.resolution,
+        dropout=network.dropout if spec.recipe.dropout is None else spec.recipe.dropout,
+        classes=network.classes,
+        params=real.params,
+        macs=real.macs,
+        macs_ratio=real.macs / space.baseline_cost.macs,
+        activations=real.activations,
+        receptive_field=real.receptive_field,
+        reference=step.number == 0,
+        reference_note=proposal.note,
+        finalist=False,
+        standing=leaderboard.OTHER,
+        seeds=0,
+        epochs=0,
+        device_seconds=0.0,
+        attempts=0,
+        created_at=now,
+    )
+    session.add(trial)
+    session.flush()
+    search.proposed += 1
+    search.active += 1
+    return _queue(session, search, trial, spec.seed, "search")
+
+
+def record(session: Session, search: SearchRow, trial: TrialRow, now: float) -> None:
+    """Refresh what a trial shows from its runs."""
+    found = trials.record(trial, [trials.run_record(run) for run in trials.runs_of(session, trial.id)])
+    summary = results.summarise(found.runs)
+    trial.accuracy, trial.seeds = summary.accuracy, summary.seeds
+    trial.ci_low, trial.ci_high = summary.ci95 if summary.ci95 is not None else (None, None)
+    trial.train_accuracy, trial.generalization_gap = summary.train_accuracy, summary.generalization_gap
+    trial.best_accuracy, trial.best_epoch = summary.best_accuracy, summary.best_epoch
+    trial.test_accuracy, trial.epochs = summary.test_accuracy, summary.epochs
+    trial.device_seconds = summary.device_seconds
+    trial.standing = leaderboard.standing(found)
+    if trial.state in trials.TERMINAL and trial.finished_at is None:
+        trial.finished_at = now
+    search.version += 1
+
+
+def advance(session: Session, search: SearchRow, now: float) -> None:
+    """Move a locked search on when nothing of it is running: to the finals, or to its end."""
+    spec = spec_of(search)
+    if spec.max_device_seconds is not None and search.device_seconds >= spec.max_device_seconds:
+        search.planned = search.proposed
+    session.flush()
+    if search.state not in searches.OPEN or search.active or runs.unfinished(session, search.id):
+        return
+    if search.proposed < search.planned:
+        return
+    step = lifecycle.next_step(spec, search.planned, trials.records(session, search.id))
+    if isinstance(step, lifecycle.Finals):
+        for number, seed in step.runs:
+            trial = trials.get(session, search.id, number)
+            trial.finalist = True
+            _queue(session, search, trial, seed, "final")
+        change(session, search, "finalizing", now)
+    elif isinstance(step, lifecycle.Fail):
+        change(session, search, "failed", now, step.reason, step.message)
+    elif isinstance(step, lifecycle.Succeed):
+        _settle_ties(session, search)
+        change(session, search, "succeeded", now)
+
+
+def change(
+    session: Session, search: SearchRow, state: str, now: float, reason: str | None = None, message: str | None = None
+) -> None:
+    """Put a locked search into a state and tell it."""
+    search.state, search.reason, search.message = state, reason, message
+    search.version += 1
+    if state == "running" and search.started_at is None:
+        search.started_at = now
+    if state in searches.TERMINAL:
+        search.finished_at = now
+    events.add(session, search.id, f"search.{state}", now, reason=reason, message=message)
+
+
+def pause(session: Session, search: SearchRow, now: float) -> None:
+    """Lease nothing more; what runs is told to save itself and stop. Repeating is harmless."""
+    if search.state == "paused":
+        return
+    if search.state not in searches.OPEN:
+        raise Conflict(f"a search that is {search.state} cannot be paused")
+    change(session, search, "paused", now, "paused-by-user", "paused; resume it to go on")
+
+
+def resume(session: Session, search: SearchRow, now: float) -> None:
+    """Go on after a pause. Repeating is harmless."""
+    if search.state in searches.OPEN:
+        return
+    if search.state != "paused":
+        raise Conflict(f"a search that is {search.state} cannot be resumed")
+    finals = any(run.role == "final" for run in runs.unfinished(session, search.id))
+    change(session, search, "finalizing" if finals else "running", now)
+    events.add(session, search.id, "search.resumed", now)
+    advance(session, search, now)
+
+
+def cancel(session: Session, search: SearchRow, now: float) -> None:
+    """End a search now. Finished trials keep their results; running ones are told at their next report."""
+    if search.state == "cancelled":
+        return
+    if search.state in searches.TERMINAL:
+        raise Conflict(f"the search has already {search.state}; it cannot be cancelled")
+    for run in runs.unfinished(session, search.id):
+        runs.end_attempt(session, run, now, "cancelled")
+        run.state, run.reason = "cancelled", "search-cancelled"
+        trial = session.get_one(TrialRow, run.trial_id)
+        if run.role == "search":
+            trial.state, trial.reason, trial.message = "cancelled", "search-cancelled", "the search was cancelled"
+        session.flush()
+        record(session, search, trial, now)
+    search.active = search.waiting = 0
+    change(session, search, "cancelled", now, "cancelled-by-user", "cancelled; finished trials keep their results")
+
+
+def _queue(session: Session, search: SearchRow, trial: TrialRow, seed: int, role: str) -> RunRow:
+    run = RunRow(
+        search_id=search.id,
+        trial_id=trial.id,
+        number=trial.number,
+        seed=seed,
+        role=role,
+        state="queued",
+        lease_epoch=0,
+        attempts=0,
+    )
+    session.add(run)
+    search.waiting += 1
+    session.flush()
+    return run
+
+
+def _settle_ties(session: Session, search: SearchRow) -> None:
+    tied = leaderboard.ties(trials.records(session, search.id), quantum=1 / spec_of(search).data.validation)
+    for number, is_tied in tied.items():
+        trials.get(session, search.id, number).ties = is_tied
+
+
+def best(session: Session, search_id: str) -> TrialRow | None:
+    """The trial that leads the leaderboard, None before any has an accuracy."""
+    rows = trials.leaderboard(session, search_id, sort=None, after=None, limit=1)
+    return rows[0] if rows and rows[0].standing <= leaderboard.COMPLETED else None
+
+
+def state_counts(counts: dict[str, int], planned: int) -> dict[str, Any]:
+    """Trials per state, zeros written out."""
+    states = ("queued", "running", *trials.TERMINAL)
+    return {"planned": planned, **{state: counts.get(state, 0) for state in states}}

@@ -1,0 +1,62 @@
+"""Everything that can be set, with its default. Each field is read from `EFFSCALE_<NAME>`."""
+
+import ipaddress
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK_NAMES = ("localhost",)
+
+
+class Settings(BaseSettings):
+    """A frozen value, handed to whoever needs it; nothing reads the environment by itself."""
+
+    model_config = SettingsConfigDict(env_prefix="EFFSCALE_", frozen=True, extra="ignore")
+
+    data_dir: Annotated[Path, Field(description="Database file, checkpoints, exports.")] = Path("effscale-data")
+    database_url: Annotated[
+        str | None, Field(description="`postgresql://…` for PostgreSQL; unset: a SQLite file in data_dir.")
+    ] = None
+    host: Annotated[str, Field(description="Address the API binds. Anything but loopback needs an API key.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535, description="Port the API binds.")] = 8000
+    lease_seconds: Annotated[
+        float, Field(ge=0.2, le=86_400, description="A worker silent for this long loses its lease.")
+    ] = 30.0
+    sweep_seconds: Annotated[float, Field(ge=0.05, le=3600, description="How often expired leases are looked for.")] = 5.0
+    max_attempts: Annotated[int, Field(ge=1, le=100, description="Attempts before a trial is quarantined.")] = 3
+    max_body_bytes: Annotated[int, Field(ge=1024, description="Largest request body, checkpoints excepted.")] = 1_048_576
+    max_checkpoint_bytes: Annotated[int, Field(ge=1024, description="Largest checkpoint.")] = 2_147_483_648
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="Log level.")] = "info"
+    server: Annotated[str, Field(description="Service that the client commands and workers talk to.")] = (
+        "http://127.0.0.1:8000"
+    )
+    api_key: Annotated[SecretStr | None, Field(description="API key that the client commands and workers send.")] = None
+    checkpoint_seconds: Annotated[
+        float, Field(ge=0, le=86_400, description="A worker saves a checkpoint this long after the last; 0: every epoch.")
+    ] = 5.0
+    compile_cache_dir: Annotated[
+        Path | None, Field(description="Compiled programs are kept here; unset: a directory in the user's cache.")
+    ] = None
+
+    @cached_property
+    def url(self) -> str:
+        """The database URL that is really used."""
+        if self.database_url is None:
+            return f"sqlite:///{(self.data_dir / 'effscale.db').absolute()}"
+        for plain in ("postgresql://", "postgres://"):
+            if self.database_url.startswith(plain):
+                return "postgresql+psycopg://" + self.database_url.removeprefix(plain)
+        return self.database_url
+
+    @cached_property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the API."""
+        if self.host in LOOPBACK_NAMES:
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False

@@ -1,0 +1,86 @@
+"""Rows of runs: who holds which lease, what has expired, what was reported and saved."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from service.errors import LeaseLost
+from service.tables import AttemptRow, CheckpointRow, EpochRow, RunRow
+
+
+def by_lease(session: Session, lease_id: str) -> RunRow:
+    """The run that this lease was given for; `LeaseLost` when a later lease replaced it or there never was one."""
+    statement = select(RunRow).where(RunRow.lease_id == lease_id).execution_options(populate_existing=True)
+    run = session.scalars(statement).one_or_none()
+    if run is None:
+        raise LeaseLost
+    return run
+
+
+def held_by(session: Session, worker: str) -> RunRow | None:
+    """The run that a worker of this name holds a lease on."""
+    statement = select(RunRow).where(RunRow.worker == worker, RunRow.state == "running")
+    return session.scalars(statement.order_by(RunRow.id).limit(1)).one_or_none()
+
+
+def next_queued(session: Session, search_id: str) -> RunRow | None:
+    """The first queued run of a search, by trial number and seed."""
+    statement = select(RunRow).where(RunRow.search_id == search_id, RunRow.state == "queued")
+    return session.scalars(statement.order_by(RunRow.number, RunRow.seed).limit(1)).one_or_none()
+
+
+def expired(session: Session, now: float) -> Sequence[tuple[str, int]]:
+    """(search id, run id) of leases that ended in silence."""
+    statement = select(RunRow.search_id, RunRow.id).where(RunRow.state == "running", RunRow.expires_at < now)
+    return [(search_id, run_id) for search_id, run_id in session.execute(statement.order_by(RunRow.expires_at).limit(500))]
+
+
+def renew(session: Session, lease_id: str, lease_epoch: int, expires_at: float) -> bool:
+    """Put the end of a live lease off; False when it is no longer this attempt's."""
+    statement = update(RunRow).where(
+        RunRow.lease_id == lease_id, RunRow.lease_epoch == lease_epoch, RunRow.state == "running"
+    )
+    return session.execute(statement.values(expires_at=expires_at)).rowcount == 1  # type: ignore[attr-defined,no-any-return]
+
+
+def unfinished(session: Session, search_id: str) -> Sequence[RunRow]:
+    """Runs of a search that are queued or running."""
+    statement = select(RunRow).where(RunRow.search_id == search_id, RunRow.state.in_(("queued", "running")))
+    return session.scalars(statement.order_by(RunRow.id)).all()
+
+
+def end_attempt(session: Session, run: RunRow, now: float, outcome: str, message: str | None = None) -> None:
+    """Close the book on the present attempt of a run."""
+    session.execute(
+        update(AttemptRow)
+        .where(AttemptRow.run_id == run.id, AttemptRow.lease_epoch == run.lease_epoch)
+        .values(ended_at=now, outcome=outcome, message=message)
+    )
+
+
+def history(session: Session, run_id: int) -> list[float]:
+    """Validation accuracy per epoch, in epoch order."""
+    statement = select(EpochRow.validation_accuracy).where(EpochRow.run_id == run_id).order_by(EpochRow.epoch)
+    return list(session.scalars(statement))
+
+
+def checkpoints(session: Session, run_id: int) -> Sequence[CheckpointRow]:
+    """Checkpoints of a run, newest first."""
+    statement = select(CheckpointRow).where(CheckpointRow.run_id == run_id).order_by(CheckpointRow.epoch.desc())
+    return session.scalars(statement).all()
+
+
+def forget_checkpoints(session: Session, run_id: int) -> None:
+    """Drop the checkpoint rows of a run; the files are swept by whoever owns the directory."""
+    session.execute(delete(CheckpointRow).where(CheckpointRow.run_id == run_id))
+
+
+def completed_seconds(session: Session, search_id: str) -> tuple[int, float]:
+    """How many attempts of a search have ended, and the mean wall seconds of one."""
+    seconds = func.avg(AttemptRow.ended_at - AttemptRow.started_at)
+    statement = select(func.count(), seconds).join(RunRow, RunRow.id == AttemptRow.run_id)
+    count, mean = session.execute(
+        statement.where(RunRow.search_id == search_id, AttemptRow.outcome == "completed")
+    ).one()
+    return count, float(mean or 0.0)

@@ -1,0 +1,83 @@
+"""Rows of searches: find, lock, list, count."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import and_, delete, func, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from service.errors import NotFound
+from service.tables import IdempotencyRow, RunRow, SearchRow, TrialRow
+
+OPEN = ("queued", "running", "finalizing")
+TERMINAL = ("succeeded", "failed", "cancelled")
+
+
+def get(session: Session, search_id: str, owner: str | None) -> SearchRow:
+    """The search, if it is this owner's (None: anybody's)."""
+    row = session.get(SearchRow, search_id)
+    if row is None or (owner is not None and row.owner != owner):
+        raise NotFound(f"there is no search {search_id!r}, or it is not yours")
+    return row
+
+
+def lock(session: Session, search_id: str, owner: str | None = None) -> SearchRow:
+    """The search, locked until the transaction ends. Whoever changes anything of a search locks it first."""
+    statement = select(SearchRow).where(SearchRow.id == search_id).with_for_update()
+    row = session.execute(statement.execution_options(populate_existing=True)).scalar_one_or_none()
+    if row is None or (owner is not None and row.owner != owner):
+        raise NotFound(f"there is no search {search_id!r}, or it is not yours")
+    return row
+
+
+def page(
+    session: Session, owner: str, *, state: str | None, name: str | None, after: tuple[float, str] | None, limit: int
+) -> Sequence[SearchRow]:
+    """Searches of an owner, newest first, `limit` of them behind the (created_at, id) of `after`."""
+    statement = select(SearchRow).where(SearchRow.owner == owner)
+    if state is not None:
+        statement = statement.where(SearchRow.state == state)
+    if name is not None:
+        statement = statement.where(SearchRow.name == name)
+    if after is not None:
+        statement = statement.where(tuple_(SearchRow.created_at, SearchRow.id) < tuple_(*after))
+    return session.scalars(statement.order_by(SearchRow.created_at.desc(), SearchRow.id.desc()).limit(limit)).all()
+
+
+def claimable(session: Session) -> Sequence[str]:
+    """Ids of searches that may have work to lease: first by priority, then oldest first."""
+    has_work = or_(
+        SearchRow.waiting > 0,
+        and_(SearchRow.proposed < SearchRow.planned, SearchRow.active < SearchRow.parallelism),
+    )
+    statement = select(SearchRow.id).where(SearchRow.state.in_(OPEN), has_work)
+    return session.scalars(
+        statement.order_by(SearchRow.priority.desc(), SearchRow.created_at, SearchRow.id).limit(50)
+    ).all()
+
+
+def trial_counts(session: Session, search_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Per search, how many trials are in each state."""
+    counts: dict[str, dict[str, int]] = {search_id: {} for search_id in search_ids}
+    statement = select(TrialRow.search_id, TrialRow.state, func.count()).where(TrialRow.search_id.in_(search_ids))
+    for search_id, state, count in session.execute(statement.group_by(TrialRow.search_id, TrialRow.state)):
+        counts[search_id][state] = count
+    return counts
+
+
+def run_counts(session: Session, search_ids: Sequence[str]) -> dict[str, dict[tuple[str, str], int]]:
+    """Per search, how many runs there are of each (role, state)."""
+    counts: dict[str, dict[tuple[str, str], int]] = {search_id: {} for search_id in search_ids}
+    statement = select(RunRow.search_id, RunRow.role, RunRow.state, func.count()).where(RunRow.search_id.in_(search_ids))
+    for search_id, role, state, count in session.execute(statement.group_by(RunRow.search_id, RunRow.role, RunRow.state)):
+        counts[search_id][role, state] = count
+    return counts
+
+
+def remove(session: Session, search_id: str) -> None:
+    """Delete a search and all that hangs on it."""
+    session.execute(delete(SearchRow).where(SearchRow.id == search_id))
+
+
+def idempotent(session: Session, owner: str, key: str) -> IdempotencyRow | None:
+    """What an Idempotency-Key gave before."""
+    return session.get(IdempotencyRow, (owner, key))

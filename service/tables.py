@@ -1,0 +1,225 @@
+"""The record: every table. Names carry a prefix, so that an Optuna schema can share the database.
+
+Times are seconds since 1970 (UTC), as floats: the same on SQLite and PostgreSQL.
+"""
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+PREFIX = "effscale_"
+Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only INTEGER keys by itself
+
+
+class Table(DeclarativeBase):
+    """Base of all tables; its metadata is what the migrations must arrive at."""
+
+
+def _search_key(**options: Any) -> Mapped[str]:
+    return mapped_column(String(40), ForeignKey(f"{PREFIX}searches.id", ondelete="CASCADE"), **options)
+
+
+class SearchRow(Table):
+    """One submitted search. `proposed`, `active` and `waiting` are counters kept under this row's lock."""
+
+    __tablename__ = f"{PREFIX}searches"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(80))
+    name: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str | None] = mapped_column(String(80))
+    message: Mapped[str | None] = mapped_column(Text)
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
+    priority: Mapped[int] = mapped_column(Integer)
+    parallelism: Mapped[int] = mapped_column(Integer)
+    planned: Mapped[int] = mapped_column(Integer)  # trials that will be proposed at most
+    proposed: Mapped[int] = mapped_column(Integer, default=0)  # trials there are
+    active: Mapped[int] = mapped_column(Integer, default=0)  # trials not in a terminal state
+    waiting: Mapped[int] = mapped_column(Integer, default=0)  # runs queued for a lease
+    version: Mapped[int] = mapped_column(Integer, default=0)  # grows with every change that a list could show
+    device_seconds: Mapped[float] = mapped_column(Float, default=0.0)
+    created_at: Mapped[float] = mapped_column(Float)
+    started_at: Mapped[float | None] = mapped_column(Float)
+    finished_at: Mapped[float | None] = mapped_column(Float)
+
+    __table_args__ = (
+        Index(f"ix_{PREFIX}searches_owner", "owner", "created_at", "id"),
+        Index(f"ix_{PREFIX}searches_claim", "state", "priority", "created_at"),
+    )
+
+
+class TrialRow(Table):
+    """One distinct network of a search; an architecture key stands at most once per search."""
+
+    __tablename__ = f"{PREFIX}trials"
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    search_id: Mapped[str] = _search_key()
+    number: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str | None] = mapped_column(String(80))
+    message: Mapped[str | None] = mapped_column(Text)
+    key: Mapped[str] = mapped_column(String(16))
+    alpha: Mapped[float] = mapped_column(Float)
+    beta: Mapped[float] = mapped_column(Float)
+    gamma: Mapped[float] = mapped_column(Float)
+    phi: Mapped[float] = mapped_column(Float)
+    depths: Mapped[list[int]] = mapped_column(JSON)
+    widths: Mapped[list[int]] = mapped_column(JSON)  # stem, stages, head
+    resolution: Mapped[int] = mapped_column(Integer)
+    dropout: Mapped[float] = mapped_column(Float)
+    classes: Mapped[int] = mapped_column(Integer)
+    params: Mapped[int] = mapped_column(BigInteger)
+    macs: Mapped[int] = mapped_column(BigInteger)
+    macs_ratio: Mapped[float] = mapped_column(Float)
+    activations: Mapped[int] = mapped_column(BigInteger)
+    receptive_field: Mapped[int] = mapped_column(Integer)
+    reference: Mapped[bool] = mapped_column(Boolean, default=False)
+    reference_note: Mapped[str | None] = mapped_column(Text)
+    finalist: Mapped[bool] = mapped_column(Boolean, default=False)
+    ties: Mapped[bool | None] = mapped_column(Boolean)
+    standing: Mapped[int] = mapped_column(Integer, default=3)  # 0 replicated, 1 completed, 2 pruned, 3 the rest
+    accuracy: Mapped[float | None] = mapped_column(Float)
+    ci_low: Mapped[float | None] = mapped_column(Float)
+    ci_high: Mapped[float | None] = mapped_column(Float)
+    seeds: Mapped[int] = mapped_column(Integer, default=0)
+    train_accuracy: Mapped[float | None] = mapped_column(Float)
+    generalization_gap: Mapped[float | None] = mapped_column(Float)
+    best_accuracy: Mapped[float | None] = mapped_column(Float)
+    best_epoch: Mapped[int | None] = mapped_column(Integer)
+    test_accuracy: Mapped[float | None] = mapped_column(Float)
+    epochs: Mapped[int] = mapped_column(Integer, default=0)
+    device_seconds: Mapped[float] = mapped_column(Float, default=0.0)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[float] = mapped_column(Float)
+    started_at: Mapped[float | None] = mapped_column(Float)
+    finished_at: Mapped[float | None] = mapped_column(Float)
+
+    __table_args__ = (
+        UniqueConstraint("search_id", "number", name=f"uq_{PREFIX}trials_number"),
+        UniqueConstraint("search_id", "key", name=f"uq_{PREFIX}trials_key"),
+        Index(f"ix_{PREFIX}trials_standing", "search_id", "standing", "accuracy", "number"),
+    )
+
+
+class RunRow(Table):
+    """One training of a trial with one seed: what a lease is given for."""
+
+    __tablename__ = f"{PREFIX}runs"
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    search_id: Mapped[str] = _search_key()
+    trial_id: Mapped[int] = mapped_column(Serial, ForeignKey(f"{PREFIX}trials.id", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(Integer)  # of the trial
+    seed: Mapped[int] = mapped_column(Integer)
+    role: Mapped[str] = mapped_column(String(10))
+    state: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str | None] = mapped_column(String(80))
+    message: Mapped[str | None] = mapped_column(Text)
+    lease_id: Mapped[str | None] = mapped_column(String(40), unique=True)
+    lease_epoch: Mapped[int] = mapped_column(Integer, default=0)
+    worker: Mapped[str | None] = mapped_column(String(200))
+    process: Mapped[str | None] = mapped_column(String(80))
+    expires_at: Mapped[float | None] = mapped_column(Float)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)  # those that count towards quarantine
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    accuracy: Mapped[float | None] = mapped_column(Float)
+
+    __table_args__ = (
+        UniqueConstraint("trial_id", "role", "seed", name=f"uq_{PREFIX}runs_seed"),
+        Index(f"ix_{PREFIX}runs_claim", "search_id", "state", "number", "seed"),
+        Index(f"ix_{PREFIX}runs_expiry", "state", "expires_at"),
+        Index(f"ix_{PREFIX}runs_worker", "worker", "state"),
+    )
+
+
+class AttemptRow(Table):
+    """One lease of a run, by its fencing number."""
+
+    __tablename__ = f"{PREFIX}attempts"
+
+    run_id: Mapped[int] = mapped_column(Serial, ForeignKey(f"{PREFIX}runs.id", ondelete="CASCADE"), primary_key=True)
+    lease_epoch: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    worker: Mapped[str] = mapped_column(String(200))
+    devices: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    versions: Mapped[dict[str, str]] = mapped_column(JSON)
+    started_at: Mapped[float] = mapped_column(Float)
+    ended_at: Mapped[float | None] = mapped_column(Float)
+    outcome: Mapped[str | None] = mapped_column(String(80))
+    message: Mapped[str | None] = mapped_column(Text)
+
+
+class EpochRow(Table):
+    """What one epoch of a run measured; a resumed attempt overwrites with equal numbers."""
+
+    __tablename__ = f"{PREFIX}epochs"
+
+    run_id: Mapped[int] = mapped_column(Serial, ForeignKey(f"{PREFIX}runs.id", ondelete="CASCADE"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    search_id: Mapped[str] = _search_key()
+    role: Mapped[str] = mapped_column(String(10))
+    lease_epoch: Mapped[int] = mapped_column(Integer)
+    validation_accuracy: Mapped[float] = mapped_column(Float)
+    metrics: Mapped[dict[str, float]] = mapped_column(JSON)
+
+    __table_args__ = (Index(f"ix_{PREFIX}epochs_rung", "search_id", "role", "epoch"),)
+
+
+class CheckpointRow(Table):
+    """A checkpoint that was received whole; the bytes lie in the data directory under this checksum."""
+
+    __tablename__ = f"{PREFIX}checkpoints"
+
+    run_id: Mapped[int] = mapped_column(Serial, ForeignKey(f"{PREFIX}runs.id", ondelete="CASCADE"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    search_id: Mapped[str] = _search_key()
+    sha256: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int] = mapped_column(BigInteger)
+
+
+class EventRow(Table):
+    """What happened to a search; written under its lock, so that ids grow in the order of commits."""
+
+    __tablename__ = f"{PREFIX}events"
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    search_id: Mapped[str] = _search_key()
+    type: Mapped[str] = mapped_column(String(40))
+    at: Mapped[float] = mapped_column(Float)
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    __table_args__ = (
+        Index(f"ix_{PREFIX}events_search", "search_id", "id"),
+        {"sqlite_autoincrement": True},  # an id is never given twice, even after a delete
+    )
+
+
+class IdempotencyRow(Table):
+    """Which search an Idempotency-Key gave."""
+
+    __tablename__ = f"{PREFIX}idempotency_keys"
+
+    owner: Mapped[str] = mapped_column(String(80), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    body_sha256: Mapped[str] = mapped_column(String(64))
+    search_id: Mapped[str] = _search_key()
+    created_at: Mapped[float] = mapped_column(Float)
+
+
+class ApiKeyRow(Table):
+    """An API key; the secret itself is never stored."""
+
+    __tablename__ = f"{PREFIX}api_keys"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    prefix: Mapped[str] = mapped_column(String(16), unique=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    owner: Mapped[str] = mapped_column(String(80))
+    name: Mapped[str] = mapped_column(String(200))
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[float] = mapped_column(Float)
+    expires_at: Mapped[float | None] = mapped_column(Float)
+    revoked_at: Mapped[float | None] = mapped_column(Float)

@@ -1,0 +1,184 @@
+"""`python -m service.trainer`: the process that trains. A worker starts it, speaks to it in JSON lines, replaces it.
+
+It outlives its jobs, so that what was compiled for one trial serves the next. Orders are `train` with a job; after
+every epoch it waits to be told `continue`, `stop`, `drain` or `abandon`. It answers `ready` once, then for each job
+`started`, `epoch`s, one of `result`, `stopped`, `checkpoint`, `corrupt`, `diverged`, `out-of-memory`, `error`, and
+always `idle` at the end. Only this process imports JAX.
+"""
+
+import argparse
+import faulthandler
+import hashlib
+import os
+import platform
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.errors import CorruptCheckpoint, TrainingDiverged
+from service.lifeline import die_with_parent
+from service.trainer_channel import Channel, Message, claim_standard_streams
+
+if TYPE_CHECKING:
+    from models.fit import Training
+
+LIBRARIES = ("effscale", "jax", "jaxlib", "flax", "optax", "numpy")
+OOM_SCORE = 500  # proc(5) oom_score_adj: the kernel takes the trainer before the worker or the database
+
+
+@dataclass
+class Saver:
+    """Writes checkpoints into a directory, at most one every `every` seconds unless asked."""
+
+    directory: Path
+    every: float
+    clock: Callable[[], float] = time.monotonic
+    last: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.last = self.clock()
+
+    def due(self) -> bool:
+        """Whether the last checkpoint is old enough for another."""
+        return self.clock() - self.last >= self.every
+
+    def save(self, training: "Training", epoch: int) -> Message:
+        """The state after a 1-based epoch as a file: {"epoch", "path", "sha256", "size"}."""
+        data = training.checkpoint()
+        path = self.directory / f"epoch-{epoch}"
+        path.write_bytes(data)
+        self.last = self.clock()
+        return {"epoch": epoch, "path": str(path), "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+
+
+def main() -> None:
+    """Serve one worker until it goes away."""
+    options = _options()
+    channel = claim_standard_streams()
+    _settle_in(options.parent)
+    _use_compile_cache(options.compile_cache)
+    channel.say("ready", devices=devices(), versions={"python": platform.python_version(), **versions()})
+    while True:
+        order = channel.next()
+        if order["do"] == "train":
+            obey(order, channel)
+
+
+def obey(order: Message, channel: Channel) -> None:
+    """Train one job; whatever happens is told to the worker as a message."""
+    job = order["job"]
+    try:
+        train(order, channel)
+    except CorruptCheckpoint as error:
+        channel.say("corrupt", job=job, message=str(error))
+    except TrainingDiverged as error:
+        channel.say("diverged", job=job, message=str(error))
+    except Exception as error:  # the worker decides what becomes of the trial, whatever it was
+        if out_of_memory(error):
+            channel.say("out-of-memory", job=job, message=headline(error))
+        else:
+            traceback.print_exc()
+            channel.say("error", job=job, message=headline(error))
+    channel.say("idle", job=job)
+
+
+def train(order: Message, channel: Channel) -> None:
+    """From the order to its result, one answer of the worker an epoch."""
+    job, work = order["job"], order["work"]
+    training = begin(work)
+    if order["checkpoint"] is not None:
+        training.restore(Path(order["checkpoint"]).read_bytes())
+    saver = Saver(Path(order["directory"]), order["checkpoint_seconds"])
+    channel.say("started", job=job)
+    for report in training:
+        ends = report.epoch == work["recipe"]["epochs"]
+        saved = saver.save(training, report.epoch) if saver.due() and not ends else None
+        channel.say("epoch", job=job, epoch=report.epoch, metrics=report.metrics(), checkpoint=saved)
+        match channel.answer(job):
+            case "continue":
+                continue
+            case "stop":
+                channel.say("stopped", job=job, result=result(training, evaluate_test=False))
+            case "drain":
+                saved = saver.save(training, report.epoch) if saved is None else saved
+                channel.say("checkpoint", job=job, checkpoint=saved)
+        return
+    channel.say("result", job=job, result=result(training, evaluate_test=work["evaluate_test"]))
+
+
+def begin(work: Message) -> "Training":
+    """The training of a job as it came over the wire."""
+    from models.baselines import from_table
+    from models.data.dataset import load
+    from models.fit import Training
+    from models.recipe import TrainingRecipe
+
+    baseline = from_table(work["baseline"])
+    network = baseline.build(work["depths"], work["widths"], work["resolution"], classes=work["classes"])
+    recipe = TrainingRecipe.model_validate(work["recipe"])
+    return Training(network, recipe, load(work["dataset"]), seed=work["seed"])
+
+
+def result(training: "Training", *, evaluate_test: bool) -> dict[str, Any]:
+    """The RunResult of the worker protocol."""
+    return {**training.summary(), "test_accuracy": training.accuracy("test") if evaluate_test else None}
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether host or device memory ran out; XLA says so in words (absl status RESOURCE_EXHAUSTED)."""
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+
+
+def headline(error: BaseException) -> str:
+    """An error as one line of at most 500 characters."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}"[:500] if lines else type(error).__name__
+
+
+def devices() -> list[dict[str, str]]:
+    """What JAX can train on."""
+    import jax
+
+    return [{"platform": device.platform, "kind": device.device_kind} for device in jax.devices()]
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides the numbers."""
+    return {name: version(name) for name in LIBRARIES}
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m service.trainer", description="Started by a worker; not by hand.")
+    parser.add_argument("--parent", type=int, required=True, help="process id of the worker")
+    parser.add_argument("--compile-cache", type=Path, required=True, help="directory of compiled programs")
+    return parser.parse_args()
+
+
+def _settle_in(parent: int) -> None:
+    """Die with the worker, leave Ctrl-C and SIGTERM to it, say where a crash happened."""
+    faulthandler.enable(file=sys.__stderr__)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    die_with_parent(signal.SIGKILL, parent)
+    score = Path("/proc/self/oom_score_adj")
+    if os.access(score, os.W_OK):
+        score.write_text(str(OOM_SCORE))
+
+
+def _use_compile_cache(directory: Path) -> None:
+    """Keep every compiled program: at a few seconds each they cost more than the training of a small network."""
+    import jax
+
+    jax.config.update("jax_compilation_cache_dir", str(directory))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+if __name__ == "__main__":
+    main()

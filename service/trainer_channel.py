@@ -1,0 +1,59 @@
+"""The trainer's end of its two pipes: JSON lines in from the worker, JSON lines out to it."""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from queue import SimpleQueue
+from typing import Any, TextIO
+
+ORPHANED = 3  # exit status of a trainer whose worker has died
+
+Message = dict[str, Any]
+
+
+class Channel:
+    """Messages to and from the worker. A thread reads; when the pipe ends, the worker is dead and so are we."""
+
+    def __init__(self, source: TextIO, sink: TextIO) -> None:
+        self._sink = sink
+        self._inbox: SimpleQueue[Message] = SimpleQueue()
+        threading.Thread(target=self._read, args=(source,), name="inbox", daemon=True).start()
+
+    def say(self, what: str, **fields: object) -> None:
+        """Send one message. A number that is not finite raises ValueError: JSON has none."""
+        self._sink.write(json.dumps({"say": what, **fields}, allow_nan=False) + "\n")
+        self._sink.flush()
+
+    def next(self) -> Message:
+        """The next message; waits for it."""
+        return self._inbox.get()
+
+    def answer(self, job: int) -> str:
+        """What the worker wants of this job: continue, stop, drain or abandon. Answers to older jobs are dropped."""
+        while True:
+            message = self._inbox.get()
+            if message.get("job") == job:
+                return str(message["do"])
+
+    def _read(self, source: TextIO) -> None:
+        for line in source:
+            self._inbox.put(json.loads(line))
+        os._exit(ORPHANED)  # at once, from this thread: the main one may be deep inside a compiled program
+
+
+def claim_standard_streams() -> Channel:
+    """The channel on standard input and output; what anyone prints from now on goes to standard error."""
+    source = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    sink = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return Channel(source, sink)
+
+
+def encoded(message: Mapping[str, object]) -> bytes:
+    """One message as a line of JSON."""
+    return (json.dumps(message, allow_nan=False) + "\n").encode()

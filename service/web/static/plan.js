@@ -1,0 +1,39 @@
+// The plan beside the form: how many networks there are, what they cost, how long it takes, what to beware of.
+
+import { byId, h, refill, setText } from "./dom.js";
+import { compact, count, duration, times } from "./format.js";
+
+const range = ([low, high], format) => (low === high ? format(low) : `${format(low)} to ${format(high)}`);
+
+/** A plan of the API; null while there is none. */
+export function renderPlan(plan, spec) {
+  const box = byId("plan");
+  box.setAttribute("aria-busy", "false");
+  box.classList.toggle("none", plan === null);
+  if (plan === null) {
+    setText(byId("plan-feasible"), "–");
+    setText(byId("plan-distinct"), "distinct networks meet the target");
+    refill(byId("plan-facts"), null, () => []);
+    refill(byId("plan-warnings"), null, () => []);
+    return;
+  }
+  const { catalogue, cost, warnings } = plan;
+  setText(byId("plan-feasible"), count(catalogue.feasible));
+  setText(byId("plan-distinct"), `of ${count(catalogue.distinct)} distinct networks meet the target`);
+  const rows = facts(plan, cost, spec);
+  refill(byId("plan-facts"), rows, () => rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  refill(byId("plan-warnings"), warnings, () => warnings.map(({ message }) => h("li", {}, message)));
+}
+
+function facts({ programs, device_seconds: seconds }, cost, spec) {
+  const trials = spec.trials ?? null;
+  return [
+    ["Training time", `about ${duration(seconds.estimate)}`],
+    ["between", `${duration(seconds.low)} and ${duration(seconds.high)}`],
+    ["Trials", trials === null ? null : count(trials)],
+    ["MACs", range(cost.macs_ratio, times)],
+    ["Parameters", range(cost.params, compact)],
+    ["Activations", range(cost.activations, compact)],
+    ["Programs to compile", count(programs)],
+  ].filter(([, value]) => value !== null);
+}

@@ -1,0 +1,100 @@
+// One search: reads it once, then follows its events and reads again what they change.
+
+import { explain, get, Problem } from "./api.js";
+import { wireActions } from "./actions.js";
+import { board } from "./board.js";
+import { charts } from "./charts.js";
+import { alertText, byId } from "./dom.js";
+import { follow } from "./events.js";
+import { paced } from "./pace.js";
+import { running } from "./running.js";
+import { FINAL, setLink } from "./states.js";
+import { renderSearch } from "./summary.js";
+import { openTrial, trialDialog } from "./trial.js";
+import { renderVerdict } from "./verdict.js";
+
+const SEARCH_MS = 700; // at most one read of each kind in that time, however fast the events come
+const BOARD_MS = 1000;
+
+const root = byId("search");
+const path = `/v1/searches/${encodeURIComponent(root.dataset.id)}`;
+const live = running(byId("running"), (number) => openTrial(number));
+const table = board(path, (number) => openTrial(number));
+const figures = charts(path, root.dataset.plotly, (number) => openTrial(number));
+let search = null;
+let stream = null;
+
+const attempt = (action) => async () => {
+  try {
+    await action();
+    alertText("");
+  } catch (error) {
+    alertText(explain(error));
+  }
+};
+
+async function readSearch() {
+  search = await get(path);
+  renderSearch(search);
+  root.setAttribute("aria-busy", "false");
+  live.finished(FINAL.has(search.state));
+  if (FINAL.has(search.state) && search.best) await renderVerdict(path, search);
+}
+
+const refreshSearch = paced(attempt(readSearch), SEARCH_MS);
+const refreshBoard = paced(attempt(table.read), BOARD_MS);
+
+function refreshAll() {
+  refreshSearch();
+  refreshBoard();
+  figures.stale();
+}
+
+function onEvent(event) {
+  const [subject, what] = event.type.split(".");
+  live.take(event);
+  if (event.type === "trial.epoch") {
+    figures.stale("curves");
+  } else if (subject === "search") {
+    refreshAll();
+    if (FINAL.has(what)) return false;
+  } else {
+    refreshSearch();
+    if (what === "finished") {
+      refreshBoard();
+      figures.stale();
+    }
+  }
+  return true;
+}
+
+function onState(state, detail) {
+  if (state === "closed" && !detail) detail = search && FINAL.has(search.state) ? "Finished" : "Not following";
+  setLink(byId("link"), state, detail);
+  // what happened while the connection was down is in the events that follow, but a quiet search sends none
+  if (state === "live" && stream?.lost) refreshAll();
+  if (stream) stream.lost = state === "waiting";
+}
+
+function start(lastId) {
+  stream = { lost: false, lastId, ...follow(`${path}/events`, { lastId, onEvent, onState }) };
+}
+
+async function open() {
+  try {
+    await readSearch();
+  } catch (error) {
+    const unknown = error instanceof Problem && error.status === 404;
+    alertText(unknown ? "There is no such search, or it is not yours." : explain(error));
+    if (unknown) return;
+  }
+  refreshBoard();
+  figures.watch();
+  await live.load(path);
+  if (search && FINAL.has(search.state)) onState("closed", "");
+  else start(search?.last_event_id ?? null);
+}
+
+wireActions(path, () => search, refreshAll);
+trialDialog(path);
+open();

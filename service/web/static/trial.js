@@ -1,0 +1,136 @@
+// One trial in a dialog: its network, its runs, their epochs and attempts. The address keeps it: #trial-7.
+
+import { explain, get } from "./api.js";
+import { byId, h, s, setText } from "./dom.js";
+import { chain, coefficient, compact, count, dateTime, duration, percent, pixels, time, times } from "./format.js";
+import { badge } from "./states.js";
+
+const CURVE = { width: 560, height: 120, pad: 6 };
+let base = "";
+let shown = null;
+
+export function trialDialog(path) {
+  base = path;
+  const dialog = byId("trial-dialog");
+  byId("trial-close").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  dialog.addEventListener("close", () => {
+    shown = null;
+    history.replaceState(null, "", location.pathname + location.search);
+  });
+  const linked = () => {
+    const found = /^#trial-(\d+)$/.exec(location.hash);
+    if (found && shown !== Number(found[1])) openTrial(Number(found[1]));
+  };
+  addEventListener("hashchange", linked);
+  linked();
+}
+
+export async function openTrial(number) {
+  shown = number;
+  const [dialog, body] = [byId("trial-dialog"), byId("trial-body")];
+  setText(byId("trial-title"), `Trial ${number}`);
+  body.replaceChildren(h("p", { class: "quiet" }, "Loading…"));
+  if (!dialog.open) dialog.showModal();
+  history.replaceState(null, "", `#trial-${number}`);
+  try {
+    const trial = await get(`${base}/trials/${number}`);
+    if (shown === number) body.replaceChildren(...content(trial));
+  } catch (error) {
+    body.replaceChildren(h("p", { class: "error" }, explain(error)));
+  }
+}
+
+function content(trial) {
+  return [
+    h("p", { class: "row" }, badge(trial.state), trial.reference && h("span", { class: "tag" }, "reference"), trial.finalist && h("span", { class: "tag soft" }, "finalist")),
+    trial.reference_note && h("p", { class: "quiet" }, trial.reference_note),
+    (trial.message || trial.reason) && h("p", { class: "reason" }, trial.message || trial.reason),
+    facts(trial),
+    ...trial.runs.map(run),
+    trial.runs.length === 0 && h("p", { class: "quiet" }, "It has not been trained yet."),
+  ].filter(Boolean);
+}
+
+function facts({ architecture, cost, ...trial }) {
+  const rows = [
+    ["Coefficients", `α ${coefficient(trial.alpha)} · β ${coefficient(trial.beta)} · γ ${coefficient(trial.gamma)} · φ ${coefficient(trial.phi)}`],
+    ["Accuracy", accuracyText(trial)],
+    ["Best epoch", trial.best_epoch ? `${percent(trial.best_accuracy)} after epoch ${trial.best_epoch}` : null],
+    ["Test accuracy", trial.test_accuracy === null || trial.test_accuracy === undefined ? null : percent(trial.test_accuracy)],
+    ["Gap", trial.generalization_gap === null ? null : `${percent(trial.generalization_gap)} (training minus validation)`],
+    ["Depths", chain(architecture.depths)],
+    ["Widths", `${chain(architecture.widths)} (stem ${count(architecture.stem)}, head ${count(architecture.head)})`],
+    ["Input", `${pixels(architecture.resolution)}; receptive field ${pixels(cost.receptive_field)}`],
+    ["Cost", `${count(cost.params)} parameters · ${compact(cost.macs)} MACs (${times(cost.macs_ratio)}) · ${compact(cost.activations)} activations`],
+    ["Training time", duration(trial.device_seconds)],
+    ["Same as", trial.cached_from ? String(trial.cached_from) : null],
+    ["Key", architecture.key],
+  ];
+  return h("dl", { class: "facts" }, rows.filter(([, value]) => value !== null).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+}
+
+function accuracyText({ accuracy, accuracy_ci95: ci, seeds }) {
+  if (accuracy === null) return "none yet";
+  return ci ? `${percent(accuracy)} (95 % ${percent(ci[0])} to ${percent(ci[1])}, ${count(seeds)} seeds)` : `${percent(accuracy)} (one training)`;
+}
+
+function run(entry) {
+  const title = `${entry.role === "final" ? "Final training" : "Search training"}, seed ${entry.seed}`;
+  return h(
+    "section",
+    { class: "run" },
+    h("div", { class: "row baseline" }, h("h3", { class: "grow" }, title), badge(entry.state), h("strong", { class: "figures" }, percent(entry.accuracy))),
+    (entry.message || entry.reason) && h("p", { class: "reason" }, entry.message || entry.reason),
+    entry.history.length > 1 && curve(entry.history),
+    entry.history.length > 0 && epochs(entry),
+    attempts(entry.attempts),
+  );
+}
+
+/** Validation (line) and training accuracy (dashes) per epoch. */
+function curve(history) {
+  const { width, height, pad } = CURVE;
+  const values = history.flatMap((row) => [row.validation_accuracy, row.train_accuracy]);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const x = (at) => pad + (at / (history.length - 1)) * (width - 2 * pad);
+  const y = (value) => height - pad - ((value - low) / (high - low || 1)) * (height - 2 * pad);
+  const points = (name) => history.map((row, at) => `${x(at).toFixed(1)},${y(row[name]).toFixed(1)}`).join(" ");
+  const label = `Accuracy from ${percent(low, 1)} to ${percent(high, 1)} over ${history.length} epochs; solid: validation, dashed: training`;
+  return h(
+    "figure",
+    { class: "curve" },
+    s(
+      "svg",
+      { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
+      s("polyline", { class: "train", points: points("train_accuracy") }),
+      s("polyline", { class: "validation", points: points("validation_accuracy") }),
+    ),
+    h("figcaption", { class: "quiet" }, `${percent(low, 1)} to ${percent(high, 1)} · solid: validation, dashed: training`),
+  );
+}
+
+function epochs({ history }) {
+  const head = ["Epoch", "Validation", "Training", "Loss", "Time", "Images/s"];
+  const rows = history.map((row) => [
+    String(row.epoch), percent(row.validation_accuracy), percent(row.train_accuracy), row.validation_loss.toFixed(4), duration(row.seconds), count(row.images_per_second),
+  ]);
+  return h("details", {}, h("summary", {}, `${history.length} epochs`), table(head, rows));
+}
+
+function attempts(entries) {
+  if (!entries.length) return null;
+  const head = ["Attempt", "Worker", "Began", "Ended", "Outcome"];
+  const rows = entries.map((entry, at) => [
+    String(at + 1), entry.worker, dateTime(entry.started_at), entry.ended_at ? time(entry.ended_at) : "–", entry.outcome ?? "running",
+  ]);
+  return h("details", {}, h("summary", {}, entries.length === 1 ? "1 attempt" : `${entries.length} attempts`), table(head, rows));
+}
+
+function table(head, rows) {
+  return h(
+    "div",
+    { class: "scroll", role: "region", tabindex: 0, "aria-label": head[0] },
+    h("table", {}, h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows.map((row) => h("tr", {}, row.map((text) => h("td", {}, text)))))),
+  );
+}

@@ -1,0 +1,67 @@
+// The result in plain words, once a search is over.
+
+import { get, Problem } from "./api.js";
+import { byId, h, refill, setText, show } from "./dom.js";
+import { coefficient, compact, count, percent, pixels, plural, times } from "./format.js";
+import { baselineName } from "./summary.js";
+
+/** The canonical scaling config, or null where there is none (a cancelled search, say). */
+async function config(path) {
+  try {
+    return await get(`${path}/export?format=json`);
+  } catch (error) {
+    if (error instanceof Problem && error.status < 500) return null;
+    throw error;
+  }
+}
+
+export async function renderVerdict(path, search) {
+  if (byId("verdict").dataset.done === search.state) return;
+  const found = await config(path);
+  const best = found?.winner ?? search.best;
+  setText(byId("statement"), statement(search, best));
+  refill(byId("remarks"), [found, best], () => remarks(search, best, found).map((text) => h("li", {}, text)));
+  byId("verdict").dataset.done = search.state;
+  show(byId("verdict"), true);
+}
+
+function statement(search, best) {
+  const { alpha, beta, gamma, architecture, cost } = best;
+  return (
+    `Scale ${baselineName(search.spec)} by α ${coefficient(alpha)} (depth), β ${coefficient(beta)} (width) and ` +
+    `γ ${coefficient(gamma)} (resolution): ${pixels(architecture.resolution)}, ${compact(cost.params)} parameters, ` +
+    `${compact(cost.macs)} MACs, which is ${times(cost.macs_ratio)} the baseline. ` +
+    `It classifies ${percent(best.accuracy)} of the validation images of ${search.spec.dataset} correctly` +
+    `${interval(best)}.`
+  );
+}
+
+function interval({ accuracy_ci95: ci, seeds }) {
+  if (!ci) return " (one training; without repeats there is no interval)";
+  return ` (mean of ${plural(seeds, "seed")}, 95 % interval ${percent(ci[0])} to ${percent(ci[1])})`;
+}
+
+function remarks(search, best, found) {
+  const lines = [];
+  const ties = found?.ties?.length ?? 0;
+  if (ties) lines.push(`${plural(ties, "other network")} cannot be told apart from it at 95 % confidence; take the cheapest.`);
+  if (best.test_accuracy !== null && best.test_accuracy !== undefined)
+    lines.push(`On the test split, which no choice was made on: ${percent(best.test_accuracy)}.`);
+  if (found?.intervals) lines.push(`The very same network comes of ${ranges(found.intervals)}: finer digits mean nothing.`);
+  if (best.reference) lines.push("It is the reference network itself: the search found nothing better.");
+  if (best.cost.receptive_field < best.architecture.resolution)
+    lines.push(`Its receptive field, ${pixels(best.cost.receptive_field)}, is smaller than its input.`);
+  if (search.state !== "succeeded") lines.push(`The search was ${search.state}: this is the best of the trials that finished.`);
+  const tried = search.trials.completed + search.trials.cached;
+  const feasible = search.plan?.catalogue?.feasible;
+  lines.push(`${plural(tried, "network")} trained to the end${feasible ? ` of ${count(feasible)} that meet the target` : ""}.`);
+  return lines;
+}
+
+function ranges(intervals) {
+  const names = { alpha: "α", beta: "β", gamma: "γ" };
+  return Object.entries(names)
+    .filter(([name]) => intervals[name])
+    .map(([name, letter]) => `${letter} ${intervals[name].map(coefficient).join(" to ")}`)
+    .join(", ");
+}

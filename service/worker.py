@@ -1,0 +1,219 @@
+"""A worker: asks for leases, has its trainer process do them, and never imports JAX itself.
+
+So a crash in compiled code costs one attempt and not the worker, and heartbeats go on whatever the trainer does.
+"""
+
+import itertools
+import logging
+import os
+import secrets
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import FrameType
+
+from service.attempt import Attempt, Drain
+from service.cache_dir import file_name, private, user_cache
+from service.child import Child, Died, Inbox, Said, Stop
+from service.client_errors import NotAService
+from service.connection import Connection
+from service.hold import Hold
+from service.lease_client import Lease, LeaseClient
+from service.reach import AWAY, Reach
+from service.settings import Settings
+from service.trainer_channel import Message
+
+READY_SECONDS = 180.0  # for importing JAX and waking the accelerator; a cold disk takes a minute
+SETTLE_SECONDS = 5.0  # an abandoned job that does not end by then is ended with its process
+STARTS = 3  # in a row without `ready`: the trainer cannot run here
+INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
+
+log = logging.getLogger("effscale.worker")
+
+
+class CannotTrain(Exception):
+    """The trainer process does not start on this machine."""
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """What one worker needs to know. Times in seconds."""
+
+    name: str
+    compile_cache: Path
+    scratch: Path
+    checkpoint_seconds: float
+    poll_seconds: float = 5.0  # of one long poll; a drain waits for it to end
+    process: str = field(default_factory=lambda: secrets.token_hex(8))
+
+
+def default_name() -> str:
+    """Host and process id: no two workers of one network share it."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def options_of(settings: Settings, name: str, poll_seconds: float = 5.0) -> WorkerOptions:
+    """The options of a worker on this machine; makes its directories (mode 0700)."""
+    cache = user_cache()
+    return WorkerOptions(
+        name=name,
+        compile_cache=private(settings.compile_cache_dir or cache / "compiled"),
+        scratch=private(cache / "workers") / file_name(name),
+        checkpoint_seconds=settings.checkpoint_seconds,
+        poll_seconds=poll_seconds,
+    )
+
+
+def run_worker(settings: Settings, options: WorkerOptions) -> None:
+    """Work until SIGTERM or SIGINT. A second one ends the process at once, with status 130."""
+    key = None if settings.api_key is None else settings.api_key.get_secret_value()
+    connection = Connection(settings.server, key, tries=1)
+    worker = Worker(LeaseClient(connection), options)
+    try:
+        with worker.stopped_by(signal.SIGTERM, signal.SIGINT):
+            worker.run()
+    finally:
+        connection.close()
+
+
+class Worker:
+    """One loop: lease, train, repeat. Ends when its drain has begun and the present attempt is given back."""
+
+    def __init__(
+        self, api: LeaseClient, options: WorkerOptions, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._api = api
+        self._options = options
+        self._clock = clock
+        self._inbox: Inbox = SimpleQueue()
+        self._drain = Drain()
+        self._reach = Reach(api.server)
+        self._jobs = itertools.count(1)
+
+    @contextmanager
+    def stopped_by(self, *numbers: signal.Signals) -> Iterator[None]:
+        """Drain on the first of these signals, end at once on the second."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self._drain.begun:
+                os._exit(INTERRUPTED)  # the trainer sees its pipe end and follows
+            self._drain.begin(self._clock())
+            self._inbox.put(Stop())  # SimpleQueue.put is reentrant: safe in a signal handler
+
+        before = {number: signal.signal(number, stop) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def run(self) -> None:
+        """Until drained. Raises `CannotTrain`, or a `ClientError` that the user has to act on (key, address)."""
+        log.info("worker %s serves %s", self._options.name, self._api.server)
+        child: Child | None = None
+        request: Message = {}
+        try:
+            while not self._drain.begun:
+                if child is None or not child.alive:
+                    child, ready = self._start()
+                    if ready is None:
+                        break
+                    request = self._request(ready)
+                lease = self._lease(request)
+                if lease is not None:
+                    self._attempt(lease, child)
+                    self._settle(child)
+        finally:
+            if child is not None:
+                child.kill()
+            shutil.rmtree(self._options.scratch, ignore_errors=True)
+        log.info("worker %s has drained", self._options.name)
+
+    def _request(self, ready: Message) -> Message:
+        return {
+            "worker": self._options.name,
+            "process": self._options.process,
+            "devices": ready["devices"],
+            "versions": ready["versions"],
+        }
+
+    def _lease(self, request: Message) -> Lease | None:
+        """Work, if there is any within one long poll and the service answers."""
+        try:
+            lease = self._api.lease(request, self._options.poll_seconds)
+        except AWAY as error:
+            if isinstance(error, NotAService) and not self._reach.served:
+                raise
+            self._pause(self._reach.failed(error))
+            return None
+        self._reach.answered()
+        return lease
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, unless told to stop."""
+        until = self._clock() + seconds
+        while not self._drain.begun and (left := until - self._clock()) > 0:
+            try:
+                self._inbox.get(timeout=left)
+            except Empty:
+                return
+
+    def _attempt(self, lease: Lease, child: Child) -> None:
+        directory = self._options.scratch
+        shutil.rmtree(directory, ignore_errors=True)
+        Attempt(
+            Hold(lease, self._api, self._reach, clock=self._clock),
+            self._api,
+            child,
+            self._inbox,
+            self._drain,
+            jobs=self._jobs,
+            directory=private(directory),
+            checkpoint_seconds=self._options.checkpoint_seconds,
+            clock=self._clock,
+        ).run()
+
+    def _start(self) -> tuple[Child, Message | None]:
+        """A trainer process and its first message, `ready`; None when the worker is told to end meanwhile."""
+        how = ""
+        for _ in range(STARTS):
+            child = Child(self._inbox, self._options.compile_cache)
+            until = self._clock() + READY_SECONDS
+            while True:
+                try:
+                    event = self._inbox.get(timeout=max(0.0, until - self._clock()))
+                except Empty:
+                    how = f"the training process was not ready within {READY_SECONDS:g} s"
+                    break
+                match event:
+                    case Said(message) if message["say"] == "ready":
+                        return child, message
+                    case Stop():
+                        return child, None
+                    case Died(pid, text) if pid == child.pid:
+                        how = text
+                        break
+            child.kill()
+        raise CannotTrain(f"nothing can be trained on this machine: {how}. 'effscale doctor' says more")
+
+    def _settle(self, child: Child) -> None:
+        """Wait until the trainer has dropped what it was doing; replace it if it does not."""
+        until = self._clock() + SETTLE_SECONDS
+        while child.alive:
+            try:
+                event = self._inbox.get(timeout=max(0.0, until - self._clock()))
+            except Empty:
+                log.warning("the trainer does not drop its job: replaces it")
+                child.kill()
+                return
+            match event:
+                case Said(message) if message["say"] == "idle":
+                    return
+                case Died(pid) if pid == child.pid:
+                    return
