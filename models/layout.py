@@ -53,6 +53,7 @@ class Leaf:
 class Layout:
     """The arrays of one network in their order in the flat vector."""
 
+    architecture: ScaledArchitecture
     graph: "nnx.GraphDef[Network]"
     weights: tuple[Leaf, ...]
     statistics: tuple[Leaf, ...]
@@ -110,7 +111,7 @@ def layout(architecture: ScaledArchitecture) -> Layout:
     abstract = nnx.eval_shape(lambda: Network(architecture))
     graph, weights, statistics = nnx.split(abstract, nnx.Param, nnx.BatchStat)
     decayed_first = sorted(_leaves(weights), key=lambda leaf: not leaf.decays)
-    return Layout(graph, tuple(decayed_first), tuple(_leaves(statistics)))
+    return Layout(architecture, graph, tuple(decayed_first), tuple(_leaves(statistics)))
 
 
 def flat(arrays: Iterable[Array]) -> Array:

@@ -13,7 +13,7 @@ DECAY_FACTOR, DECAY_EPOCHS = 0.97, 2.4  # arXiv 1905.11946, section 5
 
 
 def transformation(
-    optimizer: OptimizerName, rate: Array | float, decay: Array | float, decayed: Array
+    optimizer: OptimizerName, rate: Array | float, decay: Array | float, decayed: Array | float
 ) -> optax.GradientTransformation:
     """The optimizer for this step's `rate`. `decayed` is 1 where weight decay acts and 0 elsewhere.
 
@@ -52,5 +52,5 @@ def averaged(average: Array, value: Array, decay: Array, step: Array) -> Array:
     return share * average + (1 - share) * value
 
 
-def _l2(decay: Array | float, decayed: Array) -> optax.GradientTransformation:
+def _l2(decay: Array | float, decayed: Array | float) -> optax.GradientTransformation:
     return optax.stateless(lambda gradient, weights: gradient + decay * decayed * weights)

@@ -72,7 +72,7 @@ class Method:
 
 
 def train_epoch(
-    places: Layout, resolution: int, method: Method, state: State, rates: Rates, data: Pixels, epoch: Array
+    places: Layout, method: Method, state: State, rates: Rates, data: Pixels, epoch: Array
 ) -> tuple[State, Sums]:
     """One pass over `data` in an order drawn from (seed, 0-based epoch) alone.
 
@@ -82,7 +82,7 @@ def train_epoch(
     key = jax.random.fold_in(jax.random.key(rates.seed), epoch)
     order = jax.random.permutation(jax.random.fold_in(key, steps), len(data.labels))
     batches = order[: steps * method.batch_size].reshape(steps, method.batch_size)
-    step = partial(_train_step, places, resolution, method, steps)
+    step = partial(_train_step, places, method, steps)
 
     def advance(carry: tuple[State, Sums], turn: tuple[Array, Array]) -> tuple[tuple[State, Sums], None]:
         number, rows = turn
@@ -93,13 +93,13 @@ def train_epoch(
     return lax.scan(advance, (state, nothing), (jnp.arange(steps), batches))[0]
 
 
-def evaluate(places: Layout, resolution: int, values: Array, data: Pixels) -> Sums:
+def evaluate(places: Layout, values: Array, data: Pixels) -> Sums:
     """Loss (without smoothing) and hits of the network `values`. Images come in batches: (batches, batch, h, w, c).
 
     A label of -1 fills the last batch and counts for nothing.
     """
     weights, statistics = places.arrays(values)
-    rows, columns = (jnp.asarray(shifted_resizes(size, resolution, 0)) for size in data.images.shape[2:4])
+    rows, columns = (jnp.asarray(shifted_resizes(size, places.architecture.resolution, 0)) for size in data.images.shape[2:4])
 
     def advance(sums: Sums, batch: tuple[Array, Array]) -> tuple[Sums, None]:
         images, labels = batch
@@ -112,7 +112,6 @@ def evaluate(places: Layout, resolution: int, values: Array, data: Pixels) -> Su
 
 def _train_step(
     places: Layout,
-    resolution: int,
     method: Method,
     steps: int,
     state: State,
@@ -123,6 +122,7 @@ def _train_step(
 ) -> tuple[State, Sums]:
     images, labels = data.images[rows], data.labels[rows]
     shifts, noise = _noise(places, method, rates, key)
+    resolution = places.architecture.resolution
     tables = (jnp.asarray(shifted_resizes(size, resolution, method.shift)) for size in images.shape[1:3])
     chosen = (table[shift] for table, shift in zip(tables, shifts, strict=True))
     inputs = prepare(images, *chosen, data.mean, data.deviation)
@@ -154,7 +154,7 @@ def _updated(
 
 def _noise(places: Layout, method: Method, rates: Rates, key: Array) -> tuple[Array, Noise]:
     """All random numbers of a step in one draw: shifts (2, batch), and those inside the network."""
-    blocks, head = places.blocks, places.head
+    blocks, head = places.architecture.blocks, places.architecture.head
     uniform = jax.random.uniform(key, (method.batch_size, 2 + blocks + head))
     shifts = jnp.floor(uniform[:, :2].T * (2 * method.shift + 1)).astype(jnp.int32)
     return shifts, Noise(uniform[:, 2 : 2 + blocks], uniform[:, 2 + blocks :], rates.drop_path, rates.dropout)

@@ -6,7 +6,8 @@ SearchError                    anything below
 │   └── NoFeasibleNetwork      no network of the space meets the target
 ├── CatalogueExhausted         every feasible network has been proposed
 ├── NothingFinished            an export or a winner before any trial completed
-└── UnknownFormat              an export format there is none of
+├── UnknownFormat              an export format there is none of
+└── InvalidExport              a scaling config whose numbers its own coefficients do not give
 """
 
 
@@ -43,3 +44,7 @@ class NothingFinished(SearchError):
 
 class UnknownFormat(SearchError, LookupError):
     """There is no export format of that name."""
+
+
+class InvalidExport(SearchError, ValueError):
+    """The scaling config contradicts itself."""

@@ -10,13 +10,13 @@ from search.catalogue import Catalogue, relative
 from search.leaderboard import spoken
 from search.lifecycle import planned_runs
 from search.pruning import rungs
-from search.reference import PAPER, paper_candidate, reference, why_not
+from search.reference import paper_candidate, reference
 from search.spec import SearchSpec
 
 BACKWARD = 3  # a training step is a forward pass and a backward pass of twice its multiply-adds
-# Multiply-adds a second of one CPU core in these memory-bound networks: B0 at 64 px (32 M) trains at 17.8 to 92 images
-# a second on two cores, which is 0.9 to 4.4 G (shared benchmarks); the estimate is their geometric middle.
-MACS_PER_SECOND = {"low": 4.4e9, "estimate": 2.0e9, "high": 0.9e9}
+# Multiply-adds a second of training on two CPU cores. Measured: B0 at 64 px (32 M forward) trains at 17.8 images a
+# second with plain convolutions and at 92 with lowered ones; the estimate is the geometric middle.
+MACS_PER_SECOND = {"low": 8.8e9, "estimate": 3.9e9, "high": 1.7e9}
 COMPILE_SECONDS = {"low": 0.2, "estimate": 8.0, "high": 20.0}  # cached; a small candidate; B0, each on two cores
 LEFT_OVER = 0.05  # share of the initial statistics that may still be in an evaluation
 SMALLEST_MAP = 3  # pixels a side of the last feature map: below, its 3x3 and 5x5 kernels mostly see padding
@@ -57,7 +57,7 @@ def _device_seconds(spec: SearchSpec, space: Catalogue, trials: int, finals: int
     macs = sorted(candidate.cost.macs for candidate in space.feasible)
     picked = {"low": macs[0], "estimate": sum(macs) / len(macs), "high": macs[-1]}
     images = spec.data.train
-    epochs = {name: (trials + finals) * spec.recipe.epochs for name in ("estimate", "high")}
+    epochs = dict.fromkeys(MACS_PER_SECOND, (trials + finals) * spec.recipe.epochs)
     epochs["low"] = _pruned_epochs(spec, trials) + finals * spec.recipe.epochs
     seconds = {
         name: round(images * epochs[name] * picked[name] * BACKWARD / speed + trials * COMPILE_SECONDS[name], 1)
@@ -65,7 +65,7 @@ def _device_seconds(spec: SearchSpec, space: Catalogue, trials: int, finals: int
     }
     basis = (
         f"{images:,} training images x {epochs['estimate']:,} epochs x {picked['estimate'] / 1e6:,.1f} M multiply-adds "
-        f"x {BACKWARD} / {MACS_PER_SECOND['estimate'] / 1e9:g} G multiply-adds a second of a CPU core, and "
+        f"x {BACKWARD} / {MACS_PER_SECOND['estimate'] / 1e9:g} G multiply-adds a second of two CPU cores, and "
         f"{COMPILE_SECONDS['estimate']:g} s to compile each of {trials:,} networks; accelerators are far faster"
     )
     return {**seconds, "basis": basis}
@@ -89,12 +89,11 @@ def _warnings(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
             f"{feasible:,}; widen the ranges or target.tolerance, or lower resolution_multiple, for more",
         )
     if paper_candidate(spec, space) is None:
-        nearest, _ = reference(spec, space, space.feasible)
+        nearest, note = reference(spec, space, space.feasible)
+        ratio = relative(spec, nearest.coefficients, nearest.cost, space.baseline_cost)
         yield _warning(
             "paper-not-feasible",
-            f"{PAPER}, {why_not(spec, space)}; trial 0 is the nearest feasible network instead: "
-            f"{spoken(nearest.coefficients)} ({nearest.resolution} px, "
-            f"{relative(spec, nearest.coefficients, nearest.cost, space.baseline_cost):.4g} times)",
+            f"trial 0 is {spoken(nearest.coefficients)} ({nearest.resolution} px, {ratio:.4g} times): {note}",
         )
     yield from _geometry(spec, space)
     if spec.finalists.count == 0:

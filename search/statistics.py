@@ -89,12 +89,12 @@ def separable(
 
 
 def _t_quantile(confidence: float, degrees: int) -> float:
-    from scipy.special import stdtrit  # noqa: PLC0415 - reading a search costs no scipy
+    from scipy.special import stdtrit  # here: reading a search costs no scipy
 
     return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
 def _t_tail(t: float, degrees: int) -> float:
-    from scipy.special import stdtr  # noqa: PLC0415 - as above
+    from scipy.special import stdtr  # as above
 
     return float(stdtr(degrees, -t))

@@ -1,6 +1,7 @@
 """Engines for SQLite and PostgreSQL that behave alike: a transaction that writes is serialised and durable."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -41,10 +42,10 @@ def reading(engine: Engine) -> Iterator[Session]:
         yield session
 
 
-def now(session: Session, clock: float) -> float:
-    """The one clock that decides leases: PostgreSQL's own, or for SQLite the time the single API process hands in."""
+def database_time(session: Session) -> float:
+    """Seconds since 1970: PostgreSQL's own clock, or for SQLite that of the single process that writes it."""
     if session.get_bind().dialect.name == "sqlite":
-        return clock
+        return time.time()
     return float(session.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service import leases
 from service.artifacts import Artifacts
 from service.bell import Bell
-from service.database import now, open_engine, reading, transaction
+from service.database import database_time, open_engine, reading, transaction
 from service.leases import Terms
 from service.settings import Settings
 from service.store import runs
@@ -19,13 +19,25 @@ from service.store import runs
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """The running service without its HTTP face. `clock` gives seconds since 1970; PostgreSQL uses its own instead."""
+    """The running service without its HTTP face.
+
+    `clock` gives seconds since 1970. Without one the database decides leases: PostgreSQL's own clock, or for SQLite
+    that of this process, the only one that writes it.
+    """
 
     settings: Settings
     engine: Engine
     artifacts: Artifacts
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] | None = None
     bell: Bell = field(default_factory=Bell)
+
+    def time(self) -> float:
+        """Seconds since 1970 for what is only shown or compared with days: key expiry, `as_of`."""
+        return time.time() if self.clock is None else self.clock()
+
+    def now(self, session: Session) -> float:
+        """Seconds since 1970 by the one clock that decides leases."""
+        return database_time(session) if self.clock is None else self.clock()
 
     @property
     def terms(self) -> Terms:
@@ -36,7 +48,7 @@ class Kernel:
     def write(self) -> Iterator[tuple[Session, float]]:
         """A transaction and the time it counts with; when it has been committed, everyone who waits is woken."""
         with transaction(self.engine) as session:
-            yield session, now(session, self.clock())
+            yield session, self.now(session)
         self.bell.ring()
 
     @contextmanager
@@ -48,7 +60,7 @@ class Kernel:
     def sweep(self) -> int:
         """End the leases of workers that went silent; how many there were."""
         with self.read() as session:
-            silent = runs.expired(session, now(session, self.clock()))
+            silent = runs.expired(session, self.now(session))
         ended = 0
         for search_id, run_id in silent:
             with self.write() as (session, at):
@@ -56,6 +68,6 @@ class Kernel:
         return ended
 
 
-def build_kernel(settings: Settings, clock: Callable[[], float] = time.time) -> Kernel:
+def build_kernel(settings: Settings, clock: Callable[[], float] | None = None) -> Kernel:
     """The kernel for these settings; connects to nothing yet."""
     return Kernel(settings, open_engine(settings.url), Artifacts(settings.data_dir / "checkpoints"), clock)

@@ -73,7 +73,7 @@ def check_keys(kernel: Kernel) -> None:
     if kernel.settings.is_loopback:
         return
     with kernel.read() as session:
-        if not auth.has_keys(session, kernel.clock()):
+        if not auth.has_keys(session, kernel.time()):
             raise KeysRequired(
                 f"{kernel.settings.host} can be reached by others and there is no API key: "
                 "create one first with 'effscale keys create', or bind 127.0.0.1"

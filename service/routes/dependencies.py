@@ -34,7 +34,7 @@ class Needs:
                 raise Unauthorized
             return LOCAL
         with kernel.read() as session:
-            caller = authenticate(session, credentials.credentials, kernel.clock())
+            caller = authenticate(session, credentials.credentials, kernel.time())
         caller.require(self.scope)
         return caller
 

@@ -82,7 +82,7 @@ def leaderboard(
         page = rows.leaderboard(session, search_id, sort=sort, after=after, limit=limit + 1)
         shown = page[:limit]
         first = rows.rank_before(session, search_id, sort, shown[0]) + 1 if shown and after is not None else 1
-        as_of = documents.timestamp(kernel.clock())
+        as_of = documents.timestamp(kernel.time())
     items = [documents.trial(row, rank) for rank, row in enumerate(shown, first)]
     more = cursors.encode(_values(rows.place(shown[-1], sort)), scope) if len(page) > limit else None
     return JSONResponse({"items": items, "next_cursor": more, "as_of": as_of}, headers={"ETag": etag})

@@ -49,7 +49,7 @@ def is_ignored_by_docker(path: str) -> bool:
     ignored = False
     for rule in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
         pattern = rule.removeprefix("!")
-        if rule and not rule.startswith("#") and (fnmatch(path, pattern) or fnmatch(path.split("/")[0], pattern)):
+        if rule and not rule.startswith("#") and (fnmatch(path, pattern) or fnmatch(path.partition("/")[0], pattern)):
             ignored = not rule.startswith("!")
     return ignored
 
@@ -101,7 +101,7 @@ def test_what_is_copied_exists_and_reaches_the_build() -> None:
 
 def test_every_package_of_an_image_is_hashed() -> None:
     installs = re.findall(
-        r"\bpip (?:--python \S+ )?install ([^&]*)", " ".join(rest for word, rest in instructions() if word == "RUN")
+        r"\bpip (?:--python \S+ )?install ([^&]*)", " && ".join(rest for word, rest in instructions() if word == "RUN")
     )
     assert len(installs) == 3
     for arguments in installs:

@@ -88,5 +88,5 @@ export function follow(path, { lastId = null, onEvent, onState }) {
   }
 
   loop();
-  return { close: () => stop.abort() };
+  return { close: () => stop.abort(), closed: () => stop.signal.aborted, seen: () => seen };
 }

@@ -15,6 +15,7 @@ import { renderVerdict } from "./verdict.js";
 
 const SEARCH_MS = 700; // at most one read of each kind in that time, however fast the events come
 const BOARD_MS = 1000;
+const AWAY_MS = 60_000; // a page nobody looks at gives its connection back: browsers allow a host only six
 
 const root = byId("search");
 const path = `/v1/searches/${encodeURIComponent(root.dataset.id)}`;
@@ -77,7 +78,20 @@ function onState(state, detail) {
 }
 
 function start(lastId) {
-  stream = { lost: false, lastId, ...follow(`${path}/events`, { lastId, onEvent, onState }) };
+  stream = { lost: false, ...follow(`${path}/events`, { lastId, onEvent, onState }) };
+}
+
+let away = null;
+
+function looked() {
+  clearTimeout(away);
+  if (!stream || !search || FINAL.has(search.state)) return;
+  if (document.hidden) {
+    away = setTimeout(() => stream.close(), AWAY_MS);
+  } else if (stream.closed()) {
+    start(stream.seen());
+    refreshAll();
+  }
 }
 
 async function open() {
@@ -97,4 +111,5 @@ async function open() {
 
 wireActions(path, () => search, refreshAll);
 trialDialog(path);
+document.addEventListener("visibilitychange", looked);
 open();

@@ -1,0 +1,183 @@
+"""What a search hands on: the canonical scaling config, and tables of its trials."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from models.architecture import ScaledArchitecture
+from models.cost import cost
+from models.errors import InvalidArchitecture, InvalidScaling
+from models.scaling import Coefficients, Multipliers
+from search.catalogue import Candidate, intervals
+from search.errors import NothingFinished, UnknownFormat
+from search.family import family
+from search.lifecycle import final_seeds
+from search.results import FINISHED
+from search.spec import SearchSpec
+
+SCHEMA = "effscale/scaling-config/1"
+MEDIA_TYPES: Mapping[str, str] = {"json": "application/json", "yaml": "application/yaml", "csv": "text/csv"}
+FAMILY = range(8)  # B0 to B7, as published
+
+Document = Mapping[str, Any]
+
+# One row a trial. Vectors are written as whole numbers with spaces between them, widths without stem and head; the
+# interval of the accuracy takes two columns; the rest is the trial shape of the contract, section 5, flattened.
+COLUMNS = (
+    *("number", "state", "reason", "message", "reference", "finalist", "ties", "alpha", "beta", "gamma", "phi"),
+    *("key", "depths", "widths", "stem", "head", "resolution", "classes", "dropout"),
+    *("params", "macs", "macs_ratio", "activations", "receptive_field", "latency_ms", "images_per_second"),
+    *("peak_memory_bytes", "accuracy", "accuracy_low", "accuracy_high", "seeds", "train_accuracy"),
+    *("generalization_gap", "best_accuracy", "best_epoch", "test_accuracy", "epochs", "device_seconds", "attempts"),
+    *("cached_from", "created_at", "started_at", "finished_at"),
+)
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that begins with one of these (OWASP)
+
+
+def scaling_config(
+    spec: SearchSpec,
+    winner: Document | None,
+    ties: Sequence[Document] | None,
+    *,
+    dataset_hash: str,
+    test_accuracy: float | None,
+    totals: Document,
+    provenance: Document,
+) -> dict[str, Any]:
+    """The canonical scaling config (contract, section 7), JSON values only.
+
+    `winner` and `ties` are trial documents; `ties` is None when nothing is known of them, as without finals on common
+    seeds. `totals` gives `trials` and `device_seconds` of the search; `provenance` gives `versions`, `device`,
+    `source_revision` and `created_at`. Raises `NothingFinished` without a winner.
+    """
+    if winner is None:
+        raise NothingFinished("no trial of this search has been trained to the end yet: there is nothing to export")
+    coefficients = Coefficients(winner["alpha"], winner["beta"], winner["gamma"])
+    network = built(spec, winner)
+    config: dict[str, Any] = {
+        "schema": SCHEMA,
+        "coefficients": {name: winner[name] for name in ("alpha", "beta", "gamma")} | {"product": coefficients.product},
+        "intervals": {name: list(ends) for name, ends in intervals(spec, _candidate(coefficients, network)).items()},
+        "baseline": spec.network.document(),
+        "winner": dict(winner),
+        "ties": None if ties is None else [dict(trial) for trial in ties],
+        "family": searched_family(spec, coefficients, network),
+        "evidence": {
+            "dataset": spec.dataset,
+            "dataset_hash": dataset_hash,
+            "recipe": spec.recipe.model_dump(mode="json"),
+            "seeds": winner["seeds"],
+            "accuracy": winner["accuracy"],
+            "accuracy_ci95": winner["accuracy_ci95"],
+            "test_accuracy": test_accuracy,
+            "trials": totals["trials"],
+            "device_seconds": totals["device_seconds"],
+        },
+        "provenance": {
+            "versions": dict(provenance["versions"]),
+            "device": provenance["device"],
+            "source_revision": provenance["source_revision"],
+            "spec": spec.document(),
+            "seeds": {"search": spec.seed, "final": list(final_seeds(spec)) if spec.finalists.count else []},
+            "created_at": provenance["created_at"],
+        },
+    }
+    plain: dict[str, Any] = json.loads(_json(config))  # tuples become lists, as they will for every reader
+    return plain
+
+
+def searched_family(spec: SearchSpec, coefficients: Coefficients, network: ScaledArchitecture) -> list[dict[str, Any]]:
+    """B0 to B7 at the real cost that was searched for; the member of the searched phi is the winner itself.
+
+    Where the target's metric does not rise with resolution (params) or is not a real cost (product), the winner's own
+    real multiply-adds are what the other members follow. The table ends early where nothing larger can be built.
+    """
+    solvable = spec.target.metric in ("macs", "activations")
+    metric = spec.target.metric if solvable else "macs"
+    base = cost(spec.network.scale(Multipliers(1, 1, 1), classes=network.classes))
+    ratio = spec.ratio if solvable else cost(network).macs / base.macs
+    rows: list[dict[str, Any]] = []
+    for phi in sorted({*FAMILY, spec.phi}):
+        try:
+            rows += family(
+                spec.network,
+                coefficients,
+                (phi,),
+                classes=network.classes,
+                rounding=spec.space.depth_rounding,
+                resolution_multiple=spec.space.resolution_multiple,
+                solve_ratio=ratio ** (1 / spec.phi),
+                metric=metric,
+                pinned={spec.phi: network.resolution},
+            )
+        except (InvalidScaling, InvalidArchitecture):
+            break
+    return rows
+
+
+def built(spec: SearchSpec, trial: Document) -> ScaledArchitecture:
+    """The network of a trial document."""
+    shape = trial["architecture"]
+    widths = (shape["stem"], *shape["widths"], shape["head"])
+    return spec.network.build(shape["depths"], widths, shape["resolution"], classes=spec.data.classes)
+
+
+def render(form: str, config: Document, trials: Sequence[Document]) -> str:
+    """The export in one of `MEDIA_TYPES`; `UnknownFormat` names them, `NothingFinished` until a trial has finished."""
+    if form not in MEDIA_TYPES:
+        raise UnknownFormat(f"there is no export format {form!r}; there are: {', '.join(sorted(MEDIA_TYPES))}")
+    if not any(trial["state"] in FINISHED for trial in trials):
+        raise NothingFinished("no trial of this search has been trained to the end yet: there is nothing to export")
+    if form == "csv":
+        return trials_csv(trials)
+    return export(config, form)
+
+
+def export(config: Document, form: str = "json") -> str:
+    """The scaling config as text; `search.verify.from_export` reads it back and checks every number."""
+    if form == "yaml":
+        return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+    if form == "json":
+        return _json(config) + "\n"
+    raise UnknownFormat(f"a scaling config is written as json or yaml, not {form!r}")
+
+
+def trials_csv(trials: Sequence[Document]) -> str:
+    """One flat row a trial, in the order given; the columns are `COLUMNS`. Empty cells are unknown values."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: cell(value) for name, value in flat(trial).items()} for trial in trials)
+    return text.getvalue()
+
+
+def flat(trial: Document) -> dict[str, Any]:
+    """A trial document without nesting: the row of a table."""
+    low, high = trial.get("accuracy_ci95") or (None, None)
+    return {**trial, **trial["architecture"], **trial["cost"], "accuracy_low": low, "accuracy_high": high}
+
+
+def cell(value: object) -> object:
+    """A value as a spreadsheet may open it: text that would run as a formula gets an apostrophe in front.
+
+    >>> cell("=1+1"), cell(-0.5), cell([1, 2])
+    ("'=1+1", -0.5, '1 2')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_SIGNS) else value
+
+
+def _candidate(coefficients: Coefficients, network: ScaledArchitecture) -> Candidate:
+    widths = (network.stem, *network.widths, network.head)
+    return Candidate(coefficients, network.depths, widths, network.resolution, cost(network), 0.0)
+
+
+def _json(document: Document) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,96 @@
+"""Reading a scaling config back: every network in it is rebuilt from its coefficients and every number compared."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from models.architecture import Baseline, ScaledArchitecture
+from models.baselines import from_table
+from models.cost import cost
+from models.errors import ModelError
+from models.scaling import Coefficients, DepthRounding, Multipliers
+from search.errors import InvalidExport, UnknownFormat
+from search.export import SCHEMA
+
+RATIO_ERROR = 1e-6  # ratios are written with six decimals
+
+
+def from_export(text: str, form: str = "json") -> dict[str, Any]:
+    """The scaling config in an export (json or yaml), checked.
+
+    Raises `InvalidExport` with the place of the first number that the coefficients do not give.
+    """
+    config = _parsed(text, form)
+    if not isinstance(config, dict) or config.get("schema") != SCHEMA:
+        raise InvalidExport(f"this is no {SCHEMA} document")
+    try:
+        verify(config)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise InvalidExport(f"the scaling config is not complete: {error!r}") from None
+    except ModelError as error:
+        raise InvalidExport(f"the scaling config describes no network: {error}") from None
+    return config
+
+
+def verify(config: Mapping[str, Any]) -> None:
+    """Compare every integer with what the coefficients give; `InvalidExport` names the first that differs."""
+    baseline = from_table(config["baseline"])
+    rounding: DepthRounding = config["provenance"]["spec"]["space"]["depth_rounding"]
+    winner, coefficients = config["winner"], dict(config["coefficients"])
+    product = coefficients.pop("product")
+    for name, value in coefficients.items():
+        _same(f"/winner/{name}", winner[name], value)
+    _same("/coefficients/product", product, Coefficients(**coefficients).product)
+    for place, trial in [("/winner", winner), *((f"/ties/{at}", tie) for at, tie in enumerate(config["ties"] or ()))]:
+        _trial(place, trial, baseline, rounding)
+    for name, ends in config["intervals"].items():
+        for end in ends:
+            edge = Coefficients(**{**coefficients, name: end}).at(winner["phi"])
+            network = baseline.scale(edge, classes=winner["architecture"]["classes"], rounding=rounding)
+            _same(f"/intervals/{name}", network.key, winner["architecture"]["key"])
+    for at, row in enumerate(config["family"]):
+        _member(f"/family/{at}", row, baseline, winner["architecture"]["classes"], rounding)
+
+
+def _trial(place: str, trial: Mapping[str, Any], baseline: Baseline, rounding: DepthRounding) -> None:
+    shape = trial["architecture"]
+    at = Coefficients(trial["alpha"], trial["beta"], trial["gamma"]).at(trial["phi"])
+    network = baseline.scale(at, classes=shape["classes"], rounding=rounding)
+    for name, value in network.document().items():
+        _same(f"{place}/architecture/{name}", shape[name], value)
+    _costs(f"{place}/cost", trial["cost"], network, baseline)
+
+
+def _member(place: str, row: Mapping[str, Any], baseline: Baseline, classes: int, rounding: DepthRounding) -> None:
+    at = Multipliers(row["depth"], row["width"], row["resolution"] / baseline.resolution)
+    network = baseline.scale(at, classes=classes, rounding=rounding)
+    for name in ("depths", "widths", "stem", "head", "resolution"):
+        _same(f"{place}/{name}", row[name], network.document()[name])
+    _costs(place, row, network, baseline)
+
+
+def _costs(place: str, found: Mapping[str, Any], network: ScaledArchitecture, baseline: Baseline) -> None:
+    real = cost(network)
+    for name, value in real.document().items():
+        _same(f"{place}/{name}", found[name], value)
+    ratio = real.macs / cost(baseline.scale(Multipliers(1, 1, 1), classes=network.classes)).macs
+    if abs(found["macs_ratio"] - ratio) > RATIO_ERROR:
+        raise InvalidExport(f"{place}/macs_ratio is {found['macs_ratio']!r}, but the network costs {ratio:.6f}")
+
+
+def _same(place: str, found: object, expected: object) -> None:
+    if found != expected:
+        raise InvalidExport(f"{place} is {found!r}, but the coefficients give {expected!r}")
+
+
+def _parsed(text: str, form: str) -> object:
+    try:
+        if form == "yaml":
+            return yaml.safe_load(text)
+        if form == "json":
+            return json.loads(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise InvalidExport(f"this is no {form}: {error}") from None
+    raise UnknownFormat(f"a scaling config is read from json or yaml, not {form!r}")

