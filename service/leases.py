@@ -208,7 +208,9 @@ def _requeue(
     if run.role == "search":
         session.get_one(TrialRow, run.trial_id).state = "queued"
     search.version += 1
-    events.add(session, search.id, "run.requeued", now, number=run.number, seed=run.seed, reason=reason, message=message)
+    events.add(
+        session, search.id, "run.requeued", now, number=run.number, seed=run.seed, reason=reason, message=message
+    )
     session.flush()
 
 

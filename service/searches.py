@@ -14,8 +14,8 @@ from search.plan import plan
 from search.spec import SearchSpec
 from service.errors import Conflict, IdempotencyMismatch
 from service.store import events, runs, searches, trials
+from service.store import leaderboard as board
 from service.tables import IdempotencyRow, RunRow, SearchRow, TrialRow
-
 
 
 def body_sha256(spec: SearchSpec) -> str:
@@ -236,7 +236,7 @@ def _settle_ties(session: Session, search: SearchRow) -> None:
 
 def best(session: Session, search_id: str) -> TrialRow | None:
     """The trial that leads the leaderboard, None before any has an accuracy."""
-    rows = trials.leaderboard(session, search_id, sort=None, after=None, limit=1)
+    rows = board.page(session, board.Selection(search_id), sort=None, after=None, limit=1)
     return rows[0] if rows and rows[0].standing <= leaderboard.COMPLETED else None
 
 

@@ -84,9 +84,7 @@ async def save_checkpoint(
 
 
 @router.get("/{lease_id}/checkpoints/{epoch}")
-def load_checkpoint(
-    lease_id: str, epoch: int, kernel: KernelDep, _caller: Worker, lease_epoch: LeaseEpoch
-) -> Response:
+def load_checkpoint(lease_id: str, epoch: int, kernel: KernelDep, _caller: Worker, lease_epoch: LeaseEpoch) -> Response:
     """The bytes of a checkpoint, to resume from."""
     with kernel.read() as session:
         run = _held(session, lease_id, lease_epoch)

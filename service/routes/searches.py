@@ -125,7 +125,9 @@ def show_all(session: Session, found: list[SearchRow]) -> list[documents.Documen
     ]
 
 
-def _submit(kernel: Kernel, spec: SearchSpec, owner: str, key: str | None) -> tuple[SearchRow, bool, documents.Document]:
+def _submit(
+    kernel: Kernel, spec: SearchSpec, owner: str, key: str | None
+) -> tuple[SearchRow, bool, documents.Document]:
     with kernel.write() as (session, now):
         row, is_new = searches.submit(session, spec, owner, key, now)
         return row, is_new, show_all(session, [row])[0]

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
-from service import cursors, documents
+from service import cursors, documents, filters
 from service.errors import BadQuery
 from service.routes.dependencies import KernelDep, Reader
+from service.store import leaderboard as board
 from service.store import searches
 from service.store import trials as rows
 
@@ -64,33 +65,44 @@ def leaderboard(
     limit: Limit = 20,
     cursor: Cursor = None,
     sort: Annotated[str | None, Query(max_length=40, description="A column; `-` before it sorts downwards.")] = None,
+    where: Annotated[
+        str | None,
+        Query(max_length=500, description="Comparisons joined by `and`: `params < 8e6 and accuracy >= 0.9`."),
+    ] = None,
+    pareto: Annotated[bool, Query(description="Only trials that none beats in both accuracy and MACs.")] = False,
     if_none_match: Annotated[str | None, Header(max_length=500)] = None,
 ) -> Response:
     """Ranked trials: replicated finalists first, then single runs, then pruned ones, each by accuracy.
 
     With `sort` the order is that column's alone.
     """
-    if sort is not None and sort.removeprefix("-") not in rows.SORTABLE:
-        raise BadQuery(f"cannot sort by {sort!r}; allowed, each also with '-' before it: {', '.join(rows.SORTABLE)}")
-    scope = f"leaderboard {search_id} {sort}"
+    if sort is not None and sort.removeprefix("-") not in board.SORTABLE:
+        raise BadQuery(f"cannot sort by {sort!r}; allowed, each also with '-' before it: {', '.join(board.SORTABLE)}")
+    comparisons = () if where is None else filters.parse(where, tuple(board.SORTABLE))
+    selection = board.Selection(search_id, comparisons, pareto)
+    scope = f"leaderboard {selection} {sort}"
     after = None if cursor is None else _place(cursor, scope)
     with kernel.read() as session:
         search = searches.get(session, search_id, caller.owner)
-        etag = f'W/"{hashlib.sha256(f"{search_id} {search.version} {sort} {limit} {cursor}".encode()).hexdigest()[:20]}"'
+        etag = _etag(scope, search.version, limit, cursor)
         if if_none_match is not None and etag in (tag.strip() for tag in if_none_match.split(",")):
             return Response(status_code=304, headers={"ETag": etag})
-        page = rows.leaderboard(session, search_id, sort=sort, after=after, limit=limit + 1)
+        page = board.page(session, selection, sort=sort, after=after, limit=limit + 1)
         shown = page[:limit]
-        first = rows.rank_before(session, search_id, sort, shown[0]) + 1 if shown and after is not None else 1
+        first = board.rank_before(session, selection, sort, shown[0]) + 1 if shown and after is not None else 1
         as_of = documents.timestamp(kernel.time())
     items = [documents.trial(row, rank) for rank, row in enumerate(shown, first)]
-    more = cursors.encode(_values(rows.place(shown[-1], sort)), scope) if len(page) > limit else None
+    more = cursors.encode(_values(board.place(shown[-1], sort)), scope) if len(page) > limit else None
     return JSONResponse({"items": items, "next_cursor": more, "as_of": as_of}, headers={"ETag": etag})
 
 
-def _place(cursor: str, scope: str) -> rows.Place:
+def _etag(*parts: object) -> str:
+    return f'W/"{hashlib.sha256(repr(parts).encode()).hexdigest()[:20]}"'
+
+
+def _place(cursor: str, scope: str) -> board.Place:
     return tuple(float(value) for value in cursors.decode(cursor, scope, (NUMBER, NUMBER, NUMBER)))
 
 
-def _values(place: rows.Place) -> tuple[float, ...]:
+def _values(place: board.Place) -> tuple[float, ...]:
     return tuple(0.0 if value is None else value for value in place)

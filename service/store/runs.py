@@ -33,7 +33,9 @@ def next_queued(session: Session, search_id: str) -> RunRow | None:
 def expired(session: Session, now: float) -> Sequence[tuple[str, int]]:
     """(search id, run id) of leases that ended in silence."""
     statement = select(RunRow.search_id, RunRow.id).where(RunRow.state == "running", RunRow.expires_at < now)
-    return [(search_id, run_id) for search_id, run_id in session.execute(statement.order_by(RunRow.expires_at).limit(500))]
+    return [
+        (search_id, run_id) for search_id, run_id in session.execute(statement.order_by(RunRow.expires_at).limit(500))
+    ]
 
 
 def renew(session: Session, lease_id: str, lease_epoch: int, expires_at: float) -> bool:

@@ -67,8 +67,12 @@ def trial_counts(session: Session, search_ids: Sequence[str]) -> dict[str, dict[
 def run_counts(session: Session, search_ids: Sequence[str]) -> dict[str, dict[tuple[str, str], int]]:
     """Per search, how many runs there are of each (role, state)."""
     counts: dict[str, dict[tuple[str, str], int]] = {search_id: {} for search_id in search_ids}
-    statement = select(RunRow.search_id, RunRow.role, RunRow.state, func.count()).where(RunRow.search_id.in_(search_ids))
-    for search_id, role, state, count in session.execute(statement.group_by(RunRow.search_id, RunRow.role, RunRow.state)):
+    statement = select(RunRow.search_id, RunRow.role, RunRow.state, func.count()).where(
+        RunRow.search_id.in_(search_ids)
+    )
+    for search_id, role, state, count in session.execute(
+        statement.group_by(RunRow.search_id, RunRow.role, RunRow.state)
+    ):
         counts[search_id][role, state] = count
     return counts
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from models.scaling import Coefficients
 from search.results import RunRecord, TrialRecord
@@ -11,31 +11,13 @@ from service.errors import NotFound
 from service.tables import AttemptRow, EpochRow, RunRow, TrialRow
 
 TERMINAL = ("completed", "pruned", "infeasible", "failed", "quarantined", "cancelled", "cached")
-SORTABLE: dict[str, InstrumentedAttribute[float]] = {
-    name: getattr(TrialRow, name)
-    for name in (
-        "number",
-        "accuracy",
-        "macs",
-        "params",
-        "activations",
-        "resolution",
-        "receptive_field",
-        "alpha",
-        "beta",
-        "gamma",
-        "train_accuracy",
-        "generalization_gap",
-        "test_accuracy",
-        "device_seconds",
-    )
-}
-Place = tuple[float | None, ...]  # where a page ends: the sort values of its last row
 
 
 def get(session: Session, search_id: str, number: int) -> TrialRow:
     """One trial of a search."""
-    row = session.scalars(select(TrialRow).where(TrialRow.search_id == search_id, TrialRow.number == number)).one_or_none()
+    row = session.scalars(
+        select(TrialRow).where(TrialRow.search_id == search_id, TrialRow.number == number)
+    ).one_or_none()
     if row is None:
         raise NotFound(f"search {search_id} has no trial {number}")
     return row
@@ -109,63 +91,12 @@ def page(session: Session, search_id: str, *, state: str | None, after: int, lim
     return session.scalars(statement.order_by(TrialRow.number).limit(limit)).all()
 
 
-def leaderboard(
-    session: Session, search_id: str, *, sort: str | None, after: Place | None, limit: int
-) -> Sequence[TrialRow]:
-    """Ranked trials behind `after`.
-
-    Without `sort`: replicated finalists, then completed, then pruned, each by accuracy. With one: that column (`-`
-    before it: highest first), rows without a value last. Ties are broken by number.
-    """
-    columns = _order(sort)
-    statement = select(TrialRow).where(TrialRow.search_id == search_id)
-    if after is not None:
-        statement = statement.where(_behind(columns, after))
-    ordered: Select[tuple[TrialRow]] = statement.order_by(
-        *(expression.desc() if descending else expression.asc() for expression, descending in columns)
-    )
-    return session.scalars(ordered.limit(limit)).all()
-
-
-def place(row: TrialRow, sort: str | None) -> Place:
-    """The sort values of a row: where a page that ends with it ends."""
-    if sort is None:
-        return row.standing, -1.0 if row.accuracy is None else row.accuracy, row.number
-    value: float | None = getattr(row, sort.removeprefix("-"))
-    return (1 if value is None else 0), (0.0 if value is None else value), row.number
-
-
-def rank_before(session: Session, search_id: str, sort: str | None, row: TrialRow) -> int:
-    """How many trials stand before this one."""
-    columns = _order(sort)
-    flipped = [(expression, not descending) for expression, descending in columns]
-    statement = select(func.count()).select_from(TrialRow).where(TrialRow.search_id == search_id)
-    return session.execute(statement.where(_behind(flipped, place(row, sort)))).scalar_one()
-
-
 def accuracies_at(session: Session, search_id: str, epoch: int, *, except_run: int) -> list[float]:
     """The validation accuracies that the search runs reported for an epoch."""
     statement = select(EpochRow.validation_accuracy).where(
-        EpochRow.search_id == search_id, EpochRow.role == "search", EpochRow.epoch == epoch, EpochRow.run_id != except_run
+        EpochRow.search_id == search_id,
+        EpochRow.role == "search",
+        EpochRow.epoch == epoch,
+        EpochRow.run_id != except_run,
     )
     return list(session.scalars(statement))
-
-
-def _order(sort: str | None) -> list[tuple[ColumnElement[float], bool]]:
-    if sort is None:
-        accuracy = func.coalesce(TrialRow.accuracy, -1.0)
-        return [(TrialRow.standing.expression, False), (accuracy, True), (TrialRow.number.expression, False)]
-    column = SORTABLE[sort.removeprefix("-")]
-    missing = func.coalesce(column * 0, 1)  # 0 where there is a value, 1 where there is none
-    value = func.coalesce(column, 0)
-    return [(missing, False), (value, sort.startswith("-")), (TrialRow.number.expression, False)]
-
-
-def _behind(columns: list[tuple[ColumnElement[float], bool]], after: Place) -> ColumnElement[bool]:
-    """Keyset condition: equal in the first k columns and behind in the next."""
-    clauses: list[ColumnElement[bool]] = []
-    equal: list[ColumnElement[bool]] = []
-    for (expression, descending), value in zip(columns, after, strict=True):
-        clauses.append(and_(*equal, expression < value if descending else expression > value))
-        equal.append(expression == value)
-    return or_(*clauses)

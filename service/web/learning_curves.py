@@ -1,0 +1,75 @@
+"""Learning curves: validation accuracy per epoch, one line a training."""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from service.web.palette import BLUE, GREEN, GREY, VERMILLION, Document, Figure, accuracy_axis, axis, finite, layout
+
+# kind -> (legend, colour, width, opacity, dash), in drawing order: what matters lies on top
+KINDS = {
+    "pruned": ("pruned or failed", GREY, 1.0, 0.3, "solid"),
+    "search": ("search training", GREY, 1.3, 0.8, "solid"),
+    "running": ("training now", GREEN, 2.0, 1.0, "solid"),
+    "reference": ("reference network", VERMILLION, 2.0, 1.0, "dash"),
+    "final": ("final training of a finalist", BLUE, 1.6, 0.85, "solid"),
+}
+
+
+def curves(details: Sequence[Document]) -> Figure:
+    """One line a run of trial details; pruned ones faded, finalists and the reference in colour."""
+    lines = sorted(_lines(details), key=lambda line: list(KINDS).index(line[0]))
+    named: set[str] = set()
+    traces = []
+    for kind, trial, run in lines:
+        traces.append(_trace(kind, trial, run, show=kind not in named))
+        named.add(kind)
+    frame = layout(
+        "curves",
+        xaxis=axis("Epoch (passes over the training split)", tickformat="d", rangemode="tozero"),
+        yaxis=accuracy_axis(),
+        showlegend=bool(traces),
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+    )
+    return {"data": traces, "layout": frame}
+
+
+def _lines(details: Sequence[Document]) -> Iterator[tuple[str, Document, Document]]:
+    for trial in details:
+        for run in trial.get("runs", ()):
+            if run.get("history"):
+                yield _kind(trial, run), trial, run
+
+
+def _kind(trial: Document, run: Document) -> str:
+    if run["state"] == "running":
+        return "running"
+    if run["state"] not in ("completed", "cached"):
+        return "pruned"
+    if trial.get("reference"):
+        return "reference"
+    return "final" if run["role"] == "final" else "search"
+
+
+def _trace(kind: str, trial: Document, run: Document, *, show: bool) -> Figure:
+    legend, colour, width, opacity, dash = KINDS[kind]
+    points = [
+        (epoch["epoch"], value)
+        for epoch in run["history"]
+        if (value := finite(epoch.get("validation_accuracy"))) is not None
+    ]
+    title = escape(f"Trial {trial['number']}, {run['role']}, seed {run['seed']}: {run['state']}")
+    return {
+        "type": "scatter",
+        "mode": "lines" if len(points) > 1 else "markers",
+        "name": legend,
+        "legendgroup": kind,
+        "showlegend": show,
+        "x": [epoch for epoch, _ in points],
+        "y": [value for _, value in points],
+        "customdata": [[trial["number"]] for _ in points],
+        "hoverinfo": "text",
+        "hovertext": [f"{title}<br>epoch {epoch}: {value:.2%}".replace("%", " %") for epoch, value in points],
+        "opacity": opacity,
+        "line": {"color": colour, "width": width, "dash": dash},
+        "marker": {"color": colour, "size": 5},
+    }
