@@ -1,4 +1,4 @@
-"""Opaque cursors: where a page ended, bound to the list it came from, with a checksum against accidents and tampering."""
+"""Opaque cursors: where a page ended, bound to the list it came from, with a checksum against tampering."""
 
 import base64
 import binascii

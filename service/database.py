@@ -20,7 +20,8 @@ POOL_SIZE = 16  # connections; FastAPI runs at most 40 requests in threads, few 
 def open_engine(url: str) -> Engine:
     """An engine for a database URL; it connects on first use."""
     if url.startswith("sqlite"):
-        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, pool_size=POOL_SIZE)
+        arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+        engine = create_engine(url, connect_args=arguments, pool_size=POOL_SIZE)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -57,7 +58,8 @@ def _translated() -> Iterator[None]:
         raise DatabaseUnavailable from error
     except DBAPIError as error:
         if error.connection_invalidated or isinstance(error, OperationalError):
-            raise DatabaseUnavailable(f"the database does not answer; nothing was changed ({_first_line(error)})") from error
+            message = f"the database does not answer; nothing was changed ({_first_line(error)})"
+            raise DatabaseUnavailable(message) from error
         raise
 
 

@@ -22,6 +22,7 @@ class Guard:
         self.settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a refusal, or hand the request on with its body bounded."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

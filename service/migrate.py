@@ -40,8 +40,7 @@ def configuration(connection: Connection | None = None) -> Config:
 
 def head() -> str:
     """The newest migration."""
-    revision = ScriptDirectory.from_config(configuration()).get_current_head()
-    assert revision is not None
+    (revision,) = ScriptDirectory.from_config(configuration()).get_heads()
     return revision
 
 

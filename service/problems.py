@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -67,8 +67,7 @@ async def _known(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    details = error.errors()
+    details = cast(RequestValidationError, error).errors()
     if any(detail["type"] == "json_invalid" for detail in details):
         position = details[0]["loc"][-1]
         return problem(400, "malformed-json", "Malformed JSON", f"the body is not JSON: error at character {position}")
@@ -87,11 +86,11 @@ def _pointer(location: Sequence[Any]) -> str:
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
+    refused = cast(HTTPException, error)
     titles = {404: "not-found", 405: "method-not-allowed", 400: "malformed", 413: "too-large"}
-    code = titles.get(error.status_code, "http-error")
-    response = problem(error.status_code, code, code.replace("-", " ").capitalize(), str(error.detail))
-    response.headers.update(error.headers or {})
+    code = titles.get(refused.status_code, "http-error")
+    response = problem(refused.status_code, code, code.replace("-", " ").capitalize(), str(refused.detail))
+    response.headers.update(refused.headers or {})
     return response
 
 

@@ -1,4 +1,4 @@
-"""Bodies that clients and workers send. Strict: a string is no number, an unknown field is refused, NaN never passes."""
+"""Bodies that clients and workers send. Strict: a string is no number, unknown fields are refused, NaN never passes."""
 
 from typing import Annotated, Literal
 
@@ -66,6 +66,7 @@ class RunResult(_Body):
     device_seconds: Seconds
     compile_seconds: Seconds = 0.0
     images_per_second: Seconds = 0.0
+    dataset_hash: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None
 
 
 class FinishIn(_Body):

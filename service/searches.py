@@ -240,6 +240,14 @@ def best(session: Session, search_id: str) -> TrialRow | None:
     return rows[0] if rows and rows[0].standing <= leaderboard.COMPLETED else None
 
 
+def statement(session: Session, search: SearchRow) -> str | None:
+    """What a search that has ended has shown, in one sentence for people."""
+    if search.state not in searches.TERMINAL:
+        return None
+    quantum = 1 / spec_of(search).data.validation
+    return leaderboard.statement(trials.records(session, search.id), quantum=quantum)
+
+
 def state_counts(counts: dict[str, int], planned: int) -> dict[str, Any]:
     """Trials per state, zeros written out."""
     states = ("queued", "running", *trials.TERMINAL)

@@ -20,14 +20,20 @@ class Settings(BaseSettings):
     database_url: Annotated[
         str | None, Field(description="`postgresql://…` for PostgreSQL; unset: a SQLite file in data_dir.")
     ] = None
-    host: Annotated[str, Field(description="Address the API binds. Anything but loopback needs an API key.")] = "127.0.0.1"
+    host: Annotated[str, Field(description="Address the API binds. Anything but loopback needs an API key.")] = (
+        "127.0.0.1"
+    )
     port: Annotated[int, Field(ge=0, le=65_535, description="Port the API binds.")] = 8000
     lease_seconds: Annotated[
         float, Field(ge=0.2, le=86_400, description="A worker silent for this long loses its lease.")
     ] = 30.0
-    sweep_seconds: Annotated[float, Field(ge=0.05, le=3600, description="How often expired leases are looked for.")] = 5.0
+    sweep_seconds: Annotated[float, Field(ge=0.05, le=3600, description="How often expired leases are looked for.")] = (
+        5.0
+    )
     max_attempts: Annotated[int, Field(ge=1, le=100, description="Attempts before a trial is quarantined.")] = 3
-    max_body_bytes: Annotated[int, Field(ge=1024, description="Largest request body, checkpoints excepted.")] = 1_048_576
+    max_body_bytes: Annotated[int, Field(ge=1024, description="Largest request body, checkpoints excepted.")] = (
+        1_048_576
+    )
     max_checkpoint_bytes: Annotated[int, Field(ge=1024, description="Largest checkpoint.")] = 2_147_483_648
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="Log level.")] = "info"
     server: Annotated[str, Field(description="Service that the client commands and workers talk to.")] = (
@@ -35,7 +41,8 @@ class Settings(BaseSettings):
     )
     api_key: Annotated[SecretStr | None, Field(description="API key that the client commands and workers send.")] = None
     checkpoint_seconds: Annotated[
-        float, Field(ge=0, le=86_400, description="A worker saves a checkpoint this long after the last; 0: every epoch.")
+        float,
+        Field(ge=0, le=86_400, description="A worker saves a checkpoint this long after the last; 0: every epoch."),
     ] = 5.0
     compile_cache_dir: Annotated[
         Path | None, Field(description="Compiled programs are kept here; unset: a directory in the user's cache.")

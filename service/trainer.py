@@ -62,7 +62,7 @@ def main() -> None:
     options = _options()
     channel = claim_standard_streams()
     _settle_in(options.parent)
-    _use_compile_cache(options.compile_cache)
+    use_compile_cache(options.compile_cache)
     channel.say("ready", devices=devices(), versions={"python": platform.python_version(), **versions()})
     while True:
         order = channel.next()
@@ -171,7 +171,7 @@ def _settle_in(parent: int) -> None:
         score.write_text(str(OOM_SCORE))
 
 
-def _use_compile_cache(directory: Path) -> None:
+def use_compile_cache(directory: Path) -> None:
     """Keep every compiled program: at a few seconds each they cost more than the training of a small network."""
     import jax
 

@@ -29,6 +29,7 @@ class Needs:
         self.scope = scope
 
     def __call__(self, request: Request, kernel: KernelDep, credentials: Credentials) -> Caller:
+        """The caller; `Unauthorized` or `Forbidden` otherwise."""
         if credentials is None:
             if "authorization" in request.headers or not kernel.settings.is_loopback:
                 raise Unauthorized

@@ -1,5 +1,109 @@
 """/v1/searches/{id}/export and /plots: the answer of a search, in the forms that people use."""
 
-from fastapi import APIRouter
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
-router = APIRouter(prefix="/v1/searches/{search_id}", tags=["exports"])
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy.orm import Session
+
+from search import export, leaderboard
+from search.errors import UnknownFormat
+from service import documents, searches
+from service.errors import NotFound
+from service.routes.dependencies import KernelDep, Reader
+from service.store import leaderboard as board
+from service.store import searches as search_rows
+from service.store import trials as rows
+from service.tables import AttemptRow, RunRow, SearchRow, TrialRow
+from service.version import source_revision, versions
+from service.web import plots
+
+router = APIRouter(prefix="/v1/searches/{search_id}", tags=["results"])
+ALL = 1_000_000  # more than a search can have trials
+PLOTTED = 2000  # trials; more points than that no picture shows
+DETAILED = 200  # trials whose learning curves are drawn
+Plot = Literal["simplex", "pareto", "curves", "history", "parallel", "family"]
+
+
+@router.get("/export")
+def export_search(
+    search_id: str,
+    kernel: KernelDep,
+    caller: Reader,
+    form: Annotated[str, Query(alias="format", max_length=40)] = "json",
+) -> Response:
+    """The winner, what ties with it and the B0..B7 family (`json`, `yaml`), or all trials as a table (`csv`)."""
+    if form not in export.MEDIA_TYPES:
+        raise UnknownFormat(f"there is no export format {form!r}; there are: {', '.join(sorted(export.MEDIA_TYPES))}")
+    with kernel.read() as session:
+        search = search_rows.get(session, search_id, caller.owner)
+        config = _config(session, search)
+        everything = rows.page(session, search_id, state=None, after=-1, limit=ALL) if form == "csv" else []
+        text = export.render(form, config, [documents.trial(row) for row in everything] or [config["winner"]])
+    name = f"effscale-{search_id}.{form}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type=export.MEDIA_TYPES[form], headers=headers)
+
+
+@router.get("/plots/{name}")
+def plot(search_id: str, name: Plot, kernel: KernelDep, caller: Reader) -> JSONResponse:
+    """A Plotly figure."""
+    with kernel.read() as session:
+        search = search_rows.get(session, search_id, caller.owner)
+        found = rows.page(session, search_id, state=None, after=-1, limit=PLOTTED)
+        trials = [documents.trial(row) for row in found]
+        details = None
+        if name == "curves":
+            details = [documents.trial_detail(row, *rows.detail(session, row.id)) for row in found[:DETAILED]]
+        family = None
+        if name == "family":
+            family = _config(session, search)["family"]
+    return JSONResponse(plots.figure(name, trials, details, family))
+
+
+def _config(session: Session, search: SearchRow) -> dict[str, Any]:
+    spec = searches.spec_of(search)
+    winner = searches.best(session, search.id)
+    attempt = None if winner is None else _last_attempt(session, winner)
+    created_at = documents.timestamp(search.finished_at or search.created_at)
+    return export.scaling_config(
+        spec,
+        None if winner is None else documents.trial(winner),
+        _ties(session, search),
+        dataset_hash=_dataset_hash(session, winner),
+        test_accuracy=None if winner is None or not winner.finalist else winner.test_accuracy,
+        totals={"trials": search.proposed, "device_seconds": search.device_seconds},
+        provenance={
+            "versions": versions() | (attempt.versions if attempt is not None else {}),
+            "device": attempt.devices if attempt is not None else [],
+            "source_revision": source_revision(),
+            "created_at": created_at,
+        },
+    )
+
+
+def _ties(session: Session, search: SearchRow) -> Sequence[documents.Document] | None:
+    finalists = board.page(session, board.Selection(search.id), sort=None, after=None, limit=200)
+    replicated = [row for row in finalists if row.standing == leaderboard.REPLICATED]
+    if search.state != "succeeded" or not replicated:
+        return None
+    return [documents.trial(row) for row in replicated if row.ties]
+
+
+def _runs(session: Session, trial: TrialRow) -> list[RunRow]:
+    return [run for run in rows.runs_of(session, trial.id) if run.state == "completed"]
+
+
+def _dataset_hash(session: Session, trial: TrialRow | None) -> str:
+    runs = [] if trial is None else _runs(session, trial)
+    hashes = {str((run.result or {}).get("dataset_hash") or "unknown") for run in runs}
+    if len(hashes) > 1:
+        raise NotFound("the runs of the winner were trained on different contents of the data set")
+    return hashes.pop() if hashes else "unknown"
+
+
+def _last_attempt(session: Session, trial: TrialRow) -> AttemptRow | None:
+    _, attempts, _ = rows.detail(session, trial.id)
+    completed = [attempt for attempt in attempts if attempt.outcome == "completed"]
+    return completed[-1] if completed else None

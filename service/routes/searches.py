@@ -76,7 +76,8 @@ def listing(
 def show(search_id: str, kernel: KernelDep, caller: Reader) -> JSONResponse:
     """One search: counters per trial state, progress, best trial so far, estimated time left."""
     with kernel.read() as session:
-        return JSONResponse(show_all(session, [rows.get(session, search_id, caller.owner)])[0])
+        row = rows.get(session, search_id, caller.owner)
+        return JSONResponse({**show_all(session, [row])[0], "statement": searches.statement(session, row)})
 
 
 @router.post("/searches/{search_id}/pause", status_code=202)

@@ -14,23 +14,20 @@ LIBRARIES = ("jax", "flax", "optuna", "fastapi", "sqlalchemy", "numpy")
 
 def page(figures: Iterable[Figure]) -> str:
     """The document. The same figures on the same machine give the same text."""
-    return "\n".join(
-        [
-            "# Benchmarks",
-            "",
-            f"Written by `make bench`. Both sides of a ratio ran in one process, interleaved, {ROUNDS} rounds: the median "
-            "and, in brackets, the range. Read ratios; absolute times are this machine's.",
-            "",
-            f"Machine: {_processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}; "
-            + ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-            + ".",
-            "",
-            "| what | effscale | compared with | that takes | ratio | goal |",
-            "|---|---|---|---|---|---|",
-            *(_row(figure) for figure in figures),
-            "",
-        ]
-    )
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    machine = f"{_processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    rows = "\n".join(_row(figure) for figure in figures)
+    return f"""# Benchmarks
+
+Written by `make bench`. Both sides of a ratio ran in one process, interleaved, {ROUNDS} rounds: the median and, in
+brackets, the range. Read the ratios; absolute times are this machine's.
+
+Machine: {machine}; {libraries}.
+
+| what | effscale | compared with | that takes | ratio | goal |
+|---|---|---|---|---|---|
+{rows}
+"""
 
 
 def _row(figure: Figure) -> str:

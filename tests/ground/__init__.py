@@ -1,0 +1,1 @@
+"""Scaling, architecture, baselines and cost: exact arithmetic, against published numbers."""

@@ -1,0 +1,1 @@
+"""The page: its figures, its shell, and itself in a real browser."""

@@ -1,0 +1,228 @@
+"""A search as the API would tell of it, with invented accuracies on networks that can really be built."""
+
+import math
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.cost import cost
+from models.scaling import Coefficients, Multipliers
+from search import catalogue
+from search.family import family
+from search.plan import plan
+from search.spec import SearchSpec
+
+Document = dict[str, Any]
+AT = "2026-01-05T10:{:02d}:00.000Z"
+SPEC: Document = {
+    "name": "digits-demo",
+    "dataset": "digits",
+    "baseline": "efficientnet-nano",
+    "target": {"metric": "macs", "ratio": 2.0, "tolerance": 0.1},
+    "space": {"resolution_multiple": 2},
+    "trials": 14,
+    "recipe": {"epochs": 8},
+}
+NO_TRIALS = dict.fromkeys(
+    ("queued", "running", "completed", "pruned", "infeasible", "failed", "quarantined", "cancelled", "cached"), 0
+)
+
+
+def history(number: int, seed: int, last: float, epochs: int) -> list[Document]:
+    """Epochs that end at an accuracy."""
+    noise = random.Random(f"{number} {seed}")
+    rows = []
+    for epoch in range(1, epochs + 1):
+        share = 1 - math.exp(-0.62 * epoch)
+        value = last if epoch == epochs else min(1.0, last * share + noise.uniform(-0.01, 0.01))
+        rows.append(
+            {
+                "epoch": epoch,
+                "train_loss": round(2.3 * (1 - share) + 0.05, 4),
+                "train_accuracy": min(1.0, round(value + 0.008, 4)),
+                "validation_loss": round(2.3 * (1 - share) + 0.08, 4),
+                "validation_accuracy": round(value, 4),
+                "seconds": 1.4,
+                "images_per_second": 769.0,
+                "compile_seconds": 6.1 if epoch == 1 else 0.0,
+            }
+        )
+    return rows
+
+
+def run(number: int, seed: int, role: str, state: str, last: float, epochs: int) -> Document:
+    """One training."""
+    rows = history(number, seed, last, epochs)
+    return {
+        "seed": seed,
+        "role": role,
+        "state": state,
+        "reason": "asha" if state == "pruned" else None,
+        "message": "below the rung at epoch 2" if state == "pruned" else None,
+        "accuracy": None if state == "running" else rows[-1]["validation_accuracy"],
+        "test_accuracy": 0.969 if role == "final" else None,
+        "epochs": epochs,
+        "device_seconds": 1.4 * epochs,
+        "compile_seconds": 6.1,
+        "attempts": [
+            {
+                "lease_epoch": 1,
+                "worker": "box-1",
+                "started_at": AT.format(1),
+                "ended_at": None if state == "running" else AT.format(2),
+                "outcome": None if state == "running" else state,
+            }
+        ],
+        "history": rows,
+    }
+
+
+@dataclass
+class Simulated:
+    """What a fake API serves: change it, then announce what changed."""
+
+    spec: Document = field(default_factory=lambda: dict(SPEC))
+    id: str = "s_demo"
+    state: str = "running"
+    details: list[Document] = field(default_factory=list)
+    message: str | None = None
+
+    def document(self) -> Document:
+        """The search."""
+        spec = SearchSpec.model_validate(self.spec)
+        counts = {**NO_TRIALS}
+        for trial in self.details:
+            counts[trial["state"]] += 1
+        runs = [each for trial in self.details for each in trial["runs"]]
+        finished, planned = sum(each["state"] != "running" for each in runs), spec.trials + 15
+        counts["queued"] = max(0, spec.trials - len(self.details))
+        board = self.board()
+        best = next((trial for trial in board if trial["accuracy"] is not None), None)
+        over = self.state in ("succeeded", "failed", "cancelled")
+        return {
+            "id": self.id,
+            "name": self.spec["name"],
+            "state": self.state,
+            "reason": None,
+            "message": self.message,
+            "spec": spec.document(),
+            "labels": {},
+            "created_at": AT.format(0),
+            "started_at": AT.format(1),
+            "finished_at": AT.format(40) if over else None,
+            "trials": {"planned": spec.trials, **counts},
+            "runs": {"planned": planned, "finished": finished},
+            "progress": 1.0 if self.state == "succeeded" else finished / planned,
+            "best": best,
+            "device_seconds": 187.4,
+            "estimated_seconds_left": None if over else 95.0,
+            "plan": plan(spec),
+        }
+
+    def trials(self) -> list[Document]:
+        """All trials in number order."""
+        return [{key: value for key, value in trial.items() if key != "runs"} for trial in self.details]
+
+    def board(self, sort: str | None = None) -> list[Document]:
+        """The leaderboard; by default replicated finalists first."""
+        rows = [trial for trial in self.trials() if trial["accuracy"] is not None]
+        name = (sort or "").removeprefix("-")
+
+        def place(trial: Document) -> tuple[float, ...]:
+            if not sort:
+                return (trial["seeds"] < 2, trial["state"] == "pruned", -trial["accuracy"])
+            value = trial.get(name, trial["cost"].get(name, trial["architecture"].get(name)))
+            return (-value if sort.startswith("-") else value,)
+
+        return [{"rank": rank, **trial} for rank, trial in enumerate(sorted(rows, key=place), 1)]
+
+    def config(self) -> Document:
+        """The canonical export, in short."""
+        board = self.board()
+        spec = SearchSpec.model_validate(self.spec)
+        best = Coefficients(*(board[0][name] for name in ("alpha", "beta", "gamma")))
+        return {
+            "schema": "effscale/scaling-config/1",
+            "intervals": {"alpha": [1.0, 1.25], "beta": [1.05, 1.12], "gamma": [1.14, 1.17]},
+            "winner": board[0],
+            "ties": [trial for trial in board if trial["ties"]],
+            "family": family(spec.network, best),
+        }
+
+
+def finished(name: str = "digits-demo", *, trials: int = 14) -> Simulated:
+    """A search that has succeeded: pruned trials, a failed one, three finalists with five seeds, the reference at 0."""
+    found = Simulated({**SPEC, "name": name, "trials": trials}, state="succeeded")
+    found.details = _details(SearchSpec.model_validate(found.spec), trials)
+    return found
+
+
+def going(name: str = "digits-demo", *, trials: int = 14) -> Simulated:
+    """The same while trial 8 trains."""
+    found = finished(name, trials=trials)
+    found.state = "running"
+    found.details = found.details[:9]
+    for trial in found.details:
+        trial["runs"] = trial["runs"][:1]
+        trial.update(accuracy_ci95=None, seeds=1, finalist=False, ties=None, test_accuracy=None)
+    last = found.details[-1]
+    last.update(state="running", accuracy=None, epochs=3, runs=[run(8, 0, "search", "running", 0.93, 3)])
+    return found
+
+
+def _details(spec: SearchSpec, trials: int) -> list[Document]:
+    space = catalogue.of(spec)
+    picked = random.Random(3).sample(space.feasible, trials)
+    noise = random.Random(5)
+    base = cost(spec.network.scale(Multipliers(1, 1, 1), classes=10))
+    details = []
+    for number, candidate in enumerate(picked):
+        network = catalogue.architecture(spec, candidate)
+        accuracy = round(0.955 + 0.02 * candidate.coefficients.gamma - 0.01 * number / trials + noise.uniform(-0.01, 0.01), 4)
+        state = "pruned" if number % 4 == 2 else "failed" if number == 9 else "completed"
+        final = number in (1, 4, 5)
+        runs = [run(number, 0, "search", state, accuracy, 8 if state == "completed" else 3)]
+        runs += [run(number, seed, "final", "completed", accuracy + 0.001 * seed - 0.003, 8) for seed in range(1, 6 * final)]
+        failed = state == "failed"
+        details.append(
+            {
+                "number": number,
+                "state": state,
+                "reason": "diverged" if failed else None,
+                "message": "the loss became NaN in epoch 3" if failed else None,
+                "alpha": candidate.coefficients.alpha,
+                "beta": candidate.coefficients.beta,
+                "gamma": candidate.coefficients.gamma,
+                "phi": 1.0,
+                "architecture": network.document(),
+                "cost": {
+                    **cost(network).document(),
+                    "macs_ratio": cost(network).macs / base.macs,
+                    "latency_ms": None,
+                    "images_per_second": None,
+                    "peak_memory_bytes": None,
+                },
+                "accuracy": None if failed else accuracy - 0.03 * (state == "pruned"),
+                "accuracy_ci95": [accuracy - 0.004, accuracy + 0.003] if final else None,
+                "seeds": 5 if final else 1,
+                "train_accuracy": None if failed else min(1.0, accuracy + 0.008),
+                "generalization_gap": None if failed else 0.008,
+                "best_accuracy": None if failed else accuracy,
+                "best_epoch": None if failed else 8,
+                "test_accuracy": 0.969 if final else None,
+                "epochs": 8 if state == "completed" else 3,
+                "device_seconds": 11.2,
+                "attempts": 1,
+                "cached_from": None,
+                "reference": number == 0,
+                "reference_note": "The paper's 1.2, 1.1, 1.15 cost 2.57 times; this is the nearest feasible network." * (number == 0)
+                or None,
+                "finalist": final,
+                "ties": {4: True, 5: False}.get(number),
+                "created_at": AT.format(1),
+                "started_at": AT.format(1),
+                "finished_at": AT.format(3),
+                "runs": runs,
+            }
+        )
+    return details
