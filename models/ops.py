@@ -5,6 +5,7 @@ and XLA's depthwise convolution loses to k*k shifted multiply-adds anywhere (8 t
 `lax.conv_general_dilated` is the vendor's library. Padding is TensorFlow's 'SAME' on both.
 """
 
+import math
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 Padding = tuple[int, int]
+GROUPS = 8
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
@@ -26,9 +28,27 @@ def same_padding(size: int, kernel: int, stride: int) -> Padding:
     return total // 2, total - total // 2
 
 
+@jax.custom_vjp
 def pointwise(x: Array, kernel: Array) -> Array:
     """1x1 convolution: one matrix product. (b, h, w, c), (1, 1, c, o) -> (b, h, w, o)."""
     return jnp.dot(x, kernel[0, 0])
+
+
+def _pointwise_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
+    return jnp.dot(x, kernel[0, 0]), (x, kernel)
+
+
+def _pointwise_backward(residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+    """Both products read the gradient as it lies; autodiff's way round has XLA write a transposed copy of it first."""
+    x, kernel = residuals
+    inputs, outputs = kernel.shape[2:]
+    gradient = apart(gradient.reshape(-1, outputs))
+    to_input = lax.dot_general(gradient, kernel[0, 0], (((1,), (1,)), ((), ())))
+    to_kernel = lax.dot_general(x.reshape(-1, inputs), gradient, (((0,), (0,)), ((), ())))
+    return to_input.reshape(x.shape), to_kernel.reshape(kernel.shape)
+
+
+pointwise.defvjp(_pointwise_forward, _pointwise_backward)
 
 
 def dense(x: Array, kernel: Array, stride: int) -> Array:
@@ -53,6 +73,11 @@ def on_cpu() -> bool:
     return jax.default_backend() == "cpu"
 
 
+def apart(x: Array) -> Array:
+    """The same array, kept out of its consumers on CPUs: there XLA would compute it anew in each of them."""
+    return lax.optimization_barrier(x) if on_cpu() else x
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def shifted(x: Array, kernel: Array, stride: int) -> Array:
     """Depthwise convolution as k*k shifted multiply-adds, with gradients of its own."""
@@ -72,19 +97,21 @@ def _forward(x: Array, kernel: Array, stride: int) -> tuple[Array, tuple[Array, 
 
 def _backward(stride: int, residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
     x, kernel = residuals
+    gradient = apart(gradient)
     if stride == 1:  # 'SAME' is symmetric for odd kernels: the transpose is the same convolution, turned by 180 degrees
         to_input = _multiply_add(gradient, kernel[::-1, ::-1], 1)
     else:
         (to_input,) = jax.linear_transpose(lambda x: _multiply_add(x, kernel, stride), x)(gradient)
-    return to_input, _weight_gradient(x, gradient, kernel.shape[0], stride)
+    return apart(to_input), _weight_gradient(x, gradient, kernel.shape[0], stride)
 
 
 def _weight_gradient(x: Array, gradient: Array, k: int, stride: int) -> Array:
-    """All k*k sums in one variadic reduction, so that `gradient` is read once and not k*k times."""
-    products = [tap * gradient for tap in _taps(x, k, stride)]
-    zero = jnp.zeros((), gradient.dtype)
-    sums = lax.reduce(products, [zero] * (k * k), lambda a, b: [p + q for p, q in zip(a, b, strict=True)], (0, 1, 2))
-    return jnp.stack(sums).reshape(k, k, 1, -1)
+    """k*k sums over all pixels: first over groups of images, which runs along memory, then over what is left."""
+    batch = len(x)
+    groups = math.gcd(batch, GROUPS)
+    views = [tap * gradient for tap in _taps(x, k, stride)]
+    stacked = jnp.stack([sum(jnp.split(v, groups)) for v in views])
+    return apart(stacked).sum((1, 2, 3)).reshape(k, k, 1, -1)
 
 
 shifted.defvjp(_forward, _backward)

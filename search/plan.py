@@ -147,7 +147,7 @@ def ramped(decay: float, steps: int) -> float:
     """The share of the initial weights in an average that keeps min(decay, (1 + n) / (10 + n)) at step n.
 
     >>> ramped(0.9999, 0), round(ramped(0.9999, 10), 6)
-    (1.0, 1.1e-05)
+    (1.0, 4.1e-05)
     """
     left = 1.0
     for step in range(steps):

@@ -4,21 +4,28 @@ import asyncio
 import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
 from service import problems
+from service.answers import ProblemOut
 from service.errors import DatabaseUnavailable
 from service.guard import Guard
 from service.kernel import Kernel
 from service.routes import catalogue, events, exports, health, leases, pages, searches, trials
 from service.version import VERSION
 
+# the same shape for every error of every route
+PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ProblemOut}, "5XX": {"model": ProblemOut}}
+
 
 def create_app(kernel: Kernel) -> FastAPI:
     """The service over HTTP."""
-    app = FastAPI(title="effscale", version=VERSION, summary="EfficientNet scaling search", lifespan=_lifespan)
+    app = FastAPI(
+        title="effscale", version=VERSION, summary="EfficientNet scaling search", lifespan=_lifespan, responses=PROBLEMS
+    )
     app.state.kernel = kernel
     app.add_middleware(Guard, settings=kernel.settings)
     problems.install(app)

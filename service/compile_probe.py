@@ -17,7 +17,11 @@ def main() -> None:
 
     use_compile_cache(Path(sys.argv[1]))
     events: list[str] = []
-    jax.monitoring.register_event_listener(lambda name, **_: events.append(name))
+
+    def note(event: str, **_: str | int) -> None:
+        events.append(event)
+
+    jax.monitoring.register_event_listener(note)
     found = devices()
     argument = jnp.ones((8, 8))
     started = time.perf_counter()

@@ -1,5 +1,7 @@
 """All commands under one name. Nothing heavy is imported here."""
 
+from collections.abc import Callable
+
 import typer
 
 from service.cli import config, datasets, keys
@@ -21,14 +23,13 @@ app = typer.Typer(
     help="EfficientNet scaling search: how much deeper, wider, and with how much larger images.",
 )
 
-for command in (demo, up, api, worker, migrate):
-    app.command()(command)
-for command in (scale, family, plan, train):
-    app.command()(command)
-app.command()(submit)
-app.command("list")(list_)
-for command in (show, watch, leaderboard, pause, resume, cancel, delete, export):
-    app.command()(command)
+COMMANDS: tuple[Callable[..., None], ...] = (
+    *(demo, up, api, worker, migrate),
+    *(scale, family, plan, train),
+    *(submit, list_, show, watch, leaderboard, pause, resume, cancel, delete, export),
+)
+for command in COMMANDS:
+    app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(keys.app, name="keys")
 app.command()(doctor)

@@ -25,8 +25,8 @@ def explain(error: Exception) -> tuple[int, str]:
         case JobFailed():
             return FAILED, text
         case ClientError():
-            pointers = error.errors if isinstance(error, Refused) else ()
-            return error.exit_status, "\n".join([text, *(f"  {pointer or '/'}: {why}" for pointer, why in pointers)])
+            details = error.errors if isinstance(error, Refused) else ()
+            return error.exit_status, _with_pointers(text, details)
         case InvalidSpec():
             return BAD_USAGE, f"{error.pointer or '/'}: {text}"
         case ModelError():
@@ -37,9 +37,17 @@ def explain(error: Exception) -> tuple[int, str]:
             return _unforeseen(error)
 
 
+def _with_pointers(text: str, details: Sequence[tuple[str, str]]) -> str:
+    """The server's message and below it what is wrong where; a single detail that says the same is not repeated."""
+    if [why for _, why in details] == [text]:
+        return f"{details[0][0] or '/'}: {text}"
+    return "\n".join([text, *(f"  {pointer or '/'}: {why}" for pointer, why in details)])
+
+
 def _unforeseen(error: Exception) -> tuple[int, str]:
     """Errors of the service's own tree speak for themselves; it is looked at only if it was ever imported."""
     import sys
+from collections.abc import Sequence
 
     tree = sys.modules.get("service.errors")
     if tree is not None and isinstance(error, tree.ServiceError):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,8 @@ from service.cli.output import emit, pairs, table
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+    from service.auth import Scope
 
 DAY_SECONDS = 86_400.0
 
@@ -22,10 +24,9 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="API keys.")
 def create(
     name: Annotated[str, typer.Argument(help="What the key is for.", show_default=False)],
     owner: Annotated[str, typer.Option(help="Whose searches the key sees.")] = "local",
-    scope: Annotated[
-        list[Literal["read", "submit", "worker", "admin"]] | None,
-        typer.Option(help="May be given several times [read submit].", show_default=False),
-    ] = None,
+    scopes: Annotated[
+        str, typer.Option(metavar="SCOPE,…", help="What it may do: read, submit, worker, admin.")
+    ] = "read,submit",
     days: Annotated[
         float | None, typer.Option(min=0.001, max=36_500, help="Days until it ends [never].", show_default=False)
     ] = None,
@@ -39,7 +40,7 @@ def create(
     expires_at = None if days is None else time.time() + days * DAY_SECONDS
     with _session(data_dir, database_url) as (session, now):
         row, secret = auth.create_key(
-            session, owner=owner, name=name, scopes=scope or ["read", "submit"], expires_at=expires_at, now=now
+            session, owner=owner, name=name, scopes=_scopes(scopes), expires_at=expires_at, now=now
         )
         document = documents.api_key(row)
     if json:
@@ -81,6 +82,16 @@ def revoke(
     except NotFound as error:
         raise UsageFailure(str(error)) from None
     emit(document) if json else print(f"key {key} is revoked")
+
+
+def _scopes(text: str) -> list["Scope"]:
+    from service.auth import SCOPES
+    from service.cli.failure import UsageFailure
+
+    asked = [word.strip() for word in text.split(",")]
+    if unknown := [word for word in asked if word not in SCOPES]:
+        raise UsageFailure(f"--scopes: there is no scope {unknown[0]!r}; there are: {', '.join(SCOPES)}")
+    return [scope for scope in SCOPES if scope in asked]
 
 
 @contextmanager

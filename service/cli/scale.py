@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 MAX_FAMILY = 32  # rows; B0 to B7 are 8, and no multiplier within the limit needs more
 
+FAMILY = (
+    *("name", "depth", "width", "resolution", "dropout", "params", "macs", "macs_ratio", "nominal_ratio"),
+    *("depths", "closest_official"),
+)
+
 BaselineName = Annotated[str, typer.Argument(metavar="BASELINE", help="A built-in network, such as efficientnet-b0.", show_default=False)]
 Classes = Annotated[int | None, typer.Option(min=1, max=100_000, help="Classes of the classifier; default: the baseline's own.", show_default=False)]
 Rounding = Annotated[Literal["ceil", "round"], typer.Option("--depth-rounding", help="ceil as EfficientNet, round as TinyNet.")]
@@ -70,34 +75,15 @@ def family(
     """The family B0, B1, … of one coefficient triple, with real costs beside the nominal ones."""
     from models.baselines import get_baseline
     from models.scaling import Coefficients
-    from service.calculator import by_coefficients
+    from search.family import family as family_of
 
     network, coefficients = get_baseline(baseline), Coefficients(alpha, beta, gamma)
-    rows = []
-    for step in _steps(phi):
-        scaled = by_coefficients(network, coefficients, float(step), classes=classes, rounding=depth_rounding)
-        at, document = coefficients.at(float(step)), scaled.document()
-        rows.append(
-            {
-                "name": f"B{step}",
-                "phi": step,
-                "depth": round(at.depth, 6),
-                "width": round(at.width, 6),
-                "resolution": scaled.architecture.resolution,
-                "dropout": scaled.architecture.dropout,
-                "depths": document["architecture"]["depths"],
-                "widths": document["architecture"]["widths"],
-                "params": scaled.cost.params,
-                "macs": scaled.cost.macs,
-                "macs_ratio": document["cost"]["macs_ratio"],
-                "nominal_ratio": round(coefficients.product**step, 6),
-            }
-        )
+    rows = family_of(network, coefficients, _steps(phi), classes=classes, rounding=depth_rounding)
     if json:
-        emit({"baseline": network.name, "coefficients": {"alpha": alpha, "beta": beta, "gamma": gamma}, "family": rows})
-        return
-    shown = ("name", "depth", "width", "resolution", "params", "macs", "macs_ratio", "nominal_ratio", "depths")
-    table(shown, [[row[name] for name in shown] for row in rows])
+        triple = {"alpha": alpha, "beta": beta, "gamma": gamma, "product": coefficients.product}
+        emit({"baseline": network.name, "coefficients": triple, "family": rows})
+    else:
+        table(FAMILY, [[row[name] for name in FAMILY] for row in rows])
 
 
 def _complete(compound: dict[str, float | None], direct: dict[str, float | None]) -> bool:

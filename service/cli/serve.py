@@ -102,7 +102,8 @@ def say(text: str) -> None:
 def set_up_logging(level: str) -> None:
     """Log lines on standard error."""
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request otherwise
+    for chatty in ("httpx", "alembic"):  # a line for each request, three for each look at the database
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def follow(parent: int | None) -> None:

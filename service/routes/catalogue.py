@@ -10,6 +10,7 @@ from models.baselines import BASELINES, get_baseline
 from models.cost import cost
 from models.data.registry import DATASETS, get_dataset
 from models.scaling import Coefficients, DepthRounding, Multipliers
+from service import answers
 from service.documents import Document
 from service.errors import BadQuery
 from service.routes.dependencies import Reader
@@ -43,7 +44,7 @@ def dataset(name: str, _caller: Reader) -> JSONResponse:
     return JSONResponse(get_dataset(name).document())
 
 
-@router.get("/scale")
+@router.get("/scale", responses={200: {"model": answers.ScaleOut}})
 def scale(
     _caller: Reader,
     baseline: Annotated[str, Query(max_length=200)],

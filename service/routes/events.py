@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from service import documents
+from service import answers, documents
 from service.errors import BadQuery
 from service.kernel import Kernel
 from service.routes.dependencies import KernelDep, Reader
@@ -23,7 +23,11 @@ ENDS = tuple(f"search.{state}" for state in searches.TERMINAL)
 MAX_ID = 2**63 - 1
 
 
-@router.get("/events", response_class=StreamingResponse)
+@router.get(
+    "/events",
+    response_class=StreamingResponse,
+    responses={200: {"model": answers.EventsOut, "content": {"text/event-stream": {}}}},
+)
 async def events(
     search_id: str,
     request: Request,

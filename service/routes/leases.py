@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
-from service import documents, leases, searches
+from service import answers, documents, leases, searches
 from service.errors import BadContent, LeaseLost
 from service.kernel import Kernel
 from service.routes.dependencies import KernelDep, Worker
@@ -24,7 +24,10 @@ LOOK_SECONDS = 1.0  # leases expire, and other API processes write, without the 
 LeaseEpoch = Annotated[int, Query(ge=0, lt=2**31)]
 
 
-@router.post("", responses={204: {"description": "No work came within `wait_seconds`."}})
+@router.post(
+    "",
+    responses={200: {"model": answers.LeaseOut}, 204: {"description": "No work came within `wait_seconds`."}},
+)
 async def lease(body: LeaseIn, request: Request, kernel: KernelDep, _caller: Worker) -> Response:
     """Ask for work. The same worker process asking again gets the lease that it holds already."""
     loop = asyncio.get_running_loop()
@@ -40,7 +43,7 @@ async def lease(body: LeaseIn, request: Request, kernel: KernelDep, _caller: Wor
         await kernel.bell.wait(seen, min(left, LOOK_SECONDS))
 
 
-@router.post("/{lease_id}/reports")
+@router.post("/{lease_id}/reports", responses={200: {"model": answers.CommandOut}})
 def report(lease_id: str, body: ReportIn, kernel: KernelDep, _caller: Worker) -> JSONResponse:
     """An epoch's metrics, or a sign of life; the answer says whether to go on."""
     with kernel.write() as (session, now):
@@ -49,7 +52,7 @@ def report(lease_id: str, body: ReportIn, kernel: KernelDep, _caller: Worker) ->
     return JSONResponse({"command": command, "reason": reason, "expires_at": expires_at})
 
 
-@router.post("/{lease_id}/finish")
+@router.post("/{lease_id}/finish", responses={200: {"model": answers.RunStateOut}})
 def finish(lease_id: str, body: FinishIn, kernel: KernelDep, _caller: Worker) -> JSONResponse:
     """Record the result, once."""
     with kernel.write() as (session, now):
@@ -59,7 +62,7 @@ def finish(lease_id: str, body: FinishIn, kernel: KernelDep, _caller: Worker) ->
     return JSONResponse({"state": state})
 
 
-@router.post("/{lease_id}/release")
+@router.post("/{lease_id}/release", responses={200: {"model": answers.RunStateOut}})
 def release(lease_id: str, body: ReleaseIn, kernel: KernelDep, _caller: Worker) -> JSONResponse:
     """Give the run back unfinished."""
     with kernel.write() as (session, now):

@@ -1,7 +1,7 @@
 """/v1/searches: submit, list, show, pause, resume, cancel, delete."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from search.plan import plan
 from search.spec import SearchSpec
-from service import cursors, documents, searches
+from service import answers, cursors, documents, searches
 from service.errors import Conflict
 from service.kernel import Kernel
 from service.routes.dependencies import KernelDep, Reader, Submitter
@@ -20,10 +20,18 @@ from service.tables import SearchRow
 
 router = APIRouter(prefix="/v1", tags=["searches"])
 State = Literal["queued", "running", "paused", "finalizing", "succeeded", "failed", "cancelled"]
+CHANGED: dict[int | str, dict[str, Any]] = {202: {"model": answers.SearchOut}}
 Change = Callable[[Session, SearchRow, float], None]
 
 
-@router.post("/searches", status_code=201, responses={200: {"description": "The Idempotency-Key was used before."}})
+@router.post(
+    "/searches",
+    status_code=201,
+    responses={
+        200: {"model": answers.SearchOut, "description": "The Idempotency-Key was used before."},
+        201: {"model": answers.SearchOut},
+    },
+)
 def submit(
     spec: SearchSpec,
     kernel: KernelDep,
@@ -44,7 +52,7 @@ def preview(spec: SearchSpec, _caller: Reader) -> JSONResponse:
     return JSONResponse(plan(spec))
 
 
-@router.get("/searches")
+@router.get("/searches", responses={200: {"model": answers.SearchesOut}})
 def listing(
     kernel: KernelDep,
     caller: Reader,
@@ -72,7 +80,7 @@ def listing(
     )
 
 
-@router.get("/searches/{search_id}")
+@router.get("/searches/{search_id}", responses={200: {"model": answers.SearchOut}})
 def show(search_id: str, kernel: KernelDep, caller: Reader) -> JSONResponse:
     """One search: counters per trial state, progress, best trial so far, estimated time left."""
     with kernel.read() as session:
@@ -80,19 +88,19 @@ def show(search_id: str, kernel: KernelDep, caller: Reader) -> JSONResponse:
         return JSONResponse({**show_all(session, [row])[0], "statement": searches.statement(session, row)})
 
 
-@router.post("/searches/{search_id}/pause", status_code=202)
+@router.post("/searches/{search_id}/pause", status_code=202, responses=CHANGED)
 def pause(search_id: str, kernel: KernelDep, caller: Submitter) -> JSONResponse:
     """Lease nothing more; running trials save themselves and stop."""
     return _change(kernel, search_id, caller.owner, searches.pause)
 
 
-@router.post("/searches/{search_id}/resume", status_code=202)
+@router.post("/searches/{search_id}/resume", status_code=202, responses=CHANGED)
 def resume(search_id: str, kernel: KernelDep, caller: Submitter) -> JSONResponse:
     """Go on after a pause."""
     return _change(kernel, search_id, caller.owner, searches.resume)
 
 
-@router.post("/searches/{search_id}/cancel", status_code=202)
+@router.post("/searches/{search_id}/cancel", status_code=202, responses=CHANGED)
 def cancel(search_id: str, kernel: KernelDep, caller: Submitter) -> JSONResponse:
     """End a search. Finished trials keep their results."""
     return _change(kernel, search_id, caller.owner, searches.cancel)

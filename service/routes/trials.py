@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
-from service import cursors, documents, filters
+from service import answers, cursors, documents, filters
 from service.errors import BadQuery
 from service.routes.dependencies import KernelDep, Reader
 from service.store import leaderboard as board
@@ -22,7 +22,7 @@ Cursor = Annotated[str | None, Query(max_length=500)]
 NUMBER = (int, float)
 
 
-@router.get("/trials")
+@router.get("/trials", responses={200: {"model": answers.TrialsOut}})
 def listing(
     search_id: str,
     kernel: KernelDep,
@@ -46,7 +46,7 @@ def listing(
     )
 
 
-@router.get("/trials/{number}")
+@router.get("/trials/{number}", responses={200: {"model": answers.TrialDetailOut}})
 def show(search_id: str, number: int, kernel: KernelDep, caller: Reader) -> JSONResponse:
     """One trial with its runs, their epochs and attempts."""
     with kernel.read() as session:
@@ -57,7 +57,13 @@ def show(search_id: str, number: int, kernel: KernelDep, caller: Reader) -> JSON
         return JSONResponse(documents.trial_detail(row, *rows.detail(session, row.id)))
 
 
-@router.get("/leaderboard", responses={304: {"description": "Unchanged since the ETag of If-None-Match."}})
+@router.get(
+    "/leaderboard",
+    responses={
+        200: {"model": answers.LeaderboardOut},
+        304: {"description": "Unchanged since the ETag of If-None-Match."},
+    },
+)
 def leaderboard(
     search_id: str,
     kernel: KernelDep,

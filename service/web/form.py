@@ -82,6 +82,8 @@ MORE = (
 # Words for what the schema leaves to the contract.
 HELP = {
     "/name": "Shown in lists; may be left empty.",
+    "/baseline": "A network that the service knows, or a stage table of your own.",
+    "/target/ratio": "Relative to the baseline at φ = 0; empty means 2^φ.",
     "/target/metric": "`macs` are multiply-adds of the network that is really built; `product` is the paper's α β² γ².",
     "/space/alpha": "Lowest and highest depth coefficient.",
     "/space/beta": "Lowest and highest width coefficient.",

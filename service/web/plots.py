@@ -61,7 +61,7 @@ def simplex(trials: Trials) -> Figure:
     sides = {side: {"title": {"text": f"{name} (%)"}, "tickformat": ".0%", "min": 0} for side, name in corners.items()}
     return {
         "data": traces,
-        "layout": layout("simplex", ternary={"sum": 1, **sides}, margin={"l": 40, "r": 16, "t": 40, "b": 52}),
+        "layout": layout("simplex", ternary={"sum": 1, **sides}, margin={"l": 48, "r": 48, "t": 44, "b": 56}),
     }
 
 
@@ -273,7 +273,7 @@ def _points(trials: Trials, *, best: int | None, key: bool = True) -> Figure:
 
 def _ternary(places: Sequence[tuple[float, float, float]]) -> Figure:
     depth, width, resolution = ([place[side] for place in places] for side in range(3))
-    return {"type": "scatterternary", "a": depth, "b": width, "c": resolution}
+    return {"type": "scatterternary", "a": depth, "b": width, "c": resolution, "cliponaxis": False}
 
 
 def _percentages(place: tuple[float, float, float]) -> str:

@@ -14,6 +14,9 @@ export class Problem extends Error {
   }
 }
 
+/** No answer came at all. (fetch says so with a TypeError, which a mistake of ours would be as well.) */
+export class Unreachable extends Error {}
+
 function stored() {
   try {
     return sessionStorage.getItem(KEY);
@@ -58,18 +61,22 @@ function ask(message) {
   return asking;
 }
 
-/** fetch with the key; a 401 asks for one and tries again. Throws Problem, or TypeError when the server is away. */
+/** fetch with the key; a 401 asks for one and tries again. Throws Problem or Unreachable. */
 export async function send(path, { headers = {}, ...options } = {}) {
   for (;;) {
     const used = held;
     const authorization = used ? { Authorization: `Bearer ${used}` } : {};
-    const response = await fetch(path, { ...options, headers: { ...headers, ...authorization } });
+    const response = await fetch(path, { ...options, headers: { ...headers, ...authorization } }).catch(unreachable);
     if (response.status !== 401) {
       if (response.ok) return response;
       throw new Problem(response.status, await body(response));
     }
     if (held === used) await ask(used ? "This server does not take that key." : "");
   }
+}
+
+function unreachable(error) {
+  throw error instanceof TypeError ? new Unreachable("The server does not answer.") : error;
 }
 
 async function body(response) {
@@ -92,7 +99,6 @@ export async function post(path, document, { headers = {}, ...options } = {}) {
 
 /** For a person: what a failed request means. */
 export function explain(error) {
-  if (error instanceof Problem) return error.message;
-  if (error instanceof TypeError) return "The server does not answer.";
+  if (error instanceof Problem || error instanceof Unreachable) return error.message;
   throw error; // a mistake of ours: let the console have it
 }

@@ -1,6 +1,6 @@
 // The leaderboard: rows keep their element from one reading to the next, and only cells that differ are written.
 
-import { get } from "./api.js";
+import { explain, get } from "./api.js";
 import { columns, scaleOf } from "./columns.js";
 import { byId, h, keyed, refill, setText, show } from "./dom.js";
 import { plural, time } from "./format.js";
@@ -10,14 +10,14 @@ const MOST = 500; // the API's own limit of one page
 
 export function board(path, open) {
   const [table, body, note, more] = [byId("board"), byId("trials"), byId("board-note"), byId("more")];
-  let sort = "-accuracy";
+  let sort = ""; // the ranking itself
   let ranked = true;
   let wanted = PAGE;
   let turn = 0;
 
   async function page(cursor, room) {
     const query = new URLSearchParams({ limit: Math.min(room, ranked ? MOST : 100), ...(cursor ? { cursor } : {}) });
-    if (ranked) query.set("sort", sort);
+    if (ranked && sort) query.set("sort", sort);
     return get(`${path}/${ranked ? "leaderboard" : "trials"}?${query}`);
   }
 
@@ -49,7 +49,7 @@ export function board(path, open) {
   const empty = () => (ranked ? "No trial has finished yet; the first one will stand here." : "No trial has begun yet.");
 
   function row(trial) {
-    const cells = columns.map(({ header, number }) => h(header ? "th" : "td", { scope: header ? "row" : null, class: number ? "number" : null }));
+    const cells = columns.map(({ header, number }) => h(header ? "th" : "td", { scope: header ? "row" : null, class: number ? "num" : null }));
     const node = h("tr", {}, cells);
     node.addEventListener("click", (event) => event.target.closest("button") || open(trial.number));
     return node;
@@ -70,12 +70,12 @@ export function board(path, open) {
     const head = byId("columns");
     head.replaceChildren(
       ...columns.map(({ label, hint, sort: key, first, number }) => {
-        const attributes = { scope: "col", class: number ? "number" : null, title: hint };
-        if (!key || !ranked) return h("th", attributes, label);
+        const attributes = { scope: "col", class: number ? "num" : null, title: hint };
+        if (key === undefined || !ranked) return h("th", attributes, label);
         const down = sort === `-${key}`;
         const on = down || sort === key;
-        const order = on ? (down ? "descending" : "ascending") : null;
-        const next = on ? (down ? key : `-${key}`) : first;
+        const order = on ? (down && key ? "descending" : "ascending") : null;
+        const next = on && key ? (down ? key : `-${key}`) : first;
         const button = h("button", { type: "button", class: "sort", onclick: () => sortBy(next, key) }, label);
         button.dataset.sort = key;
         return h("th", { ...attributes, "aria-sort": order }, button);
@@ -93,7 +93,7 @@ export function board(path, open) {
   /** Read at once; the page's own reading reports errors. */
   function reread() {
     table.setAttribute("aria-busy", "true");
-    read().catch(() => setText(note, "The leaderboard could not be read."));
+    read().catch((error) => setText(note, explain(error)));
   }
 
   function choose(which) {

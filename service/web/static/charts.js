@@ -1,6 +1,6 @@
 // The charts: figures of the API drawn by plotly.js, which is loaded when the first of them comes into view.
 
-import { get, Problem } from "./api.js";
+import { explain, get, Unreachable } from "./api.js";
 import { setText, show } from "./dom.js";
 import { paced } from "./pace.js";
 import { themed } from "./theme.js";
@@ -16,7 +16,7 @@ function plotly(address) {
     const script = document.createElement("script");
     script.src = address;
     script.onload = () => resolve(window.Plotly);
-    script.onerror = () => reject(new TypeError("plotly.js could not be loaded"));
+    script.onerror = () => reject(new Unreachable("plotly.js could not be loaded."));
     document.head.append(script);
   });
   return loading;
@@ -33,7 +33,7 @@ function panel(element, path, address, open) {
     if (!figure) return;
     const Plotly = await plotly(address);
     const first = !canvas.classList.contains("js-plotly-plot");
-    const { data, layout } = themed(figure, canvas, plot);
+    const { data, layout } = themed(figure, canvas);
     await Plotly.react(canvas, data, layout, CONFIG);
     if (first) canvas.on("plotly_click", ({ points: [point] }) => Number.isInteger(point.customdata?.[0]) && open(point.customdata[0]));
     element.dataset.drawn = String(Number(element.dataset.drawn ?? 0) + 1);
@@ -50,8 +50,8 @@ function panel(element, path, address, open) {
       show(empty, !something);
       await draw();
     } catch (error) {
-      if (!(error instanceof Problem || error instanceof TypeError)) throw error;
-      if (!figure) setText(empty, error.status === 409 ? "Drawn when the first trials have finished." : "The chart could not be read.");
+      const text = error.status === 409 ? "Drawn when the first trials have finished." : explain(error);
+      if (!figure) setText(empty, text);
     }
   }, DRAW_MS);
 

@@ -53,6 +53,7 @@ function name(trial, { open }) {
     button,
     trial.reference && h("span", { class: "tag", title: note }, "reference"),
     trial.finalist && h("span", { class: "tag soft", title: "Trained again on common seeds" }, "finalist"),
+    trial.ties && h("span", { class: "tag tie", title: "Not separable from rank 1 at 95 %" }, "tie"),
   ];
 }
 
@@ -60,21 +61,21 @@ const plain = (key, label, hint, value, first = `-${key}`) => ({ label, hint, so
 
 // value: what the cell depends on (and shows, unless `render` makes more of it); first: the order of the first click
 export const columns = [
-  { label: "Rank", number: true, hint: "By accuracy", value: (trial) => (trial.rank ? String(trial.rank) : "–") },
+  {
+    label: "Rank", sort: "", first: "", number: true, value: ({ rank }) => (rank ? String(rank) : "–"),
+    hint: "Finalists by their mean over seeds, then single trainings, then pruned ones",
+  },
   {
     label: "Trial", header: true, sort: "number", first: "number", render: name,
-    value: ({ number, reference, finalist }) => [number, reference, finalist],
+    value: ({ number, reference, finalist, ties }) => [number, reference, finalist, ties],
   },
+  { label: "State", render: ({ state }) => badge(state), value: ({ state }) => [state] },
   {
     label: "Accuracy", sort: "accuracy", first: "-accuracy", number: true, render: accuracy,
     hint: "Validation, last epoch; the line is the 95 % interval of the mean over seeds",
     value: (trial, scale) => [trial.accuracy, trial.accuracy_ci95, scale],
   },
-  {
-    label: "Tie", hint: "Not separable from rank 1 at 95 %", render: ({ ties }) => (ties ? h("span", { title: "Not separable from rank 1 at 95 %" }, "≈ 1st") : []),
-    value: ({ ties }) => [ties],
-  },
-  plain("seeds", "Seeds", "Trainings that the accuracy is the mean of", ({ seeds }) => count(seeds)),
+  { label: "Seeds", hint: "Trainings that the accuracy is the mean of", number: true, value: ({ seeds }) => count(seeds) },
   plain("alpha", "α", "Depth coefficient", ({ alpha }) => coefficient(alpha), "alpha"),
   plain("beta", "β", "Width coefficient", ({ beta }) => coefficient(beta), "beta"),
   plain("gamma", "γ", "Resolution coefficient", ({ gamma }) => coefficient(gamma), "gamma"),
@@ -82,9 +83,8 @@ export const columns = [
     label: "Resolution / field", hint: "Input size and receptive field, in pixels", sort: "resolution", first: "-resolution", number: true,
     render: resolution, value: ({ architecture, cost }) => [architecture.resolution, cost.receptive_field],
   },
-  { label: "Depths", hint: "Blocks a stage", value: ({ architecture }) => chain(architecture.depths) },
-  { label: "Widths", hint: "Channels a stage", value: ({ architecture }) => chain(architecture.widths) },
   plain("params", "Params", "Parameters", ({ cost }) => compact(cost.params), "params"),
   plain("macs", "MACs", "Multiply-adds, relative to the baseline", ({ cost }) => times(cost.macs_ratio), "macs"),
-  { label: "State", render: ({ state }) => badge(state), value: ({ state }) => [state] },
+  { label: "Depths", hint: "Blocks a stage", value: ({ architecture }) => chain(architecture.depths) },
+  { label: "Widths", hint: "Channels a stage", value: ({ architecture }) => chain(architecture.widths) },
 ];

@@ -2,13 +2,16 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** What `condition && node` leaves behind when there is nothing to show is dropped. */
+const present = (children) => [children].flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : String(value));
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...present(children));
   return node;
 }
 
@@ -38,22 +41,22 @@ export function refill(node, signature, make) {
   const mark = JSON.stringify(signature);
   if (node.dataset.mark === mark) return false;
   node.dataset.mark = mark;
-  node.replaceChildren(...[make()].flat().filter((child) => child !== null && child !== undefined));
+  node.replaceChildren(...present(make()));
   return true;
 }
 
 /** Bring the children of `parent` in line with `items`: one element a key, kept, moved, made or removed. */
 export function keyed(parent, items, keyOf, make, update) {
-  const present = new Map();
+  const kept = new Map();
   for (const child of [...parent.children]) {
     if (child.dataset.key === undefined) child.remove();
-    else present.set(child.dataset.key, child);
+    else kept.set(child.dataset.key, child);
   }
   let cursor = parent.firstElementChild;
   for (const item of items) {
     const key = String(keyOf(item));
-    let node = present.get(key);
-    if (node) present.delete(key);
+    let node = kept.get(key);
+    if (node) kept.delete(key);
     else {
       node = make(item);
       node.dataset.key = key;
@@ -62,7 +65,7 @@ export function keyed(parent, items, keyOf, make, update) {
     if (node === cursor) cursor = cursor.nextElementSibling;
     else parent.insertBefore(node, cursor);
   }
-  for (const gone of present.values()) gone.remove();
+  for (const gone of kept.values()) gone.remove();
 }
 
 /** The one message above the page; empty text hides it. */

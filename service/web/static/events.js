@@ -1,6 +1,6 @@
 // Server-Sent Events by fetch, so that the key header can be sent; resumed with Last-Event-ID.
 
-import { Problem, send } from "./api.js";
+import { Problem, send, Unreachable } from "./api.js";
 import { pause } from "./pace.js";
 
 const FIRST_WAIT = 1000; // ms before the first new attempt; doubled up to LONGEST_WAIT
@@ -16,6 +16,11 @@ export function frames() {
     rest = blocks.pop();
     return blocks.map(frame).filter((event) => event !== null);
   };
+}
+
+/** A connection that breaks off; a mistake of ours in handling an event stays what it is. */
+function cut(error) {
+  throw error instanceof TypeError ? new Unreachable(error.message) : error;
 }
 
 function frame(block) {
@@ -52,7 +57,7 @@ export function follow(path, { lastId = null, onEvent, onState }) {
       const push = frames();
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {
-        const { done, value } = await reader.read();
+        const { done, value } = await reader.read().catch(cut);
         if (done) return true;
         clearTimeout(timer);
         timer = setTimeout(abort, SILENCE);
@@ -76,7 +81,7 @@ export function follow(path, { lastId = null, onEvent, onState }) {
         if (!(await read())) break;
       } catch (error) {
         if (error instanceof Problem && error.status < 500 && error.status !== 429) return onState("closed", error.message);
-        if (!(error instanceof Problem || error instanceof TypeError || error.name === "AbortError")) throw error;
+        if (!(error instanceof Problem || error instanceof Unreachable || error.name === "AbortError")) throw error;
       }
       if (stop.signal.aborted) break;
       const delay = wait * (0.75 + Math.random() / 2); // apart, so that a restarted server is not stormed

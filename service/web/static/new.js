@@ -11,6 +11,7 @@ const DEBOUNCE_MS = 350;
 const [form, baseline, table] = [byId("form"), byId("f-baseline"), byId("table")];
 let asked = new AbortController();
 let baselines = new Map();
+let summaries = new Map();
 let sending = { body: "", key: "" };
 
 function spec() {
@@ -82,18 +83,28 @@ function focusError() {
   bad?.focus();
 }
 
-const option = (value, text) => h("option", { value }, text);
+const option = (value, text = value) => h("option", { value }, text);
 
 async function choices() {
   const [sets, nets] = await Promise.all([get("/v1/datasets"), get("/v1/baselines")]);
   baselines = new Map(nets.items.map((item) => [item.name, item]));
-  byId("f-dataset").replaceChildren(...sets.items.map(({ name, summary }) => option(name, summary ? `${name}: ${summary}` : name)));
-  baseline.replaceChildren(...nets.items.map(({ name, summary }) => option(name, summary ? `${name}: ${summary}` : name)), option(TABLE, "a stage table of my own…"));
+  byId("f-dataset").replaceChildren(...sets.items.map(({ name }) => option(name)));
+  baseline.replaceChildren(...nets.items.map(({ name }) => option(name)), option(TABLE, "a stage table of my own…"));
+  summaries = new Map([...sets.items, ...nets.items].map(({ name, summary }) => [name, summary]));
   // small images and a network made for them: what a first search on a laptop wants
   if (baselines.has("efficientnet-nano")) baseline.value = "efficientnet-nano";
 }
 
+/** Under each list stands what is chosen there. */
+function describe() {
+  for (const name of ["dataset", "baseline"]) {
+    const text = summaries.get(byId(`f-${name}`).value);
+    if (text) setText(byId(`f-${name}-help`), text);
+  }
+}
+
 function toggleTable() {
+  describe();
   const own = baseline.value === TABLE;
   table.hidden = !own;
   if (own && !table.value) {
@@ -121,5 +132,6 @@ async function begin() {
 const soon = settled(plan, DEBOUNCE_MS);
 form.addEventListener("input", soon);
 baseline.addEventListener("change", toggleTable);
+byId("f-dataset").addEventListener("change", describe);
 form.addEventListener("submit", submit);
 begin();

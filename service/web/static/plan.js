@@ -3,7 +3,7 @@
 import { byId, h, refill, setText } from "./dom.js";
 import { compact, count, duration, times } from "./format.js";
 
-const range = ([low, high], format) => (low === high ? format(low) : `${format(low)} to ${format(high)}`);
+const range = ([low, high], format) => (format(low) === format(high) ? format(low) : `${format(low)} – ${format(high)}`);
 
 /** A plan of the API; null while there is none. */
 export function renderPlan(plan, spec) {
@@ -28,8 +28,8 @@ export function renderPlan(plan, spec) {
 function facts({ programs, device_seconds: seconds }, cost, spec) {
   const trials = spec.trials ?? null;
   return [
-    ["Training time", `about ${duration(seconds.estimate)}`],
-    ["between", `${duration(seconds.low)} and ${duration(seconds.high)}`],
+    ["Training time", `≈ ${duration(seconds.estimate)}`],
+    ["at best, at worst", `${duration(seconds.low)}, ${duration(seconds.high)}`],
     ["Trials", trials === null ? null : count(trials)],
     ["MACs", range(cost.macs_ratio, times)],
     ["Parameters", range(cost.params, compact)],

@@ -27,7 +27,7 @@ function row(search) {
     h("th", { scope: "row" }, h("a", { class: "stretch", href: `/searches/${encodeURIComponent(search.id)}` })),
     cell("State", badge(search.state)),
     cell("Progress", h("span", { class: "meter" }, h("progress", { max: 1, "aria-label": "Progress" }), h("span", {}))),
-    h("td", { class: "number", "data-label": "Best accuracy" }),
+    h("td", { class: "num", "data-label": "Best accuracy" }),
     cell("Baseline"),
     cell("Data set"),
     cell("Created", h("time", {})),

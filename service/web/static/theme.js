@@ -1,6 +1,7 @@
 // Figures come without a theme; this gives them the page's colours and, on a phone, its width.
 
 const NARROW = 480; // px of the canvas
+const KEY_BELOW = { orientation: "h", x: 0.5, xanchor: "center", y: -0.22, yanchor: "top", len: 0.9 };
 
 function colours() {
   const style = getComputedStyle(document.documentElement);
@@ -24,9 +25,17 @@ function ternary(given, palette) {
   return { ...given, bgcolor: "rgba(0,0,0,0)", ...Object.fromEntries(sides) };
 }
 
-/** Two panels side by side become two above one another. */
+/** Two panels side by side become two above one another; a colour key goes below its figure. */
+function narrow({ data, layout }) {
+  const traces = data.map((trace) => {
+    const bar = trace.marker?.colorbar;
+    if (bar) return { ...trace, marker: { ...trace.marker, colorbar: { ...bar, ...KEY_BELOW } } };
+    return trace.xaxis === "x2" ? { ...trace, yaxis: "y2" } : trace;
+  });
+  return { data: traces, layout: layout.xaxis2 ? stacked(layout) : layout };
+}
+
 function stacked(layout) {
-  if (!layout.xaxis2) return layout;
   return {
     ...layout,
     xaxis: { ...layout.xaxis, domain: [0, 1], anchor: "y" },
@@ -53,5 +62,6 @@ export function themed({ data, layout }, canvas) {
     const marker = trace.marker && { ...trace.marker, ...(bar && { colorbar: { ...bar, outlinewidth: 0, tickfont: { color: palette.quiet } } }) };
     return { ...trace, ...(marker && { marker }) };
   });
-  return { data: traces, layout: canvas.clientWidth < NARROW ? stacked(next) : next };
+  const figure = { data: traces, layout: next };
+  return canvas.clientWidth < NARROW ? narrow(figure) : figure;
 }

@@ -1,0 +1,105 @@
+"""Specs and trial records to test with."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from models.scaling import Coefficients
+from search import catalogue
+from search.catalogue import Candidate
+from search.results import RunRecord, TrialRecord
+from search.spec import SearchSpec
+
+# 30 feasible networks: enough for a search, little enough for a quick test
+WIDE = {"target": {"tolerance": 0.1}, "space": {"resolution_multiple": 1}}
+
+
+def spec(**fields: Any) -> SearchSpec:
+    return SearchSpec.model_validate({"dataset": "digits", "baseline": "efficientnet-nano", **fields})
+
+
+def search_run(state: str = "completed", accuracy: float | None = 0.9, **fields: Any) -> RunRecord:
+    history = fields.pop("history", () if accuracy is None else (accuracy,))
+    return RunRecord(0, "search", state, accuracy, history=history, epochs=len(history), **fields)
+
+
+def final_run(seed: int, accuracy: float | None, state: str = "completed", **fields: Any) -> RunRecord:
+    return RunRecord(seed, "final", state, accuracy, **fields)
+
+
+def trial(
+    number: int,
+    state: str = "completed",
+    accuracy: float | None = 0.9,
+    finals: Sequence[float] = (),
+    candidate: Candidate | None = None,
+    **fields: Any,
+) -> TrialRecord:
+    """A trial with one search run in its own state and, as a finalist, final runs on the seeds from 1 on."""
+    runs = fields.pop("runs", None)
+    if runs is None:
+        run_state = "completed" if state == "cached" else state
+        runs = (search_run(run_state, accuracy if state in ("completed", "cached", "pruned") else None),)
+        runs += tuple(final_run(seed, value) for seed, value in enumerate(finals, start=1))
+    return TrialRecord(
+        number=number,
+        state=state,
+        identity=candidate.identity if candidate else ((number,), (8,), 32),
+        coefficients=candidate.coefficients if candidate else Coefficients(1 + number / 100, 1, 1),
+        reference=number == 0,
+        finalist=bool(finals) or fields.pop("finalist", False),
+        runs=runs,
+    )
+
+
+def document(search: SearchSpec, candidate: Candidate, **fields: Any) -> dict[str, Any]:
+    """A completed trial in the shape of the public contract."""
+    network = catalogue.architecture(search, candidate)
+    base = catalogue.of(search).baseline_cost
+    c = candidate.coefficients
+    return {
+        "number": 0,
+        "state": "completed",
+        "reason": None,
+        "message": None,
+        "alpha": c.alpha,
+        "beta": c.beta,
+        "gamma": c.gamma,
+        "phi": search.phi,
+        "architecture": network.document(),
+        "cost": {
+            **candidate.cost.document(),
+            "macs_ratio": round(candidate.cost.macs / base.macs, 6),
+            "latency_ms": None,
+            "images_per_second": None,
+            "peak_memory_bytes": None,
+        },
+        "accuracy": 0.98,
+        "accuracy_ci95": [0.97, 0.99],
+        "seeds": 3,
+        "train_accuracy": 0.99,
+        "generalization_gap": 0.01,
+        "epochs": 8,
+        "device_seconds": 12.3,
+        "attempts": 1,
+        "cached_from": None,
+        **fields,
+    }
+
+
+ACCURACY = st.integers(0, 360).map(lambda right: right / 360)
+FINISHED = st.builds(
+    lambda state, accuracy, finals: (state, accuracy, finals),
+    st.sampled_from(("completed", "cached")),
+    ACCURACY,
+    st.lists(ACCURACY, max_size=4),
+)
+UNFINISHED = st.tuples(
+    st.sampled_from(("queued", "running", "pruned", "infeasible", "failed", "quarantined", "cancelled")),
+    ACCURACY,
+    st.just(()),
+)
+TRIALS = st.lists(st.one_of(FINISHED, UNFINISHED), max_size=12).map(
+    lambda rows: [trial(number, *row) for number, row in enumerate(rows)]
+)

@@ -1,0 +1,49 @@
+import pytest
+from pydantic import ValidationError
+
+from models.baselines import EFFICIENTNET_NANO
+from search.spec import SearchSpec
+from tests.search.records import spec
+
+
+def test_only_data_set_and_baseline_are_required() -> None:
+    found = SearchSpec.model_validate({"dataset": "digits", "baseline": "efficientnet-nano"})
+    assert (found.phi, found.trials, found.ratio, found.network) == (1, 24, 2, EFFICIENTNET_NANO)
+
+
+def test_a_document_reads_back_with_every_default_written_out() -> None:
+    found = spec(phi=2)
+    document = found.document()
+    assert document["target"] == {"metric": "macs", "ratio": 4.0, "tolerance": 0.05}
+    again = SearchSpec.model_validate(document)
+    assert again.document() == document
+    assert again.network == found.network
+
+
+def test_a_stage_table_is_a_baseline() -> None:
+    assert spec(baseline=EFFICIENTNET_NANO.document()).network == EFFICIENTNET_NANO
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"dataset": "no-such-data"}, "there is no data set 'no-such-data'; there are: "),
+        ({"baseline": "no-such-net"}, "there is no baseline 'no-such-net'; there are: "),
+        ({"baseline": {"stages": []}}, "missing"),
+        ({"space": {"alpha": [0.9, 2]}}, "coefficients are at least 1"),
+        ({"space": {"alpha": [2, 1]}}, "the lower bound 2.0 must not exceed the upper bound 1.0"),
+        ({"space": {"alpha": [1, 2, 3]}}, "at most 2 items"),
+        ({"space": {"gamma": [1, float("nan")]}}, "finite number"),
+        ({"phi": 8, "space": {"alpha": [1, 2]}}, r"space.alpha: 2 \*\* phi must not exceed 64, phi is 8"),
+        ({"trials": 2, "finalists": {"count": 3}}, r"finalists.count \(3\) must not exceed trials \(2\)"),
+        ({"finalists": {"count": 1, "seeds": 1}}, "greater than or equal to 2"),
+        ({"recipe": {"epochs": 2, "warmup_epochs": 3}}, r"warmup_epochs \(3\) must not exceed epochs \(2\)"),
+        ({"objectives": ["latency"]}, "Input should be 'accuracy'"),
+        ({"seed": 2**31}, "less than 2147483648"),
+        ({"trials": True}, "valid integer"),
+        ({"surprise": 1}, "Extra inputs are not permitted"),
+    ],
+)
+def test_what_is_wrong_is_said(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        spec(**fields)

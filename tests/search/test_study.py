@@ -1,0 +1,173 @@
+import json
+import os
+import random
+import statistics as stdlib
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.baselines import PAPER_COEFFICIENTS
+from search import catalogue, study
+from search.catalogue import Candidate
+from search.errors import CatalogueExhausted
+from search.reference import distance
+from search.results import TrialRecord
+from search.spec import SearchSpec
+from tests.search.records import WIDE, search_run, spec, trial
+
+STATES = ("completed", "cached", "pruned", "failed", "infeasible", "quarantined", "cancelled", "running", "queued")
+
+
+def searched(search: SearchSpec, count: int, seed: int = 0) -> list[TrialRecord]:
+    """The records of a search whose trials end in all kinds of ways."""
+    space, chance, records = catalogue.of(search), random.Random(seed), []
+    for number in range(count):
+        candidate = study.propose(search, space, records, number).candidate
+        records.append(trial(number, chance.choice(STATES), chance.random(), candidate=candidate))
+    return records
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.sampled_from(("tpe", "random")), st.integers(0, 2**31 - 1), st.integers(0, 100))
+def test_every_feasible_network_is_proposed_and_none_twice(sampler: str, seed: int, chance: int) -> None:
+    search = spec(sampler={"name": sampler, "startup_trials": 3}, seed=seed, target={"tolerance": 0.1})
+    space = catalogue.of(search)
+    records = searched(search, len(space.feasible), chance)
+    assert {record.identity for record in records} == {candidate.identity for candidate in space.feasible}
+    with pytest.raises(CatalogueExhausted, match=f"all {len(records)} feasible networks have been proposed"):
+        study.propose(search, space, records, len(records))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.randoms(use_true_random=False), st.sampled_from(("tpe", "random")))
+def test_a_proposal_does_not_depend_on_the_order_of_the_records(chance: random.Random, sampler: str) -> None:
+    search = spec(sampler={"name": sampler, "startup_trials": 4}, **WIDE)
+    space, records = catalogue.of(search), searched(search, 20)
+    shuffled = list(records)
+    chance.shuffle(shuffled)
+    assert study.propose(search, space, shuffled, 20) == study.propose(search, space, records, 20)
+    assert study.propose(search, space, shuffled, 7) == study.propose(search, space, records, 7)
+
+
+def test_another_process_proposes_the_same() -> None:
+    """Neither Python's hash seed nor anything else of a process takes part."""
+    code = (
+        "import json; from tests.search.test_study import *;"
+        "print(json.dumps([r.identity for r in searched(spec(sampler={'startup_trials': 4}, **WIDE), 25)]))"
+    )
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": "."},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    here = json.dumps([record.identity for record in searched(spec(sampler={"startup_trials": 4}, **WIDE), 25)])
+    assert answers == {here + "\n"}
+
+
+def test_the_seed_and_the_number_choose() -> None:
+    search, other = spec(**WIDE), spec(seed=1, **WIDE)
+    space, records = catalogue.of(search), searched(search, 3)
+    of_seeds = {study.propose(each, space, records, 3).candidate.identity for each in (search, other)}
+    of_numbers = {study.propose(search, space, records, number).candidate.identity for number in (3, 4, 5)}
+    assert len(of_seeds) == 2
+    assert len(of_numbers) > 1
+
+
+def test_stable_seeds_never_change() -> None:
+    assert (study.stable_seed(0, 1), study.stable_seed(1, 0)) == (2781527649, 3813156222)
+
+
+def test_tpe_listens_and_a_random_search_does_not() -> None:
+    """On a surface that falls with the distance from alpha 1.5 and beta 1.2, TPE comes nearer than chance does."""
+
+    def mean_value(sampler: str) -> float:
+        values = []
+        for seed in range(3):
+            search = spec(baseline="efficientnet-b0", sampler={"name": sampler, "startup_trials": 5}, seed=seed)
+            space, records = catalogue.of(search), []
+            for number in range(40):
+                candidate = study.propose(search, space, records, number).candidate
+                value = 1 - abs(candidate.coefficients.alpha - 1.5) - abs(candidate.coefficients.beta - 1.2)
+                records.append(trial(number, accuracy=value, candidate=candidate))
+            values += [record.search_accuracy or 0.0 for record in records[10:]]
+        return stdlib.fmean(values)
+
+    assert mean_value("tpe") > mean_value("random") + 0.05
+
+
+def test_pruned_trials_are_told_and_failed_ones_are_not() -> None:
+    search = spec(sampler={"startup_trials": 2}, **WIDE)
+    space = catalogue.of(search)
+    picked = space.feasible[:8]
+
+    def proposals(state: str, values: list[float]) -> list[Candidate]:
+        records = [
+            trial(at, candidate=candidate, runs=(search_run("completed", value),))
+            for at, (candidate, value) in enumerate(zip(picked[:6], (0.5, 0.6, 0.7, 0.8, 0.55, 0.9), strict=True), 1)
+        ]
+        ended = trial(9, state, candidate=picked[7], runs=(search_run(state, None, history=tuple(values)),))
+        return [study.propose(search, space, [*records, ended], number).candidate for number in range(20, 40)]
+
+    assert proposals("failed", [0.1]) == proposals("failed", [0.9]) == proposals("running", [0.4])
+    assert proposals("pruned", [0.1]) != proposals("failed", [0.1])
+
+
+def test_a_long_history_is_told_in_part_and_the_best_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "MOST_TOLD", 12)
+    monkeypatch.setattr(study, "BEST_TOLD", 4)
+    search = spec(sampler={"startup_trials": 2}, **WIDE)
+    candidates = catalogue.of(search).feasible
+    records = [trial(at, accuracy=1 - at / 100, candidate=candidates[at]) for at in range(30)]
+    told = study._history(search, records)
+    assert len(told) == 12
+    assert [frozen.value for frozen in told] == [1 - at / 100 for at in (*range(4), *range(22, 30))]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from((1, 4, 8)), st.floats(0.02, 0.6), st.floats(1.1, 4), st.sampled_from((0.5, 1, 2)))
+def test_the_first_trial_is_the_reference(multiple: int, tolerance: float, ratio: float, phi: float) -> None:
+    search = spec(phi=phi, target={"ratio": ratio, "tolerance": tolerance}, space={"resolution_multiple": multiple})
+    try:
+        space = catalogue.of(search)
+    except ValueError:
+        return
+    candidate, note = study.propose(search, space, [], 0)
+    assert candidate in space.feasible
+    assert note is not None
+    paper = search.network.scale(PAPER_COEFFICIENTS.at(phi), classes=10)
+    if note.startswith("the paper's coefficients"):
+        assert catalogue.architecture(search, candidate) == paper
+    else:
+        assert "which are not feasible here: " in note
+        assert paper.key not in {catalogue.architecture(search, each).key for each in space.feasible}
+        nearest = min(distance(each.coefficients, PAPER_COEFFICIENTS) for each in space.feasible)
+        assert distance(candidate.coefficients, PAPER_COEFFICIENTS) == nearest
+
+
+def test_the_note_of_the_reference_says_what_is_wrong_with_the_paper() -> None:
+    for fields, said in (
+        ({}, "37 px are no multiple of 8 and it really costs 2.869 times the baseline's macs, not 2"),
+        ({"target": {"ratio": 2.87}, "space": {"resolution_multiple": 1}}, "the paper's coefficients: alpha 1.2"),
+        ({"space": {"alpha": [1.3, 2], "gamma": [1, 1]}}, "whose alpha and gamma the space leaves out"),
+        ({"target": {"metric": "product", "ratio": 1.5}, "space": {"resolution_multiple": 1}}, "costs 1.92 times"),
+    ):
+        search = spec(**fields)
+        assert said in (study.propose(search, catalogue.of(search), [], 0).note or "")
+
+
+def test_an_axis_without_a_range_is_left_alone() -> None:
+    search = spec(
+        space={"alpha": [1.5, 1.5], "gamma": [1, 1]}, target={"tolerance": 0.3}, sampler={"startup_trials": 1}
+    )
+    space = catalogue.of(search)
+    records = searched(search, len(space.feasible))
+    assert {record.coefficients.alpha for record in records} == {1.5}
+    assert len(records) > 1
