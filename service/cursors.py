@@ -4,11 +4,14 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 from collections.abc import Sequence
+from typing import Any
 
 from service.errors import BadCursor
 
 CHECKSUM_BYTES = 6
+LARGEST = 2**63  # integers below it fit the columns of both engines
 Value = float | int | str
 
 
@@ -22,15 +25,27 @@ def decode(cursor: str, scope: str, kinds: Sequence[type | tuple[type, ...]]) ->
     """The place again; `BadCursor` unless this server made it for this very list."""
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    except (binascii.Error, ValueError):
+        checksum, payload = raw[:CHECKSUM_BYTES], raw[CHECKSUM_BYTES:]
+        if checksum != _checksum(payload, scope):
+            raise BadCursor
+        place = json.loads(payload)  # the checksum is no secret: whoever made this one may have written anything
+    except (binascii.Error, ValueError, RecursionError):
         raise BadCursor from None
-    checksum, payload = raw[:CHECKSUM_BYTES], raw[CHECKSUM_BYTES:]
-    if checksum != _checksum(payload, scope):
+    if not isinstance(place, list) or len(place) != len(kinds):
         raise BadCursor
-    place = json.loads(payload)
-    if len(place) != len(kinds) or not all(isinstance(v, kind) for v, kind in zip(place, kinds, strict=True)):
+    if not all(_fits(value, kind) for value, kind in zip(place, kinds, strict=True)):
+        raise BadCursor
+    if encode(place, scope) != cursor:  # base64 passes over foreign characters and unused bits
         raise BadCursor
     return tuple(place)
+
+
+def _fits(value: Any, kind: type | tuple[type, ...]) -> bool:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        return False
+    if isinstance(value, str):
+        return "\0" not in value and value.isprintable()
+    return math.isfinite(value) and abs(value) < LARGEST
 
 
 def _checksum(payload: bytes, scope: str) -> bytes:

@@ -2,14 +2,14 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import ORMExecuteState, Session
 
 from service.errors import DatabaseUnavailable
 
@@ -41,6 +41,22 @@ def reading(engine: Engine) -> Iterator[Session]:
     reader = engine.execution_options(effscale_reads=True)
     with _translated(), Session(reader, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+def watch(session: Session) -> Callable[[], bool]:
+    """A function that tells whether this session has written a row so far."""
+    writes: list[str] = []
+
+    def flushed(_session: Session, _context: object) -> None:
+        writes.append("flush")
+
+    def executed(state: ORMExecuteState) -> None:
+        if state.is_insert or state.is_update or state.is_delete:
+            writes.append("statement")
+
+    event.listen(session, "after_flush", flushed)
+    event.listen(session, "do_orm_execute", executed)
+    return lambda: bool(writes)
 
 
 def database_time(session: Session) -> float:

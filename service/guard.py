@@ -12,6 +12,7 @@ from service.settings import Settings
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+MAX_DIGITS = 19  # of a Content-Length: more bytes than 2**63 nobody sends
 
 
 class Guard:
@@ -29,8 +30,9 @@ class Guard:
         headers = Headers(scope=scope)
         refusal = self._refusal(scope["method"], headers)
         limit = self._limit(scope["path"])
-        if refusal is None and int(headers.get("content-length") or 0) > limit:
-            refusal = TooLarge(f"the body has {headers['content-length']} bytes; at most {limit} are taken")
+        length = headers.get("content-length", "")
+        if refusal is None and length.isdecimal() and int(length[:MAX_DIGITS]) > limit:
+            refusal = TooLarge(f"the body has {length[:MAX_DIGITS]} bytes; at most {limit} are taken")
         if refusal is not None:
             await from_error(refusal)(scope, receive, send)
             return
@@ -41,13 +43,21 @@ class Guard:
         return self.settings.max_checkpoint_bytes if is_checkpoint else self.settings.max_body_bytes
 
     def _refusal(self, method: str, headers: Headers) -> Exception | None:
-        host = urlsplit("//" + headers.get("host", "")).hostname or ""
+        host = _host(headers.get("host", ""))
         if self.settings.is_loopback and host not in LOOPBACK_HOSTS:
             return Forbidden(f"this service listens on loopback only and does not answer for the host {host!r}")
         origin = headers.get("origin")
-        if origin and method not in SAFE_METHODS and urlsplit(origin).netloc != headers.get("host"):
+        if origin and method not in SAFE_METHODS and origin.partition("://")[2] != headers.get("host"):
             return Forbidden("writes from pages of another origin are refused")
         return None
+
+
+def _host(header: str) -> str:
+    """The name in a Host header, without its port; empty when it cannot be read."""
+    try:
+        return urlsplit("//" + header).hostname or ""
+    except ValueError:  # brackets that are no IPv6 address
+        return ""
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:

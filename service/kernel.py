@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service import leases
 from service.artifacts import Artifacts
 from service.bell import Bell
-from service.database import database_time, open_engine, reading, transaction
+from service.database import database_time, open_engine, reading, transaction, watch
 from service.leases import Terms
 from service.settings import Settings
 from service.store import runs
@@ -46,10 +46,12 @@ class Kernel:
 
     @contextmanager
     def write(self) -> Iterator[tuple[Session, float]]:
-        """A transaction and the time it counts with; when it has been committed, everyone who waits is woken."""
+        """A transaction and the time it counts with; if it changed anything, everyone who waits is woken after it."""
         with transaction(self.engine) as session:
+            changed = watch(session)
             yield session, self.now(session)
-        self.bell.ring()
+        if changed():
+            self.bell.ring()
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -41,7 +41,9 @@ def reclaim(session: Session, ask: LeaseIn, terms: Terms, now: float) -> RunRow 
     held = runs.held_by(session, ask.worker)
     if held is None:
         return None
-    search = search_rows.lock(session, held.search_id)
+    search = search_rows.try_lock(session, held.search_id)
+    if search is None:
+        return None
     session.refresh(held)
     if held.state != "running" or held.worker != ask.worker:
         return None
@@ -53,10 +55,18 @@ def reclaim(session: Session, ask: LeaseIn, terms: Terms, now: float) -> RunRow 
 
 
 def claim(session: Session, ask: LeaseIn, terms: Terms, now: float) -> RunRow | None:
-    """Lease the next run there is, proposing a new trial where a search wants one; None when there is no work."""
+    """Lease the next run there is, proposing a new trial where a search wants one; None when there is no work.
+
+    None also for a worker that holds a lease: another request of it was quicker, and `reclaim` answers the next one.
+    """
+    runs.lock_worker(session, ask.worker)
+    if runs.held_by(session, ask.worker) is not None:
+        return None
     for search_id in search_rows.claimable(session):
-        search = search_rows.lock(session, search_id)
-        if search.state not in search_rows.OPEN:
+        search = search_rows.try_lock(session, search_id)
+        if search is None or search.state not in search_rows.OPEN:
+            continue
+        if runs.running(session, search_id) >= search.parallelism:
             continue
         run = runs.next_queued(session, search_id) or searches.propose(session, search, now)
         if run is not None:
@@ -69,7 +79,7 @@ def report(session: Session, lease_id: str, body: ReportIn, terms: Terms, now: f
     if body.epoch is None and runs.renew(session, lease_id, body.lease_epoch, now + terms.lease_seconds):
         search = session.get_one(SearchRow, runs.by_lease(session, lease_id).search_id)
         return ("drain", "search-paused") if search.state == "paused" else ("continue", None)
-    search, run = _locked(session, lease_id, body.lease_epoch)
+    search, run = locked(session, lease_id, body.lease_epoch)
     if run.state == "cancelled":
         return "cancel", run.reason
     if run.state != "running":
@@ -86,7 +96,7 @@ def report(session: Session, lease_id: str, body: ReportIn, terms: Terms, now: f
 
 def finish(session: Session, lease_id: str, body: FinishIn, now: float) -> str:
     """Record how a run ended, once. Repeating it, or finishing what was cancelled meanwhile, changes nothing."""
-    search, run = _locked(session, lease_id, body.lease_epoch)
+    search, run = locked(session, lease_id, body.lease_epoch)
     if run.state != "running":
         if run.state == "queued":
             raise LeaseLost
@@ -102,7 +112,7 @@ def finish(session: Session, lease_id: str, body: FinishIn, now: float) -> str:
 
 def release(session: Session, lease_id: str, body: ReleaseIn, terms: Terms, now: float) -> str:
     """Give a run back unfinished, to be leased again; a worker that drains does not use up an attempt."""
-    search, run = _locked(session, lease_id, body.lease_epoch)
+    search, run = locked(session, lease_id, body.lease_epoch)
     if run.state != "running":
         return run.state
     if body.reason == "drain":
@@ -113,18 +123,20 @@ def release(session: Session, lease_id: str, body: ReleaseIn, terms: Terms, now:
 
 def expire(session: Session, search_id: str, run_id: int, terms: Terms, now: float) -> bool:
     """End a lease whose worker has been silent for too long; False when it is alive after all."""
-    search = search_rows.lock(session, search_id)
+    search = search_rows.try_lock(session, search_id)
     run = session.get(RunRow, run_id, populate_existing=True)
-    if run is None or run.state != "running" or run.expires_at is None or run.expires_at >= now:
+    if search is None or run is None or run.state != "running" or run.expires_at is None or run.expires_at >= now:
         return False
     silent = f"worker {run.worker} was silent for {terms.lease_seconds:g} s"
     _requeue(session, search, run, terms, now, "lease-expired", silent)
     return True
 
 
-def _locked(session: Session, lease_id: str, lease_epoch: int) -> tuple[SearchRow, RunRow]:
-    search_id = runs.by_lease(session, lease_id).search_id
-    search = search_rows.lock(session, search_id)
+def locked(session: Session, lease_id: str, lease_epoch: int) -> tuple[SearchRow, RunRow]:
+    """The run of a lease and its search, locked; `LeaseLost` when the fencing number is not the newest."""
+    search = search_rows.try_lock(session, runs.by_lease(session, lease_id).search_id)
+    if search is None:
+        raise LeaseLost
     run = runs.by_lease(session, lease_id)
     if run.lease_epoch != lease_epoch:
         raise LeaseLost

@@ -73,12 +73,14 @@ def propose(session: Session, search: SearchRow, now: float) -> RunRow | None:
     records = trials.records(session, search.id)
     step = lifecycle.next_step(spec, search.planned, records)
     if not isinstance(step, lifecycle.Propose):
+        if not lifecycle.may_propose(spec, search.planned, records):  # the last device seconds went by
+            _close(session, search, now)
         return None
     space = catalogue.of(spec)
     try:
         proposal = study.propose(spec, space, records, step.number)
     except CatalogueExhausted:
-        search.planned = search.proposed
+        _close(session, search, now)
         return None
     candidate = proposal.candidate
     network = catalogue.architecture(spec, candidate)
@@ -201,7 +203,8 @@ def cancel(session: Session, search: SearchRow, now: float) -> None:
         raise Conflict(f"the search has already {search.state}; it cannot be cancelled")
     for run in runs.unfinished(session, search.id):
         runs.end_attempt(session, run, now, "cancelled")
-        run.state, run.reason = "cancelled", "search-cancelled"
+        runs.forget_checkpoints(session, run.id)
+        run.state, run.reason, run.expires_at = "cancelled", "search-cancelled", None
         trial = session.get_one(TrialRow, run.trial_id)
         if run.role == "search":
             trial.state, trial.reason, trial.message = "cancelled", "search-cancelled", "the search was cancelled"
@@ -209,6 +212,11 @@ def cancel(session: Session, search: SearchRow, now: float) -> None:
         record(session, search, trial, now)
     search.active = search.waiting = 0
     change(session, search, "cancelled", now, "cancelled-by-user", "cancelled; finished trials keep their results")
+
+
+def _close(session: Session, search: SearchRow, now: float) -> None:
+    search.planned = search.proposed
+    advance(session, search, now)
 
 
 def _queue(session: Session, search: SearchRow, trial: TrialRow, seed: int, role: str) -> RunRow:

@@ -24,6 +24,18 @@ def held_by(session: Session, worker: str) -> RunRow | None:
     return session.scalars(statement.order_by(RunRow.id).limit(1)).one_or_none()
 
 
+def lock_worker(session: Session, worker: str) -> None:
+    """Let no other request of this worker claim until the transaction ends; SQLite lets in one writer at a time anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(worker, 0))))
+
+
+def running(session: Session, search_id: str) -> int:
+    """How many runs of a search are leased."""
+    statement = select(func.count()).where(RunRow.search_id == search_id, RunRow.state == "running")
+    return session.execute(statement).scalar_one()
+
+
 def next_queued(session: Session, search_id: str) -> RunRow | None:
     """The first queued run of a search, by trial number and seed."""
     statement = select(RunRow).where(RunRow.search_id == search_id, RunRow.state == "queued")

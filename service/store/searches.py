@@ -22,11 +22,16 @@ def get(session: Session, search_id: str, owner: str | None) -> SearchRow:
 
 def lock(session: Session, search_id: str, owner: str | None = None) -> SearchRow:
     """The search, locked until the transaction ends. Whoever changes anything of a search locks it first."""
-    statement = select(SearchRow).where(SearchRow.id == search_id).with_for_update()
-    row = session.execute(statement.execution_options(populate_existing=True)).scalar_one_or_none()
+    row = try_lock(session, search_id)
     if row is None or (owner is not None and row.owner != owner):
         raise NotFound(f"there is no search {search_id!r}, or it is not yours")
     return row
+
+
+def try_lock(session: Session, search_id: str) -> SearchRow | None:
+    """The search, locked until the transaction ends; None when it has been deleted meanwhile."""
+    statement = select(SearchRow).where(SearchRow.id == search_id).with_for_update()
+    return session.execute(statement.execution_options(populate_existing=True)).scalar_one_or_none()
 
 
 def page(
@@ -45,8 +50,9 @@ def page(
 
 def claimable(session: Session) -> Sequence[str]:
     """Ids of searches that may have work to lease: first by priority, then oldest first."""
+    running = select(func.count()).where(RunRow.search_id == SearchRow.id, RunRow.state == "running")
     has_work = or_(
-        SearchRow.waiting > 0,
+        and_(SearchRow.waiting > 0, running.scalar_subquery() < SearchRow.parallelism),
         and_(SearchRow.proposed < SearchRow.planned, SearchRow.active < SearchRow.parallelism),
     )
     statement = select(SearchRow.id).where(SearchRow.state.in_(OPEN), has_work)

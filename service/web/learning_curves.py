@@ -11,7 +11,7 @@ KINDS = {
     "search": ("search training", GREY, 1.3, 0.8, "solid"),
     "running": ("training now", GREEN, 2.0, 1.0, "solid"),
     "reference": ("reference network", VERMILLION, 2.0, 1.0, "dash"),
-    "final": ("final training of a finalist", BLUE, 1.6, 0.85, "solid"),
+    "final": ("final training of a finalist", BLUE, 1.2, 0.7, "solid"),
 }
 
 
@@ -25,7 +25,7 @@ def curves(details: Sequence[Document]) -> Figure:
         named.add(kind)
     frame = layout(
         "curves",
-        xaxis=axis("Epoch (passes over the training split)", tickformat="d", rangemode="tozero"),
+        xaxis=axis("Epoch (number)", tickformat="d", rangemode="tozero"),
         yaxis=accuracy_axis(),
         showlegend=bool(traces),
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},

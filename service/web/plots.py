@@ -167,7 +167,7 @@ def parallel(trials: Trials) -> Figure:
     ]
     names = [name for name, _, _ in DIMENSIONS]
     ticks = axis("", tickmode="array", tickvals=places, ticktext=names, range=[-0.4, len(names) - 0.6], side="bottom")
-    frame = layout("parallel", xaxis=ticks, yaxis=axis("", visible=False, range=[-0.14, 1.12]), annotations=ends if done else [])
+    frame = layout("parallel", xaxis=ticks, yaxis=axis("", visible=False, range=[-0.14, 1.12]), annotations=ends if done else [], margin={"l": 24, "r": 24, "t": 16, "b": 48})
     return {"data": traces, "layout": frame}
 
 
@@ -199,7 +199,7 @@ def family(rows: Sequence[Document]) -> Figure:
     scales = {"type": "log", "tickformat": "~g", "ticksuffix": "×", "dtick": "D2"}
     frame = layout(
         "family",
-        xaxis=axis("Promised cost (× baseline, α β² γ² to the power of φ)", **scales),
+        xaxis=axis("Promised cost (× baseline)", **scales),
         yaxis=axis("Real MACs (× baseline)", **scales),
         showlegend=bool(rows),
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},

@@ -32,7 +32,17 @@ function narrow({ data, layout }) {
     if (bar) return { ...trace, marker: { ...trace.marker, colorbar: { ...bar, ...KEY_BELOW } } };
     return trace.xaxis === "x2" ? { ...trace, yaxis: "y2" } : trace;
   });
-  return { data: traces, layout: layout.xaxis2 ? stacked(layout) : layout };
+  if (layout.xaxis2) return { data: traces, layout: stacked(layout) };
+  return { data: traces, layout: layout.ternary ? cornered(layout) : layout };
+}
+
+/** The names of the corners need room at the sides: the ticks say "%" already. */
+function cornered({ ternary: given, ...layout }) {
+  const sides = ["aaxis", "baxis", "caxis"].map((side) => [
+    side,
+    { ...given[side], title: { ...given[side].title, text: given[side].title.text.replace(" (%)", "") } },
+  ]);
+  return { ...layout, margin: { ...layout.margin, l: 44, r: 60 }, ternary: { ...given, ...Object.fromEntries(sides) } };
 }
 
 function stacked(layout) {
