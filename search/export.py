@@ -10,18 +10,16 @@ import yaml
 
 from models.architecture import ScaledArchitecture
 from models.cost import cost
-from models.errors import InvalidArchitecture, InvalidScaling
-from models.scaling import Coefficients, Multipliers
+from models.scaling import Coefficients
 from search.catalogue import Candidate, intervals
 from search.errors import NothingFinished, UnknownFormat
-from search.family import family
+from search.family import searched_family
 from search.lifecycle import final_seeds
 from search.results import FINISHED
 from search.spec import SearchSpec
 
 SCHEMA = "effscale/scaling-config/1"
 MEDIA_TYPES: Mapping[str, str] = {"json": "application/json", "yaml": "application/yaml", "csv": "text/csv"}
-FAMILY = range(8)  # B0 to B7, as published
 
 Document = Mapping[str, Any]
 
@@ -65,7 +63,7 @@ def scaling_config(
         "baseline": spec.network.document(),
         "winner": dict(winner),
         "ties": None if ties is None else [dict(trial) for trial in ties],
-        "family": searched_family(spec, coefficients, network),
+        "family": searched_family(spec.network, coefficients, network, spec.document()),
         "evidence": {
             "dataset": spec.dataset,
             "dataset_hash": dataset_hash,
@@ -88,35 +86,6 @@ def scaling_config(
     }
     plain: dict[str, Any] = json.loads(_json(config))  # tuples become lists, as they will for every reader
     return plain
-
-
-def searched_family(spec: SearchSpec, coefficients: Coefficients, network: ScaledArchitecture) -> list[dict[str, Any]]:
-    """B0 to B7 at the real cost that was searched for; the member of the searched phi is the winner itself.
-
-    Where the target's metric does not rise with resolution (params) or is not a real cost (product), the winner's own
-    real multiply-adds are what the other members follow. The table ends early where nothing larger can be built.
-    """
-    solvable = spec.target.metric in ("macs", "activations")
-    metric = spec.target.metric if solvable else "macs"
-    base = cost(spec.network.scale(Multipliers(1, 1, 1), classes=network.classes))
-    ratio = spec.ratio if solvable else cost(network).macs / base.macs
-    rows: list[dict[str, Any]] = []
-    for phi in sorted({*FAMILY, spec.phi}):
-        try:
-            rows += family(
-                spec.network,
-                coefficients,
-                (phi,),
-                classes=network.classes,
-                rounding=spec.space.depth_rounding,
-                resolution_multiple=spec.space.resolution_multiple,
-                solve_ratio=ratio ** (1 / spec.phi),
-                metric=metric,
-                pinned={spec.phi: network.resolution},
-            )
-        except (InvalidScaling, InvalidArchitecture):
-            break
-    return rows
 
 
 def built(spec: SearchSpec, trial: Document) -> ScaledArchitecture:
@@ -149,7 +118,9 @@ def export(config: Document, form: str = "json") -> str:
 def trials_csv(trials: Sequence[Document]) -> str:
     """One flat row a trial, in the order given; the columns are `COLUMNS`. Empty cells are unknown values."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(
+        text, COLUMNS, extrasaction="ignore", lineterminator="\r\n"
+    )  # RFC 4180; with it carriage returns in texts are quoted
     writer.writeheader()
     writer.writerows({name: cell(value) for name, value in flat(trial).items()} for trial in trials)
     return text.getvalue()

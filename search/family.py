@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 from models.architecture import MAX_RESOLUTION, MIN_RESOLUTION, Baseline, ScaledArchitecture
 from models.baselines import EFFICIENTNET_B0
 from models.cost import Cost, cost, profile
+from models.errors import InvalidArchitecture, InvalidScaling
 from models.scaling import Coefficients, DepthRounding, Multipliers
 
 MAX_DROPOUT = 0.5  # tensorflow/tpu efficientnet_builder.py: B6 and B7
 DROPOUT_STEP = 0.1  # the same: .2 .2 .3 .3 .4 .4 .5 .5
+PHIS = tuple(range(8))  # B0 to B7, as published
 READABLE_DIGITS = range(4, 17)
 
 
@@ -39,7 +41,7 @@ OFFICIAL = (
 def family(
     baseline: Baseline,
     coefficients: Coefficients,
-    phis: Sequence[float] = tuple(range(8)),
+    phis: Sequence[float] = PHIS,
     *,
     classes: int | None = None,
     rounding: DepthRounding = "ceil",
@@ -81,6 +83,38 @@ def family(
             "closest_official": closest_official(baseline, network),
         }
         rows.append(row)
+    return rows
+
+
+def searched_family(
+    baseline: Baseline, coefficients: Coefficients, winner: ScaledArchitecture, spec: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """B0 to B7 at the real cost that a search was for; `spec` is its document. The searched phi's row is the winner.
+
+    Where the target's metric does not rise with resolution (params) or is not a real cost (product), the winner's own
+    real multiply-adds are what the other members follow. The table ends early where nothing larger can be built.
+    """
+    phi, target, space = spec["phi"], spec["target"], spec["space"]
+    metric, ratio = target["metric"], target["ratio"]
+    if metric not in ("macs", "activations"):
+        unscaled = baseline.scale(Multipliers(1, 1, 1), classes=winner.classes)
+        metric, ratio = "macs", cost(winner).macs / cost(unscaled).macs
+    rows: list[dict[str, Any]] = []
+    for member in sorted({*PHIS, phi}):
+        try:
+            rows += family(
+                baseline,
+                coefficients,
+                (member,),
+                classes=winner.classes,
+                rounding=space["depth_rounding"],
+                resolution_multiple=space["resolution_multiple"],
+                solve_ratio=ratio ** (1 / phi),
+                metric=metric,
+                pinned={phi: winner.resolution},
+            )
+        except (InvalidScaling, InvalidArchitecture):
+            break
     return rows
 
 

@@ -13,6 +13,8 @@ from models.errors import ModelError
 from models.scaling import Coefficients, DepthRounding, Multipliers
 from search.errors import InvalidExport, UnknownFormat
 from search.export import SCHEMA
+from search.family import searched_family
+from search.spec import get_or_table
 
 RATIO_ERROR = 1e-6  # ratios are written with six decimals
 
@@ -27,7 +29,7 @@ def from_export(text: str, form: str = "json") -> dict[str, Any]:
         raise InvalidExport(f"this is no {SCHEMA} document")
     try:
         verify(config)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, ZeroDivisionError) as error:
         raise InvalidExport(f"the scaling config is not complete: {error!r}") from None
     except ModelError as error:
         raise InvalidExport(f"the scaling config describes no network: {error}") from None
@@ -36,10 +38,11 @@ def from_export(text: str, form: str = "json") -> dict[str, Any]:
 
 def verify(config: Mapping[str, Any]) -> None:
     """Compare every integer with what the coefficients give; `InvalidExport` names the first that differs."""
-    baseline = from_table(config["baseline"])
-    rounding: DepthRounding = config["provenance"]["spec"]["space"]["depth_rounding"]
+    baseline, spec = from_table(config["baseline"]), config["provenance"]["spec"]
+    rounding: DepthRounding = spec["space"]["depth_rounding"]
     winner, coefficients = config["winner"], dict(config["coefficients"])
-    product = coefficients.pop("product")
+    product, classes = coefficients.pop("product"), winner["architecture"]["classes"]
+    _same("/baseline", config["baseline"], json.loads(json.dumps(get_or_table(spec["baseline"]).document())))
     for name, value in coefficients.items():
         _same(f"/winner/{name}", winner[name], value)
     _same("/coefficients/product", product, Coefficients(**coefficients).product)
@@ -48,10 +51,12 @@ def verify(config: Mapping[str, Any]) -> None:
     for name, ends in config["intervals"].items():
         for end in ends:
             edge = Coefficients(**{**coefficients, name: end}).at(winner["phi"])
-            network = baseline.scale(edge, classes=winner["architecture"]["classes"], rounding=rounding)
-            _same(f"/intervals/{name}", network.key, winner["architecture"]["key"])
-    for at, row in enumerate(config["family"]):
-        _member(f"/family/{at}", row, baseline, winner["architecture"]["classes"], rounding)
+            same = baseline.scale(edge, classes=classes, rounding=rounding)
+            _same(f"/intervals/{name}", same.key, winner["architecture"]["key"])
+    network = baseline.scale(Coefficients(**coefficients).at(winner["phi"]), classes=classes, rounding=rounding)
+    rows = searched_family(baseline, Coefficients(**coefficients), network, spec)
+    for at, (row, expected) in enumerate(zip(config["family"], rows, strict=True)):
+        _member(f"/family/{at}", row, expected, baseline, rounding)
 
 
 def _trial(place: str, trial: Mapping[str, Any], baseline: Baseline, rounding: DepthRounding) -> None:
@@ -63,12 +68,16 @@ def _trial(place: str, trial: Mapping[str, Any], baseline: Baseline, rounding: D
     _costs(f"{place}/cost", trial["cost"], network, baseline)
 
 
-def _member(place: str, row: Mapping[str, Any], baseline: Baseline, classes: int, rounding: DepthRounding) -> None:
+def _member(
+    place: str, row: Mapping[str, Any], expected: Mapping[str, Any], baseline: Baseline, rounding: DepthRounding
+) -> None:
+    """A row is what the search's rule gives, and its own multipliers build it."""
+    for name, value in expected.items():
+        _same(f"{place}/{name}", row[name], value)
     at = Multipliers(row["depth"], row["width"], row["resolution"] / baseline.resolution)
-    network = baseline.scale(at, classes=classes, rounding=rounding)
+    shape = baseline.scale(at, rounding=rounding).document()
     for name in ("depths", "widths", "stem", "head", "resolution"):
-        _same(f"{place}/{name}", row[name], network.document()[name])
-    _costs(place, row, network, baseline)
+        _same(f"{place}/{name}", row[name], shape[name])
 
 
 def _costs(place: str, found: Mapping[str, Any], network: ScaledArchitecture, baseline: Baseline) -> None:

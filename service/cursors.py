@@ -4,7 +4,6 @@ import base64
 import binascii
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +44,7 @@ def _fits(value: Any, kind: type | tuple[type, ...]) -> bool:
         return False
     if isinstance(value, str):
         return "\0" not in value and value.isprintable()
-    return math.isfinite(value) and abs(value) < LARGEST
+    return isinstance(value, int | float) and abs(value) < LARGEST  # false for NaN, too
 
 
 def _checksum(payload: bytes, scope: str) -> bytes:

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from service.errors import DatabaseUnavailable
+from service.errors import DatabaseUnavailable, Unstorable
 
 BUSY_SECONDS = 30.0  # how long a SQLite writer waits for another
 POOL_SIZE = 16  # connections; FastAPI runs at most 40 requests in threads, few of them in SQL at once
@@ -72,6 +72,8 @@ def _translated() -> Iterator[None]:
         yield
     except PoolTimeout as error:
         raise DatabaseUnavailable from error
+    except DataError as error:  # PostgreSQL takes no NUL in a text, for one
+        raise Unstorable from error
     except DBAPIError as error:
         if error.connection_invalidated or isinstance(error, OperationalError):
             message = f"the database does not answer; nothing was changed ({_first_line(error)})"

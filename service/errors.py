@@ -11,6 +11,7 @@
     ├── Forbidden                  the key lacks a scope
     ├── TooLarge                   a body over the limit
     ├── BadContent                 bytes that differ from their own checksum
+    ├── Unstorable                 text or a number that the database does not take
     ├── KeysRequired               a public address without any API key
     ├── DatabaseUnavailable        the database does not answer
     └── SchemaMismatch             the database is at another migration than this code
@@ -67,6 +68,10 @@ class BadContent(ServiceError):
     """The bytes received differ from their checksum; send them again."""
 
 
+class Unstorable(ServiceError):
+    """The database does not take a text or a number of this request; nothing was changed."""
+
+
 class KeysRequired(ServiceError):
     """An address that others can reach needs an API key: create one with 'effscale keys create'."""
 
@@ -91,6 +96,7 @@ STATUS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (Forbidden, 403, "forbidden", "Forbidden"),
     (TooLarge, 413, "too-large", "Body too large"),
     (BadContent, 422, "bad-content", "Checksum mismatch"),
+    (Unstorable, 422, "unstorable", "Cannot be stored"),
     (DatabaseUnavailable, 503, "database-unavailable", "Database unavailable"),
     (SchemaMismatch, 503, "schema-mismatch", "Schema mismatch"),
     (ServiceError, 400, "bad-request", "Bad request"),

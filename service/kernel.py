@@ -67,6 +67,9 @@ class Kernel:
         for search_id, run_id in silent:
             with self.write() as (session, at):
                 ended += leases.expire(session, search_id, run_id, self.terms, at)
+                resumes = runs.resumes(session, run_id)
+            if not resumes:
+                self.artifacts.keep(search_id, run_id, set())
         return ended
 
 

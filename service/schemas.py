@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+MAX_EPOCHS = 10_000  # as in models.recipe
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Short = Annotated[str, StringConstraints(max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=4000)]
@@ -27,7 +28,7 @@ class LeaseIn(_Body):
     """A worker asks for work. `process` is a random word per worker process: another one means the old has died."""
 
     worker: Name
-    process: Name
+    process: Annotated[str, StringConstraints(min_length=1, max_length=80)]
     devices: Annotated[list[Device], Field(max_length=64)] = []
     versions: Annotated[dict[Short, Short], Field(max_length=64)] = {}
     wait_seconds: Annotated[float, Field(ge=0, le=30, description="Long poll: how long to wait for work.")] = 0.0
@@ -49,8 +50,14 @@ class ReportIn(_Body):
     """An epoch's metrics, or with `epoch` null a sign of life."""
 
     lease_epoch: Count
-    epoch: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    epoch: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] | None = None
     metrics: EpochMetrics | None = None
+
+    @model_validator(mode="after")
+    def _together(self) -> "ReportIn":
+        if (self.epoch is None) != (self.metrics is None):
+            raise ValueError("epoch and metrics come together, or not at all")
+        return self
 
 
 class RunResult(_Body):
@@ -77,6 +84,12 @@ class FinishIn(_Body):
     reason: Annotated[str, StringConstraints(max_length=80)] | None = None
     message: Text | None = None
     result: RunResult | None = None
+
+    @model_validator(mode="after")
+    def _completed_has_result(self) -> "FinishIn":
+        if self.outcome == "completed" and self.result is None:
+            raise ValueError("a completed run has a result")
+        return self
 
 
 class ReleaseIn(_Body):

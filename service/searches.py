@@ -37,7 +37,7 @@ def submit(session: Session, spec: SearchSpec, owner: str, key: str | None, now:
     row = SearchRow(
         id=f"s{secrets.token_hex(8)}",
         owner=owner,
-        name=spec.name or f"{spec.network.name} on {spec.dataset}",
+        name=spec.name or f"{spec.network.name} on {spec.dataset}"[:200],
         state="queued",
         spec=spec.document(),
         plan=plan(spec),

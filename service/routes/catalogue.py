@@ -16,6 +16,7 @@ from service.errors import BadQuery
 from service.routes.dependencies import Reader
 
 router = APIRouter(prefix="/v1", tags=["what there is"])
+MAX_RESOLUTION = 1_000_000  # pixels; the multiplier's own limit is far below
 Number = Annotated[float | None, Query(allow_inf_nan=False)]
 
 
@@ -54,7 +55,7 @@ def scale(
     phi: Number = None,
     depth: Number = None,
     width: Number = None,
-    resolution: Annotated[int | None, Query(description="Pixels.")] = None,
+    resolution: Annotated[int | None, Query(ge=1, le=MAX_RESOLUTION, description="Pixels.")] = None,
     classes: Annotated[int | None, Query(ge=1, le=100_000)] = None,
     depth_rounding: DepthRounding = "ceil",
 ) -> JSONResponse:

@@ -1,6 +1,8 @@
 """/v1/searches/{id}/events: what happened, live and resumable."""
 
+import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
@@ -9,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from service import answers, documents
-from service.errors import BadQuery
+from service.errors import BadQuery, ServiceError
 from service.kernel import Kernel
 from service.routes.dependencies import KernelDep, Reader
 from service.store import events as rows
@@ -21,6 +23,7 @@ HEARTBEAT_SECONDS = 15.0
 LOOK_SECONDS = 1.0  # another API process may have written: the bell rings only in this one
 ENDS = tuple(f"search.{state}" for state in searches.TERMINAL)
 MAX_ID = 2**63 - 1
+log = logging.getLogger("effscale.api")
 
 
 @router.get(
@@ -38,7 +41,7 @@ async def events(
 ) -> Response:
     """Server-Sent Events from the beginning or behind `Last-Event-ID`; the same rows as JSON with `after`."""
     if after is not None:
-        found = await run_in_threadpool(_look, kernel, search_id, caller.owner, after)
+        found, _ = await run_in_threadpool(_look, kernel, search_id, caller.owner, after)
         return JSONResponse({"items": found, "next": found[-1]["id"] if found else after})
     if last_event_id is not None and not (last_event_id.isdecimal() and int(last_event_id) <= MAX_ID):
         raise BadQuery(f"Last-Event-ID must be the id of an event, got {last_event_id!r}")
@@ -49,26 +52,34 @@ async def events(
 
 
 async def _stream(kernel: Kernel, request: Request, search_id: str, owner: str, last: int) -> AsyncIterator[str]:
-    silent = 0.0
+    loop = asyncio.get_running_loop()
+    heard = loop.time()
     while not (await request.is_disconnected() or request.app.state.closing.is_set()):
         seen = kernel.bell.count
-        found = await run_in_threadpool(_look, kernel, search_id, owner, last)
+        try:
+            found, has_ended = await run_in_threadpool(_look, kernel, search_id, owner, last)
+        except ServiceError as error:  # deleted, or the database is away: the client comes back and is told
+            log.info("an event stream of search %s ends: %s", search_id, error)
+            return
         for document in found:
             last = document["id"]
             yield f"id: {last}\nevent: {document['type']}\ndata: {json.dumps(document)}\n\n"
             if document["type"] in ENDS:
                 return
         if found:
-            silent = 0.0
+            heard = loop.time()
             continue
-        if silent >= HEARTBEAT_SECONDS:
-            silent = 0.0
+        if has_ended:  # resumed behind the last event: there is nothing to wait for
+            return
+        if loop.time() - heard >= HEARTBEAT_SECONDS:
+            heard = loop.time()
             yield ": still here\n\n"
         await kernel.bell.wait(seen, LOOK_SECONDS)
-        silent += LOOK_SECONDS
 
 
-def _look(kernel: Kernel, search_id: str, owner: str, after: int) -> Sequence[documents.Document]:
+def _look(kernel: Kernel, search_id: str, owner: str, after: int) -> tuple[Sequence[documents.Document], bool]:
+    """Events behind an id, and whether the search has ended."""
     with kernel.read() as session:
-        searches.get(session, search_id, owner)
-        return [documents.event(row) for row in rows.after(session, search_id, after, BATCH)]
+        search = searches.get(session, search_id, owner)
+        found = [documents.event(row) for row in rows.after(session, search_id, after, BATCH)]
+        return found, search.state in searches.TERMINAL

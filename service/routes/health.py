@@ -1,6 +1,7 @@
 """/healthz, /readyz, /metrics: for whoever keeps the service running."""
 
 import shutil
+from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -32,11 +33,18 @@ def readyz(kernel: KernelDep) -> JSONResponse:
         checks["migrations"] = "ok"
     except ServiceError as error:
         checks["migrations" if "database" in checks else "database"] = str(error)
-    kernel.settings.data_dir.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(kernel.settings.data_dir).free
-    checks["disk"] = "ok" if free >= LOW_DISK_BYTES else f"only {free} bytes are free in the data directory"
+    checks["disk"] = _disk(kernel.settings.data_dir)
     is_ready = set(checks.values()) == {"ok"}
     return JSONResponse({"status": "ready" if is_ready else "not ready", "checks": checks}, 200 if is_ready else 503)
+
+
+def _disk(data_dir: Path) -> str:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(data_dir).free
+    except OSError as error:
+        return f"the data directory cannot be used: {error.strerror}"
+    return "ok" if free >= LOW_DISK_BYTES else f"only {free} bytes are free in the data directory"
 
 
 @router.get("/metrics")

@@ -4,16 +4,16 @@ import asyncio
 import hashlib
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
 from service import answers, documents, leases, searches
-from service.errors import BadContent, LeaseLost
+from service.errors import BadContent, LeaseLost, NotFound
 from service.kernel import Kernel
 from service.routes.dependencies import KernelDep, Worker
-from service.schemas import FinishIn, LeaseIn, ReleaseIn, ReportIn
+from service.schemas import MAX_EPOCHS, FinishIn, LeaseIn, ReleaseIn, ReportIn
 from service.store import runs
 from service.store import searches as search_rows
 from service.tables import CheckpointRow, RunRow, SearchRow, TrialRow
@@ -22,6 +22,7 @@ router = APIRouter(prefix="/v1/leases", tags=["worker protocol"])
 KEPT_CHECKPOINTS = 2  # the newest, and the one before in case it is corrupt
 LOOK_SECONDS = 1.0  # leases expire, and other API processes write, without the bell of this one ringing
 LeaseEpoch = Annotated[int, Query(ge=0, lt=2**31)]
+Epoch = Annotated[int, Path(ge=1, le=MAX_EPOCHS)]
 
 
 @router.post(
@@ -67,13 +68,17 @@ def release(lease_id: str, body: ReleaseIn, kernel: KernelDep, _caller: Worker) 
     """Give the run back unfinished."""
     with kernel.write() as (session, now):
         state = leases.release(session, lease_id, body, kernel.terms, now)
+        run = runs.by_lease(session, lease_id)
+        resumes = runs.resumes(session, run.id)
+    if not resumes:
+        kernel.artifacts.keep(run.search_id, run.id, set())
     return JSONResponse({"state": state})
 
 
 @router.put("/{lease_id}/checkpoints/{epoch}", status_code=204)
 async def save_checkpoint(
     lease_id: str,
-    epoch: int,
+    epoch: Epoch,
     request: Request,
     kernel: KernelDep,
     _caller: Worker,
@@ -87,33 +92,30 @@ async def save_checkpoint(
 
 
 @router.get("/{lease_id}/checkpoints/{epoch}")
-def load_checkpoint(lease_id: str, epoch: int, kernel: KernelDep, _caller: Worker, lease_epoch: LeaseEpoch) -> Response:
+def load_checkpoint(
+    lease_id: str, epoch: Epoch, kernel: KernelDep, _caller: Worker, lease_epoch: LeaseEpoch
+) -> Response:
     """The bytes of a checkpoint, to resume from."""
     with kernel.read() as session:
         run = _held(session, lease_id, lease_epoch)
         row = next((row for row in runs.checkpoints(session, run.id) if row.epoch == epoch), None)
     if row is None:
-        raise LeaseLost(f"this run has no checkpoint of epoch {epoch}")
+        raise NotFound(f"this run has no checkpoint of epoch {epoch}")
     data = kernel.artifacts.get(run.search_id, run.id, row.sha256)
     return Response(data, media_type="application/octet-stream", headers={"X-Content-SHA256": row.sha256})
 
 
 def _try_lease(kernel: Kernel, ask: LeaseIn) -> documents.Document | None:
     kernel.sweep()
-    with kernel.write() as (session, now):
-        run = leases.reclaim(session, ask, kernel.terms, now)
-        if run is not None:
-            return _lease_document(session, run, kernel)
-    if not _has_work(kernel):
-        return None
-    with kernel.write() as (session, now):
-        run = leases.claim(session, ask, kernel.terms, now)
-        return None if run is None else _lease_document(session, run, kernel)
-
-
-def _has_work(kernel: Kernel) -> bool:
     with kernel.read() as session:
-        return bool(search_rows.claimable(session))
+        if runs.held_by(session, ask.worker) is None and not search_rows.claimable(session):
+            return None
+    for take in (leases.reclaim, leases.claim):
+        with kernel.write() as (session, now):
+            run = take(session, ask, kernel.terms, now)
+            if run is not None:
+                return _lease_document(session, run, kernel)
+    return None
 
 
 def _lease_document(session: Session, run: RunRow, kernel: Kernel) -> documents.Document:
@@ -163,6 +165,7 @@ def _store(kernel: Kernel, lease_id: str, lease_epoch: int, epoch: int, sha256: 
         run = _held(session, lease_id, lease_epoch)
     kernel.artifacts.put(run.search_id, run.id, sha256, data)
     with kernel.write() as (session, now):
+        leases.locked(session, lease_id, lease_epoch)  # the lease must not change hands before the commit
         run = _held(session, lease_id, lease_epoch)
         run.expires_at = now + kernel.settings.lease_seconds
         row = CheckpointRow(run_id=run.id, epoch=epoch, search_id=run.search_id, sha256=sha256, size=len(data))

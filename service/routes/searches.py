@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from search import catalogue
 from search.plan import plan
 from search.spec import SearchSpec
 from service import answers, cursors, documents, searches
@@ -103,7 +104,9 @@ def resume(search_id: str, kernel: KernelDep, caller: Submitter) -> JSONResponse
 @router.post("/searches/{search_id}/cancel", status_code=202, responses=CHANGED)
 def cancel(search_id: str, kernel: KernelDep, caller: Submitter) -> JSONResponse:
     """End a search. Finished trials keep their results."""
-    return _change(kernel, search_id, caller.owner, searches.cancel)
+    response = _change(kernel, search_id, caller.owner, searches.cancel)
+    kernel.artifacts.forget(search_id)  # nothing will be resumed
+    return response
 
 
 @router.delete("/searches/{search_id}", status_code=204)
@@ -137,6 +140,7 @@ def show_all(session: Session, found: list[SearchRow]) -> list[documents.Documen
 def _submit(
     kernel: Kernel, spec: SearchSpec, owner: str, key: str | None
 ) -> tuple[SearchRow, bool, documents.Document]:
+    catalogue.of(spec)  # may take seconds: not while the database is locked
     with kernel.write() as (session, now):
         row, is_new = searches.submit(session, spec, owner, key, now)
         return row, is_new, show_all(session, [row])[0]

@@ -25,7 +25,7 @@ def held_by(session: Session, worker: str) -> RunRow | None:
 
 
 def lock_worker(session: Session, worker: str) -> None:
-    """Let no other request of this worker claim until the transaction ends; SQLite lets in one writer at a time anyway."""
+    """Let no other request of this worker claim until the transaction ends. SQLite lets in one writer anyway."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(worker, 0))))
 
@@ -56,6 +56,12 @@ def renew(session: Session, lease_id: str, lease_epoch: int, expires_at: float) 
         RunRow.lease_id == lease_id, RunRow.lease_epoch == lease_epoch, RunRow.state == "running"
     )
     return session.execute(statement.values(expires_at=expires_at)).rowcount == 1  # type: ignore[attr-defined,no-any-return]
+
+
+def resumes(session: Session, run_id: int) -> bool:
+    """Whether a run is still to be trained, so that its checkpoints are of use."""
+    run = session.get(RunRow, run_id)
+    return run is not None and run.state in ("queued", "running")
 
 
 def unfinished(session: Session, search_id: str) -> Sequence[RunRow]:

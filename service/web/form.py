@@ -161,7 +161,7 @@ def _field(schema: Schema, defaults: Mapping[str, Any], pointer: str, label: str
         choices=tuple(part.get("enum", ())),
         minimum=1.0 if part.get("type") == "array" else limits.get("minimum"),
         maximum=limits.get("maximum"),
-        help=HELP.get(pointer, part.get("description", "")),
+        help=HELP.get(pointer) or str(part.get("description", "")),
         placeholder=EMPTY.get(pointer, ""),
         required=pointer.strip("/") in schema["required"],
     )

@@ -15,7 +15,6 @@ GREY = "#8A9099"  # legible on white and on near-black
 SCALE = ("#414487", "#2A788E", "#22A884", "#7AD151", "#FDE725")
 COLORSCALE = [[position / (len(SCALE) - 1), colour] for position, colour in enumerate(SCALE)]
 FONT = "system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, DejaVu Sans, sans-serif"
-SYMBOLS = {"best": "star", "reference": "diamond", "other": "circle"}
 
 
 def finite(value: Any) -> float | None:
@@ -84,7 +83,7 @@ def hover(trial: Document) -> str:
 
 
 def accuracy_text(trial: Document) -> str:
-    """ "97.50 % (96.90 to 98.10 %, 5 seeds)", or the state of a trial without an accuracy."""
+    """As "97.50 % (96.90 to 98.10 %, 5 seeds)", or the state of a trial without an accuracy."""
     accuracy, interval = finite(trial.get("accuracy")), trial.get("accuracy_ci95")
     if accuracy is None:
         return str(trial["state"])

@@ -121,7 +121,9 @@ class Stack:
                 yield event
             time.sleep(0.05)  # a pause between looks, not a wait for luck: the deadline above decides
 
-    def until(self, search_id: str, condition: Callable[[Document], bool], what: str, seconds: float = 240.0) -> Document:
+    def until(
+        self, search_id: str, condition: Callable[[Document], bool], what: str, seconds: float = 240.0
+    ) -> Document:
         """The first event that meets a condition."""
         for event in self.events(search_id, seconds):
             if condition(event):

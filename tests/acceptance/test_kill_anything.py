@@ -84,6 +84,7 @@ def test_a_worker_that_is_told_to_stop_saves_its_work(tmp_path: Path, compile_ca
 
 def _epoch(number: int, epoch: int) -> Callable[[Document], bool]:
     def reached(event: Document) -> bool:
-        return event["type"] == "trial.epoch" and event["data"]["number"] == number and event["data"]["epoch"] >= epoch
+        data = event["data"]
+        return bool(event["type"] == "trial.epoch" and data["number"] == number and data["epoch"] >= epoch)
 
     return reached

@@ -50,8 +50,11 @@ def test_some_readme_commands_run() -> None:
 
 
 def test_every_setting_is_in_the_readme_and_the_other_way_round() -> None:
+    """Also what is read from the environment beside the settings."""
+    read = re.compile(r"environ(?:\.get\(|\[)\"(EFFSCALE_[A-Z_]+)\"")
+    beside = {found for path in sources() for found in read.findall(path.read_text(encoding="utf-8"))}
     settings = {f"EFFSCALE_{field.upper()}" for field in Settings.model_fields}
-    assert settings == set(re.findall(r"`(EFFSCALE_[A-Z_]+)`", README))
+    assert settings | beside == set(re.findall(r"`(EFFSCALE_[A-Z_]+)`", README))
 
 
 def test_every_setting_is_described() -> None:

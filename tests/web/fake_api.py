@@ -106,7 +106,7 @@ def _searches(app: FastAPI, fake: Fake) -> None:
             return _unknown()
         fake.actions.append(action)
         found.state = {"pause": "paused", "resume": "running", "cancel": "cancelled"}[action]
-        fake.announce(f"search.{ {'pause': 'paused', 'resume': 'resumed', 'cancel': 'cancelled'}[action]}")
+        fake.announce(f"search.{ {'pause': 'paused', 'resume': 'resumed', 'cancel': 'cancelled'}[action] }")
         return found.document()
 
 
@@ -119,7 +119,9 @@ def _reading(app: FastAPI, fake: Fake) -> None:
     @app.get("/v1/searches/{search_id}/trials")
     def trials(search_id: str, state: str | None = None, limit: int = 100) -> Any:
         found = fake.find(search_id)
-        return _page([each for each in found.trials() if state in (None, each["state"])], limit) if found else _unknown()
+        return (
+            _page([each for each in found.trials() if state in (None, each["state"])], limit) if found else _unknown()
+        )
 
     @app.get("/v1/searches/{search_id}/trials/{number}")
     def trial(search_id: str, number: int) -> Any:

@@ -178,11 +178,15 @@ def _details(spec: SearchSpec, trials: int) -> list[Document]:
     details = []
     for number, candidate in enumerate(picked):
         network = catalogue.architecture(spec, candidate)
-        accuracy = round(0.955 + 0.02 * candidate.coefficients.gamma - 0.01 * number / trials + noise.uniform(-0.01, 0.01), 4)
+        accuracy = round(
+            0.955 + 0.02 * candidate.coefficients.gamma - 0.01 * number / trials + noise.uniform(-0.01, 0.01), 4
+        )
         state = "pruned" if number % 4 == 2 else "failed" if number == 9 else "completed"
         final = number in (1, 4, 5)
         runs = [run(number, 0, "search", state, accuracy, 8 if state == "completed" else 3)]
-        runs += [run(number, seed, "final", "completed", accuracy + 0.001 * seed - 0.003, 8) for seed in range(1, 6 * final)]
+        runs += [
+            run(number, seed, "final", "completed", accuracy + 0.001 * seed - 0.003, 8) for seed in range(1, 6 * final)
+        ]
         failed = state == "failed"
         details.append(
             {
@@ -215,7 +219,8 @@ def _details(spec: SearchSpec, trials: int) -> list[Document]:
                 "attempts": 1,
                 "cached_from": None,
                 "reference": number == 0,
-                "reference_note": "The paper's 1.2, 1.1, 1.15 cost 2.57 times; this is the nearest feasible network." * (number == 0)
+                "reference_note": "The paper's 1.2, 1.1, 1.15 cost 2.57 times; this is the nearest feasible network."
+                * (number == 0)
                 or None,
                 "finalist": final,
                 "ties": {4: True, 5: False}.get(number),

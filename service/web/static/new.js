@@ -36,7 +36,7 @@ async function plan() {
   byId("plan").setAttribute("aria-busy", "true");
   try {
     const answer = await post("/v1/plans", document, { signal });
-    if (!signal.aborted) renderPlan(answer, document);
+    if (!signal.aborted) renderPlan(answer);
   } catch (error) {
     if (signal.aborted) return undefined;
     renderPlan(null);

@@ -6,7 +6,7 @@ import { compact, count, duration, times } from "./format.js";
 const range = ([low, high], format) => (format(low) === format(high) ? format(low) : `${format(low)} – ${format(high)}`);
 
 /** A plan of the API; null while there is none. */
-export function renderPlan(plan, spec) {
+export function renderPlan(plan) {
   const box = byId("plan");
   box.setAttribute("aria-busy", "false");
   box.classList.toggle("none", plan === null);
@@ -20,17 +20,16 @@ export function renderPlan(plan, spec) {
   const { catalogue, cost, warnings } = plan;
   setText(byId("plan-feasible"), count(catalogue.feasible));
   setText(byId("plan-distinct"), `of ${count(catalogue.distinct)} distinct networks meet the target`);
-  const rows = facts(plan, cost, spec);
+  const rows = facts(plan, cost);
   refill(byId("plan-facts"), rows, () => rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   refill(byId("plan-warnings"), warnings, () => warnings.map(({ message }) => h("li", {}, message)));
 }
 
-function facts({ programs, device_seconds: seconds }, cost, spec) {
-  const trials = spec.trials ?? null;
+function facts({ programs, device_seconds: seconds, runs }, cost) {
   return [
     ["Training time", `≈ ${duration(seconds.estimate)}`],
     ["at best, at worst", `${duration(seconds.low)}, ${duration(seconds.high)}`],
-    ["Trials", trials === null ? null : count(trials)],
+    ["Trainings", runs ? `${count(runs.search)} + ${count(runs.final)} of finalists` : null],
     ["MACs", range(cost.macs_ratio, times)],
     ["Parameters", range(cost.params, compact)],
     ["Activations", range(cost.activations, compact)],

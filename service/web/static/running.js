@@ -28,17 +28,18 @@ function update(node, run) {
   setText(epoch, run.epoch ? `epoch ${run.epoch}` : "compiling");
 }
 
-/** take(event) for each event; finished(true) clears the tiles; load(path) begins with what runs already. */
+/** take(event) for each event; finished(true) hides the tiles; load(path) begins with what runs already. */
 export function running(list, open) {
   const runs = new Map();
-  let over = false;
+  let over = true; // until the search is known
   let frame = 0;
 
   function draw() {
     frame = 0;
-    const rows = over ? [] : [...runs.values()].sort((a, b) => a.number - b.number || a.seed - b.seed);
-    keyed(list, rows, (run) => run.key, make(open), update);
-    show(byId("now"), rows.length > 0);
+    const rows = [...runs.values()].sort((a, b) => a.number - b.number || a.seed - b.seed);
+    if (rows.length) keyed(list, rows, (run) => run.key, make(open), update);
+    else list.replaceChildren(h("li", { class: "quiet" }, "Waiting for a worker…")); // in place, so that nothing jumps
+    show(byId("now"), !over);
   }
 
   function changed() {

@@ -4,7 +4,7 @@ import { explain, get, Problem } from "./api.js";
 import { wireActions } from "./actions.js";
 import { board } from "./board.js";
 import { charts } from "./charts.js";
-import { alertText, byId } from "./dom.js";
+import { alertText, byId, show } from "./dom.js";
 import { follow } from "./events.js";
 import { paced } from "./pace.js";
 import { running } from "./running.js";
@@ -38,8 +38,10 @@ async function readSearch() {
   search = await get(path);
   renderSearch(search);
   root.setAttribute("aria-busy", "false");
-  live.finished(FINAL.has(search.state));
-  if (FINAL.has(search.state) && search.best) await renderVerdict(path, search);
+  const over = FINAL.has(search.state);
+  live.finished(over || search.state === "paused");
+  show(byId("family"), over && search.best !== null);
+  if (over && search.best) await renderVerdict(path, search);
 }
 
 const refreshSearch = paced(attempt(readSearch), SEARCH_MS);

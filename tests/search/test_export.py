@@ -1,0 +1,212 @@
+import copy
+import csv
+import io
+import json
+import math
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.architecture import Baseline
+from models.baselines import from_table
+from models.scaling import Coefficients
+from search import catalogue
+from search.errors import InvalidExport, NothingFinished, UnknownFormat
+from search.export import COLUMNS, MEDIA_TYPES, export, render, scaling_config, trials_csv
+from search.spec import SearchSpec
+from search.verify import from_export
+from tests.search.records import WIDE, document, spec
+
+SPECS = (
+    spec(**WIDE),
+    spec(baseline="efficientnet-b0"),
+    spec(phi=2, target={"tolerance": 0.1}),
+    spec(phi=0.5, target={"metric": "activations", "tolerance": 0.1}),
+    spec(target={"metric": "params", "tolerance": 0.1}, finalists={"count": 0}),
+    spec(target={"metric": "product", "tolerance": 0.1}, space={"depth_rounding": "round"}, seed=5),
+)
+PROVENANCE = {
+    "versions": {"effscale": "0.1.0", "jax": "0.10.2"},
+    "device": "cpu",
+    "source_revision": "abc123",
+    "created_at": "2026-01-02T03:04:05.000Z",
+}
+
+
+def config(search: SearchSpec, at: int = 0, ties: tuple[int, ...] | None = (), **fields: Any) -> dict[str, Any]:
+    feasible = catalogue.of(search).feasible
+    return scaling_config(
+        search,
+        document(search, feasible[at % len(feasible)], **fields),
+        None if ties is None else [document(search, feasible[tie % len(feasible)]) for tie in ties],
+        dataset_hash="0123",
+        test_accuracy=0.96,
+        totals={"trials": 24, "device_seconds": 321.5},
+        provenance=PROVENANCE,
+    )
+
+
+PLACES = st.integers(0, 1000)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(SPECS),
+    PLACES,
+    st.one_of(st.none(), st.lists(PLACES, max_size=3).map(tuple)),
+    st.text(max_size=20),
+    st.sampled_from(("json", "yaml")),
+)
+def test_an_export_reads_back(
+    search: SearchSpec, at: int, ties: tuple[int, ...] | None, message: str, form: str
+) -> None:
+    found = config(search, at, ties, message=message)
+    assert from_export(export(found, form), form) == found
+
+
+@pytest.mark.parametrize("search", SPECS)
+def test_the_winners_coefficients_give_the_winner(search: SearchSpec) -> None:
+    """In the calculator, and as the member of the family that was searched for."""
+    for at in range(0, 40, 7):
+        found = config(search, at)
+        coefficients = {name: found["coefficients"][name] for name in ("alpha", "beta", "gamma")}
+        multipliers = Coefficients(**coefficients).at(search.phi)
+        rounding = search.space.depth_rounding
+        network = search.network.scale(multipliers, classes=10, rounding=rounding)
+        shape = found["winner"]["architecture"]
+        assert network.document() == shape
+        (row,) = (row for row in found["family"] if row["phi"] == search.phi)
+        for name in ("depths", "widths", "stem", "head", "resolution"):
+            assert row[name] == shape[name]
+        assert row["macs_ratio"] == found["winner"]["cost"]["macs_ratio"]
+
+
+def test_the_keys_are_those_of_the_contract() -> None:
+    found = config(SPECS[0])
+    assert {name: list(found[name]) for name in ("coefficients", "intervals", "evidence", "provenance")} == {
+        "coefficients": ["alpha", "beta", "gamma", "product"],
+        "intervals": ["alpha", "beta", "gamma"],
+        "evidence": [
+            *("dataset", "dataset_hash", "recipe", "seeds", "accuracy", "accuracy_ci95", "test_accuracy"),
+            *("trials", "device_seconds"),
+        ],
+        "provenance": ["versions", "device", "source_revision", "spec", "seeds", "created_at"],
+    }
+    assert list(found) == [
+        *("schema", "coefficients", "intervals", "baseline", "winner", "ties", "family", "evidence", "provenance")
+    ]
+    assert found["schema"] == "effscale/scaling-config/1"
+    assert found["provenance"]["seeds"] == {"search": 0, "final": [1, 2, 3, 4, 5]}
+    baseline: Baseline = from_table(found["baseline"])
+    assert baseline == SPECS[0].network
+
+
+def test_the_family_follows_the_real_cost() -> None:
+    found = config(SPECS[1])
+    for row in found["family"][2:]:
+        assert math.log2(row["macs_ratio"]) == pytest.approx(row["phi"], abs=0.1)
+    assert any(abs(math.log2(row["nominal_macs_ratio"]) - row["phi"]) > 0.1 for row in found["family"])
+
+
+def test_a_family_ends_where_nothing_larger_can_be_built() -> None:
+    search = spec(space={"alpha": [2, 2]}, target={"tolerance": 0.2})
+    assert [row["name"] for row in config(search)["family"]] == [f"B{phi}" for phi in range(7)]
+
+
+NUMBERS = [
+    ("coefficients", "alpha"),
+    ("coefficients", "product"),
+    ("intervals", "beta", 1),
+    ("intervals", "gamma", 0),
+    ("winner", "beta"),
+    ("winner", "architecture", "depths", 0),
+    ("winner", "architecture", "widths", 2),
+    ("winner", "architecture", "stem"),
+    ("winner", "architecture", "resolution"),
+    ("winner", "cost", "params"),
+    ("winner", "cost", "macs_ratio"),
+    ("ties", 0, "architecture", "head"),
+    ("ties", 0, "cost", "activations"),
+    ("family", 3, "depth"),
+    ("family", 3, "widths", 1),
+    ("family", 3, "resolution"),
+    ("family", 3, "macs"),
+    ("family", 3, "receptive_field"),
+    ("baseline", "stages", 1, "width"),
+]
+
+
+@pytest.mark.parametrize("path", NUMBERS, ids=lambda path: "/".join(map(str, path)))
+def test_every_number_is_checked(path: tuple[str | int, ...]) -> None:
+    found = copy.deepcopy(config(SPECS[0], 0, (3,)))
+    part: Any = found
+    for step in path[:-1]:
+        part = part[step]
+    part[path[-1]] += 1
+    with pytest.raises(InvalidExport):
+        from_export(json.dumps(found))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "this is no json"),
+        ("[]", "this is no effscale/scaling-config/1 document"),
+        ('{"schema": "effscale/scaling-config/2"}', "this is no effscale/scaling-config/1 document"),
+        ('{"schema": "effscale/scaling-config/1"}', "not complete: KeyError"),
+    ],
+)
+def test_what_is_no_export_is_refused(text: str, said: str) -> None:
+    with pytest.raises(InvalidExport, match=said):
+        from_export(text)
+
+
+def test_yaml_is_plain_data_in_the_same_order() -> None:
+    found = config(SPECS[0])
+    text = render("yaml", found, [found["winner"]])
+    assert list(yaml.safe_load(text)) == list(found)
+    with pytest.raises(InvalidExport, match="this is no yaml"):
+        from_export("!!python/object/apply:os.getcwd []", "yaml")
+
+
+def test_formats_are_named() -> None:
+    found = config(SPECS[0])
+    with pytest.raises(UnknownFormat, match="there is no export format 'docx'; there are: csv, json, yaml"):
+        render("docx", found, [found["winner"]])
+    with pytest.raises(UnknownFormat):
+        export(found, "csv")
+    with pytest.raises(UnknownFormat):
+        from_export("", "csv")
+
+
+@pytest.mark.parametrize("form", sorted(MEDIA_TYPES))
+def test_nothing_finished_is_nothing_to_export(form: str) -> None:
+    found = config(SPECS[0])
+    with pytest.raises(NothingFinished):
+        render(form, found, [{**found["winner"], "state": "pruned"}])
+    with pytest.raises(NothingFinished):
+        scaling_config(SPECS[0], None, None, dataset_hash="", test_accuracy=None, totals={}, provenance=PROVENANCE)
+
+
+def test_a_table_has_one_flat_row_a_trial() -> None:
+    search = SPECS[0]
+    trials = [
+        document(search, catalogue.of(search).feasible[0], generalization_gap=-0.25, ties=True),
+        document(search, catalogue.of(search).feasible[1], number=1, state="pruned", accuracy_ci95=None),
+    ]
+    first, second = csv.DictReader(io.StringIO(render("csv", {}, trials)))
+    assert tuple(first) == COLUMNS
+    assert [int(depth) for depth in first["depths"].split()] == trials[0]["architecture"]["depths"]
+    assert (first["generalization_gap"], first["ties"], first["accuracy_low"]) == ("-0.25", "true", "0.97")
+    assert (second["number"], second["state"], second["accuracy_low"], second["message"]) == ("1", "pruned", "", "")
+    assert int(first["macs"]) == trials[0]["cost"]["macs"]
+
+
+@given(st.sampled_from(tuple("=+-@\t\r")), st.text(max_size=20))
+def test_no_text_runs_in_a_spreadsheet(sign: str, rest: str) -> None:
+    trial = document(SPECS[0], catalogue.of(SPECS[0]).feasible[0], message=sign + rest)
+    (row,) = csv.DictReader(io.StringIO(trials_csv([trial]), newline=""))
+    assert row["message"] == "'" + sign + rest

@@ -1,0 +1,102 @@
+import time
+
+import pytest
+
+from models.baselines import EFFICIENTNET_NANO
+from search import catalogue
+from search.errors import NoFeasibleNetwork
+from search.plan import plan, ramped
+from tests.search.records import WIDE, spec
+
+
+def warned(**fields: object) -> dict[str, str]:
+    return {warning["code"]: warning["message"] for warning in plan(spec(**fields))["warnings"]}
+
+
+def test_a_plan_counts_what_the_search_will_do() -> None:
+    search = spec(trials=20, finalists={"count": 3, "seeds": 4}, **WIDE)
+    space, found = catalogue.of(search), plan(search)
+    assert found["catalogue"] == {"distinct": space.distinct, "feasible": 30}
+    assert (found["programs"], found["runs"]) == (20, {"search": 20, "final": 12})
+    for name, values in (
+        ("params", [candidate.cost.params for candidate in space.feasible]),
+        ("activations", [candidate.cost.activations for candidate in space.feasible]),
+        ("macs_ratio", [candidate.ratio for candidate in space.feasible]),
+    ):
+        assert found["cost"][name] == pytest.approx([min(values), max(values)], abs=1e-6)
+
+
+def test_few_feasible_networks_are_all_there_is() -> None:
+    found = plan(spec(trials=24, finalists={"count": 5, "seeds": 2}))
+    assert (found["programs"], found["runs"]) == (4, {"search": 4, "final": 8})
+
+
+def test_the_time_is_a_range_and_says_what_it_rests_on() -> None:
+    search = spec(trials=20, recipe={"epochs": 9}, **WIDE)
+    found = plan(search)["device_seconds"]
+    assert 0 < found["low"] < found["estimate"] < found["high"]
+    assert f"{search.data.train:,} training images x 315 epochs x" in found["basis"]
+    unpruned = plan(spec(trials=20, recipe={"epochs": 9}, pruner={"name": "none"}, **WIDE))["device_seconds"]
+    assert unpruned["low"] > found["low"]
+    assert unpruned["estimate"] == found["estimate"]
+
+
+def test_a_plan_takes_milliseconds() -> None:
+    search = spec(baseline="efficientnet-b0")
+    plan(search)
+    begun = time.perf_counter()
+    plan(search)
+    assert time.perf_counter() - begun < 0.5
+
+
+def test_no_warning_without_cause() -> None:
+    assert warned(trials=10, target={"ratio": 2.87}, space={"resolution_multiple": 1}) == {}
+
+
+def test_fewer_networks_than_trials() -> None:
+    assert "24 trials are asked for and 4 networks are feasible" in warned()["fewer-feasible-than-trials"]
+
+
+def test_the_paper_is_not_feasible_and_the_nearest_is_named() -> None:
+    said = warned()["paper-not-feasible"]
+    assert said.startswith(
+        "trial 0 is alpha 1.8, beta 1.09, gamma 1 (32 px, 2.033 times): the feasible network nearest"
+    )
+    assert "37 px are no multiple of 8 and it really costs 2.869 times the baseline's macs, not 2" in said
+
+
+def test_small_final_maps() -> None:
+    fields = {"baseline": {**EFFICIENTNET_NANO.document(), "resolution": 16}, "space": {"resolution_multiple": 1}}
+    assert "at 16 px the last feature map is 2x2" in warned(**fields)["small-final-map"]
+    assert "small-final-map" not in warned(baseline="efficientnet-b0")
+
+
+def test_receptive_fields_smaller_than_the_input() -> None:
+    fields = {"baseline": {**EFFICIENTNET_NANO.document(), "resolution": 160}}
+    assert "networks do not see their whole input: the worst sees " in warned(**fields)["receptive-field"]
+
+
+def test_single_seeds() -> None:
+    assert "biased upwards" in warned(finalists={"count": 0})["single-seed"]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        ({"bn_momentum": 0.99}, "bn_momentum 0.99 still keeps"),
+        ({"ema_decay": 0.9999, "epochs": 1, "batch_size": 1000}, "ema_decay 0.9999 still keeps 10% of the initial"),
+    ],
+)
+def test_statistics_slower_than_the_run(recipe: dict[str, object], said: str) -> None:
+    assert said in warned(recipe={"epochs": 8, "warmup_epochs": 0, **recipe})["short-run-statistics"]
+
+
+def test_a_ramped_average_forgets() -> None:
+    assert ramped(0.5, 2) == pytest.approx(0.1 * 2 / 11)
+    assert ramped(0.9999, 100_000) < 1e-4
+    assert ramped(0.05, 1) == 0.05
+
+
+def test_a_hopeless_spec_is_refused() -> None:
+    with pytest.raises(NoFeasibleNetwork, match="the upper bounds stop it"):
+        plan(spec(target={"ratio": 500.0}))
