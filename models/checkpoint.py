@@ -24,7 +24,7 @@ DIGEST = re.compile(rb'"sha256":"([0-9a-f]{64})"')
 def pack(arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> bytes:
     """One safetensors file; `document` (JSON, finite numbers) lies in its metadata."""
     metadata = {"document": json.dumps(document, allow_nan=False), "sha256": BLANK.decode()}
-    blank = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata)
+    blank = save({name: np.asarray(array, order="C") for name, array in arrays.items()}, metadata)
     start, end = _digest_place(blank)
     return blank[:start] + hashlib.sha256(blank).hexdigest().encode() + blank[end:]
 

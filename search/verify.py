@@ -29,10 +29,10 @@ def from_export(text: str, form: str = "json") -> dict[str, Any]:
         raise InvalidExport(f"this is no {SCHEMA} document")
     try:
         verify(config)
-    except (KeyError, TypeError, IndexError, AttributeError, ZeroDivisionError) as error:
-        raise InvalidExport(f"the scaling config is not complete: {error!r}") from None
     except ModelError as error:
         raise InvalidExport(f"the scaling config describes no network: {error}") from None
+    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        raise InvalidExport(f"the scaling config is not complete: {error!r}") from None
     return config
 
 
@@ -55,6 +55,7 @@ def verify(config: Mapping[str, Any]) -> None:
             _same(f"/intervals/{name}", same.key, winner["architecture"]["key"])
     network = baseline.scale(Coefficients(**coefficients).at(winner["phi"]), classes=classes, rounding=rounding)
     rows = searched_family(baseline, Coefficients(**coefficients), network, spec)
+    _same("/family", [row["name"] for row in config["family"]], [row["name"] for row in rows])
     for at, (row, expected) in enumerate(zip(config["family"], rows, strict=True)):
         _member(f"/family/{at}", row, expected, baseline, rounding)
 

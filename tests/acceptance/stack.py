@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 Document = dict[str, Any]
+ENDS = ("search.succeeded", "search.failed", "search.cancelled")
 START_SECONDS = 60.0  # for a process to answer, on a busy machine
 FAST = {  # times that a person would not choose: everything is noticed within seconds
     "EFFSCALE_LEASE_SECONDS": "4",
@@ -128,12 +129,12 @@ class Stack:
         for event in self.events(search_id, seconds):
             if condition(event):
                 return event
+            assert event["type"] not in ENDS, f"{what}: the search ended before\n{self.logs()}"
         raise AssertionError(f"{what}: not within {seconds:g} s\n{self.logs()}")
 
     def finished(self, search_id: str, seconds: float = 240.0) -> Document:
         """The search after its last event."""
-        ends = ("search.succeeded", "search.failed", "search.cancelled")
-        self.until(search_id, lambda event: event["type"] in ends, "the search ends", seconds)
+        self.until(search_id, lambda event: event["type"] in ENDS, "the search ends", seconds)
         return self.get(f"/v1/searches/{search_id}")
 
     def details(self, search_id: str) -> list[Document]:

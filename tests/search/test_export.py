@@ -150,6 +150,32 @@ def test_every_number_is_checked(path: tuple[str | int, ...]) -> None:
         from_export(json.dumps(found))
 
 
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner, max_size=3)),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), JSON)
+def test_whatever_is_changed_reads_back_or_is_refused(data: st.DataObject, value: object) -> None:
+    found = copy.deepcopy(config(SPECS[0], 0, (3,)))
+    part: Any = found
+    while True:
+        step = data.draw(st.sampled_from(sorted(part)) if isinstance(part, dict) else st.integers(0, len(part) - 1))
+        if not isinstance(part[step], dict | list) or not part[step] or data.draw(st.integers(0, 4)) == 0:
+            break
+        part = part[step]
+    part[step] = value
+    text = json.dumps(found)
+    try:
+        read = from_export(text)
+    except InvalidExport:
+        return
+    assert read == json.loads(text)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -8,7 +8,7 @@ from models.architecture import MAX_RESOLUTION
 from models.baselines import EFFICIENTNET_B0, EFFICIENTNET_NANO, PAPER_COEFFICIENTS, from_table
 from models.cost import cost
 from models.errors import InvalidScaling
-from models.scaling import Coefficients, Multipliers
+from models.scaling import Coefficients, DepthRounding, Multipliers
 from search.family import OFFICIAL, dropout_at, family, official_macs
 from tests.ground import golden
 
@@ -40,25 +40,25 @@ def test_b0_is_the_baseline_and_phi_1_is_b2() -> None:
 @settings(max_examples=40, deadline=None)
 @given(COEFFICIENTS, st.sampled_from((1, 8, 32)), st.sampled_from((None, 1.5, 2.0)), st.sampled_from(("ceil", "round")))
 def test_a_row_rebuilds_its_network_after_json(
-    coefficients: Coefficients, multiple: int, solve: float | None, rounding: str
+    coefficients: Coefficients, multiple: int, solve: float | None, rounding: DepthRounding
 ) -> None:
     rows = family(
         EFFICIENTNET_NANO,
         coefficients,
         rounding=rounding,
         resolution_multiple=multiple,
-        solve_ratio=solve,  # type: ignore[arg-type]
+        solve_ratio=solve,
     )
     for row in json.loads(json.dumps(rows)):
         at = Multipliers(row["depth"], row["width"], row["resolution"] / EFFICIENTNET_NANO.resolution)
-        network = EFFICIENTNET_NANO.scale(at, rounding=rounding)  # type: ignore[arg-type]
+        network = EFFICIENTNET_NANO.scale(at, rounding=rounding)
         assert row["resolution"] % multiple == 0
         assert {name: row[name] for name in ("depths", "widths", "stem", "head", "resolution")} == {
             name: network.document()[name] for name in ("depths", "widths", "stem", "head", "resolution")
         }
         real = cost(network)
         assert (row["params"], row["macs"], row["activations"]) == (real.params, real.macs, real.activations)
-        exact = EFFICIENTNET_NANO.scale(coefficients.at(row["phi"]), rounding=rounding)  # type: ignore[arg-type]
+        exact = EFFICIENTNET_NANO.scale(coefficients.at(row["phi"]), rounding=rounding)
         assert (row["depths"], row["widths"]) == (list(exact.depths), list(exact.widths))
         assert row["nominal_resolution"] == exact.resolution
         assert row["nominal_macs_ratio"] == pytest.approx(cost(exact).macs / rows[0]["macs"], abs=1e-6)

@@ -18,8 +18,10 @@ def loaded(modules: str) -> set[str]:
     ("modules", "allowed"),
     [
         (
-            "search.spec, search.catalogue, search.plan, search.family, search.lifecycle, search.leaderboard, "
-            "search.pruning, search.results, search.statistics, search.export, search.verify, search.reference",
+            (
+                "search.spec, search.catalogue, search.plan, search.family, search.lifecycle, search.leaderboard, "
+                "search.pruning, search.results, search.statistics, search.export, search.verify, search.reference"
+            ),
             set(),
         ),
         ("search.study", {"optuna", "numpy"}),

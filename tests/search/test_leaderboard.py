@@ -1,5 +1,6 @@
 import random
 import statistics as stdlib
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -49,7 +50,7 @@ def test_a_rank_does_not_depend_on_the_order(trials: list[TrialRecord], chance: 
 @given(TRIALS)
 def test_within_a_group_accuracy_falls_and_equal_ones_keep_their_order(trials: list[TrialRecord]) -> None:
     ranked = rank(trials)
-    for first, second in zip(ranked[:-1], ranked[1:], strict=True):
+    for first, second in pairwise(ranked):
         assert standing(first) <= standing(second)
         if standing(first) == standing(second) != OTHER:
             better, worse = (summarise(each.runs).accuracy or 0 for each in (first, second))
@@ -99,8 +100,10 @@ def test_ties_and_what_is_said_of_them() -> None:
         ([trial(20)], "is the only trial that was trained to the end."),
         (
             [trial(20), trial(21, accuracy=0.5), trial(3, "pruned", 0.4)],
-            "came first of 2 on a single seed: without finals on common seeds the spread between seeds is unknown, "
-            "and none of them can be told apart.",
+            (
+                "came first of 2 on a single seed: without finals on common seeds the spread between seeds is unknown, "
+                "and none of them can be told apart."
+            ),
         ),
     ],
 )

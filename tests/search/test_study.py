@@ -23,7 +23,8 @@ STATES = ("completed", "cached", "pruned", "failed", "infeasible", "quarantined"
 
 def searched(search: SearchSpec, count: int, seed: int = 0) -> list[TrialRecord]:
     """The records of a search whose trials end in all kinds of ways."""
-    space, chance, records = catalogue.of(search), random.Random(seed), []
+    space, chance = catalogue.of(search), random.Random(seed)
+    records: list[TrialRecord] = []
     for number in range(count):
         candidate = study.propose(search, space, records, number).candidate
         records.append(trial(number, chance.choice(STATES), chance.random(), candidate=candidate))
@@ -92,7 +93,8 @@ def test_tpe_listens_and_a_random_search_does_not() -> None:
         values = []
         for seed in range(3):
             search = spec(baseline="efficientnet-b0", sampler={"name": sampler, "startup_trials": 5}, seed=seed)
-            space, records = catalogue.of(search), []
+            space = catalogue.of(search)
+            records: list[TrialRecord] = []
             for number in range(40):
                 candidate = study.propose(search, space, records, number).candidate
                 value = 1 - abs(candidate.coefficients.alpha - 1.5) - abs(candidate.coefficients.beta - 1.2)

@@ -59,7 +59,7 @@ function filename(response, search, format) {
   const given = /filename="?([^";]+)"?/.exec(response.headers.get("Content-Disposition") || "");
   if (given) return given[1];
   const stem = (search?.name || "search").replaceAll(/[^\p{L}\p{N}_-]+/gu, "-").slice(0, 80);
-  return `${stem}.${format === "report" ? "html" : format}`;
+  return `${stem}.${format}`;
 }
 
 function download(blob, name) {

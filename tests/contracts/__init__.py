@@ -1,0 +1,1 @@
+"""What both engines promise: one suite, each test on SQLite and on PostgreSQL."""

@@ -1,0 +1,208 @@
+"""The trainer as a process: jobs, answers, ends."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from service.trainer import Saver, headline, out_of_memory
+from service.trainer_channel import ORPHANED
+from tests.worker.conftest import PATIENCE_SECONDS, Trainer, tiny_job
+
+pytestmark = pytest.mark.timeout(300)
+TIMES = {"device_seconds", "compile_seconds", "images_per_second"}
+
+
+def untimed(result: dict[str, float]) -> dict[str, float]:
+    """A result without what differs from run to run."""
+    return {name: value for name, value in result.items() if name not in TIMES}
+
+
+def test_a_job_is_told_epoch_by_epoch_and_ends_in_a_result(shared_trainer: Trainer) -> None:
+    shared_trainer.train(tiny_job(epochs=2))
+    shared_trainer.hear("started")
+    epochs = shared_trainer.epochs(2)
+    result = shared_trainer.hear("result")["result"]
+    shared_trainer.hear("idle")
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2]
+    assert result["epochs"] == 2
+    assert result["accuracy"] == epochs[-1]["metrics"]["validation_accuracy"]
+    assert result["test_accuracy"] is None
+
+
+def test_a_second_job_of_the_same_network_compiles_nothing(shared_trainer: Trainer) -> None:
+    seconds = []
+    for seed in (11, 12):
+        shared_trainer.train({**tiny_job(epochs=1), "seed": seed})
+        shared_trainer.hear("started")
+        shared_trainer.epochs(1)
+        seconds.append(shared_trainer.hear("result")["result"]["compile_seconds"])
+        shared_trainer.hear("idle")
+    assert seconds[1] < 0.1
+
+
+def test_test_accuracy_only_when_asked_for(shared_trainer: Trainer) -> None:
+    shared_trainer.train({**tiny_job(epochs=1), "evaluate_test": True})
+    shared_trainer.hear("started")
+    shared_trainer.epochs(1)
+    result = shared_trainer.hear("result")["result"]
+    shared_trainer.hear("idle")
+    assert 0 <= result["test_accuracy"] <= 1
+
+
+def test_stop_gives_the_result_so_far(shared_trainer: Trainer) -> None:
+    shared_trainer.train(tiny_job())
+    shared_trainer.hear("started")
+    shared_trainer.epochs(1)
+    shared_trainer.epochs(1, answer="stop")
+    assert shared_trainer.hear("stopped")["result"]["epochs"] == 2
+    shared_trainer.hear("idle")
+
+
+def test_abandon_ends_without_another_word(shared_trainer: Trainer) -> None:
+    shared_trainer.train(tiny_job())
+    shared_trainer.hear("started")
+    shared_trainer.epochs(1, answer="abandon")
+    shared_trainer.hear("idle")
+
+
+def test_answers_to_an_older_job_are_ignored(shared_trainer: Trainer) -> None:
+    shared_trainer.tell(do="abandon", job=shared_trainer.jobs)
+    shared_trainer.train(tiny_job(epochs=2))
+    shared_trainer.hear("started")
+    shared_trainer.hear("epoch")
+    shared_trainer.tell(do="abandon", job=shared_trainer.jobs - 1)
+    shared_trainer.tell(do="continue", job=shared_trainer.jobs)
+    shared_trainer.epochs(1)
+    shared_trainer.hear("result")
+    shared_trainer.hear("idle")
+
+
+def test_drained_in_one_process_and_resumed_in_another_ends_bit_identical(
+    shared_trainer: Trainer, start_trainer: Callable[[], Trainer]
+) -> None:
+    shared_trainer.train(tiny_job())
+    shared_trainer.hear("started")
+    whole = shared_trainer.epochs(4)
+    uninterrupted = shared_trainer.hear("result")["result"]
+    shared_trainer.hear("idle")
+
+    shared_trainer.train(tiny_job())
+    shared_trainer.hear("started")
+    shared_trainer.epochs(1)
+    shared_trainer.epochs(1, answer="drain")
+    saved = shared_trainer.hear("checkpoint")["checkpoint"]
+    shared_trainer.hear("idle")
+    assert saved["epoch"] == 2
+    assert Path(saved["path"]).stat().st_size == saved["size"]
+
+    other = start_trainer()
+    other.train(tiny_job(), checkpoint=saved["path"])
+    other.hear("started")
+    rest = other.epochs(2)
+    resumed = other.hear("result")["result"]
+    assert [epoch["epoch"] for epoch in rest] == [3, 4]
+    assert untimed(resumed) == untimed(uninterrupted)
+    assert rest[-1]["metrics"]["train_loss"] == whole[-1]["metrics"]["train_loss"]
+
+
+def test_checkpoints_come_with_the_epochs_when_due_but_not_with_the_last(shared_trainer: Trainer) -> None:
+    shared_trainer.train(tiny_job(epochs=3), checkpoint_seconds=0.0)
+    shared_trainer.hear("started")
+    epochs = shared_trainer.epochs(3)
+    shared_trainer.hear("result")
+    shared_trainer.hear("idle")
+    assert [epoch["checkpoint"] and epoch["checkpoint"]["epoch"] for epoch in epochs] == [1, 2, None]
+
+
+@pytest.mark.parametrize("damage", ["one bit", "truncated", "another training"])
+def test_a_corrupt_checkpoint_is_told_and_not_trained_from(shared_trainer: Trainer, tmp_path: Path, damage: str) -> None:
+    shared_trainer.train(tiny_job())
+    shared_trainer.hear("started")
+    shared_trainer.epochs(1, answer="drain")
+    data = bytearray(Path(shared_trainer.hear("checkpoint")["checkpoint"]["path"]).read_bytes())
+    shared_trainer.hear("idle")
+    work = tiny_job()
+    if damage == "one bit":
+        data[-1] ^= 1
+    elif damage == "truncated":
+        del data[len(data) // 2 :]
+    else:
+        work["seed"] += 1
+    (tmp_path / "state").write_bytes(data)
+    shared_trainer.train(work, checkpoint=str(tmp_path / "state"))
+    assert shared_trainer.hear("corrupt")["message"]
+    shared_trainer.hear("idle")
+
+
+def test_divergence_is_an_answer(shared_trainer: Trainer) -> None:
+    shared_trainer.train(tiny_job(learning_rate=1e9, warmup_epochs=0.0, optimizer="sgd"))
+    shared_trainer.hear("started")
+    while (message := shared_trainer._said.get(timeout=PATIENCE_SECONDS))["say"] == "epoch":
+        shared_trainer.tell(do="continue", job=shared_trainer.jobs)
+    assert message["say"] == "diverged"
+    assert "learning_rate" in message["message"]
+    shared_trainer.hear("idle")
+
+
+def test_a_job_that_cannot_be_done_is_an_error_of_one_line_and_the_next_one_works(shared_trainer: Trainer) -> None:
+    shared_trainer.train({**tiny_job(), "dataset": "nothing of the kind"})
+    message = shared_trainer.hear("error")["message"]
+    assert "nothing of the kind" in message
+    assert "\n" not in message
+    shared_trainer.hear("idle")
+    shared_trainer.train(tiny_job(epochs=1))
+    shared_trainer.hear("started")
+    shared_trainer.epochs(1)
+    shared_trainer.hear("result")
+    shared_trainer.hear("idle")
+
+
+def test_it_ends_when_its_worker_is_gone_even_in_the_middle_of_a_job(start_trainer: Callable[[], Trainer]) -> None:
+    trainer = start_trainer()
+    trainer.train(tiny_job(epochs=1000))
+    trainer.hear("started")
+    assert trainer.process.stdin is not None
+    trainer.process.stdin.close()
+    assert trainer.process.wait(PATIENCE_SECONDS) == ORPHANED
+
+
+def test_signals_of_the_terminal_are_left_to_the_worker(start_trainer: Callable[[], Trainer]) -> None:
+    trainer = start_trainer()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        trainer.process.send_signal(number)
+    trainer.train(tiny_job(epochs=1))
+    trainer.hear("started")
+    trainer.epochs(1)
+    trainer.hear("result")
+
+
+def test_what_counts_as_out_of_memory() -> None:
+    assert out_of_memory(MemoryError())
+    assert out_of_memory(RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes"))
+    assert not out_of_memory(RuntimeError("INTERNAL: something else"))
+
+
+def test_a_headline_is_one_line() -> None:
+    assert headline(ValueError("first\nsecond")) == "ValueError: first"
+    assert headline(KeyError()) == "KeyError"
+
+
+def test_a_checkpoint_is_due_so_long_after_the_last(tmp_path: Path) -> None:
+    class Fake:
+        """A training with nothing in it."""
+
+        def checkpoint(self) -> bytes:
+            """Three bytes."""
+            return b"abc"
+
+    now = 100.0
+    saver = Saver(tmp_path, 5.0, clock=lambda: now)
+    now = 104.9
+    assert not saver.due()
+    now = 105.0
+    assert saver.due()
+    saved = saver.save(Fake(), 7)  # type: ignore[arg-type]
+    assert saved["size"] == 3
+    assert not saver.due()
