@@ -40,7 +40,7 @@ def verify(config: Mapping[str, Any]) -> None:
     """Compare every integer with what the coefficients give; `InvalidExport` names the first that differs."""
     baseline, spec = from_table(config["baseline"]), config["provenance"]["spec"]
     rounding: DepthRounding = spec["space"]["depth_rounding"]
-    winner, coefficients = config["winner"], dict(config["coefficients"])
+    winner, coefficients = config["winner"], {**config["coefficients"]}
     product, classes = coefficients.pop("product"), winner["architecture"]["classes"]
     _same("/baseline", config["baseline"], json.loads(json.dumps(get_or_table(spec["baseline"]).document())))
     for name, value in coefficients.items():
@@ -101,6 +101,6 @@ def _parsed(text: str, form: str) -> object:
             return yaml.safe_load(text)
         if form == "json":
             return json.loads(text)
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InvalidExport(f"this is no {form}: {error}") from None
     raise UnknownFormat(f"a scaling config is read from json or yaml, not {form!r}")

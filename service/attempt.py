@@ -228,9 +228,7 @@ class Attempt:
 
     def _release(self, reason: str, message: str | None) -> None:
         log.info("gives back %s: %s", self._lease.title, reason if message is None else f"{reason}: {message}")
-        self._hold.insist(
-            lambda timeout: self._api.release(self._lease, reason, message, timeout), self._give_up_at()
-        )
+        self._hold.insist(lambda timeout: self._api.release(self._lease, reason, message, timeout), self._give_up_at())
 
     def _give_up_at(self) -> float:
         return self._drain.since + DRAIN_SECONDS

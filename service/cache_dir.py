@@ -19,7 +19,9 @@ def private(path: Path) -> Path:
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     status = path.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-        raise PermissionError(f"{path} must be a directory of the user who runs the worker; set EFFSCALE_COMPILE_CACHE_DIR")
+        raise PermissionError(
+            f"{path} must be a directory of the user who runs the worker; set EFFSCALE_COMPILE_CACHE_DIR"
+        )
     if stat.S_IMODE(status.st_mode) != 0o700:
         path.chmod(0o700)
     return path

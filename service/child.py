@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO
+from typing import IO, cast
 
 from service.trainer_channel import Message, encoded
 
@@ -61,8 +61,7 @@ class Child:
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the worker alone
         )
-        assert self._process.stdin and self._process.stdout and self._process.stderr
-        self._stdin: IO[bytes] = self._process.stdin
+        self._stdin = cast(IO[bytes], self._process.stdin)  # a pipe was asked for, so there is one
         errors = threading.Thread(target=self._copy_log, args=(self._process.stderr,), daemon=True)
         errors.start()
         threading.Thread(target=self._listen, args=(self._process.stdout, errors), daemon=True).start()

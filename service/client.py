@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
@@ -24,7 +24,7 @@ class Client:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def __enter__(self) -> "Client":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -82,9 +82,9 @@ class Client:
         """Remove a search that has ended."""
         self._connection.send("DELETE", _path(search_id))
 
-    def export(self, search_id: str, format: str) -> bytes:
+    def export(self, search_id: str, form: str) -> bytes:
         """The winner or the trials in one of the export formats."""
-        return self._connection.send("GET", _path(search_id, "export"), params={"format": format}).content
+        return self._connection.send("GET", _path(search_id, "export"), params={"format": form}).content
 
     def events(self, search_id: str, after: int = 0) -> Iterator[Document]:
         """Events in order, live, until the search has ended. A connection that breaks is taken up where it broke."""

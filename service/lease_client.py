@@ -135,8 +135,6 @@ class LeaseClient:
         return self._connection.document("POST", f"/v1/leases/{lease.id}/{what}", json=body, timeout=limit)
 
 
-
-
 def _chunks(path: Path, between: Callable[[], None]) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import TextIO
+from typing import Self, TextIO
 
 from service.keeper import Keeper
 from service.kernel import Kernel, build_kernel
@@ -77,7 +77,7 @@ class Supervisor:
         """The workers, by slot."""
         return tuple(self._keepers)
 
-    def __enter__(self) -> "Supervisor":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -209,7 +209,7 @@ def accelerators(environment: Mapping[str, str]) -> list[str]:
     """CUDA device numbers that this machine offers, without waking them; empty where there are none."""
     if "CUDA_VISIBLE_DEVICES" in environment:
         return [device for device in environment["CUDA_VISIBLE_DEVICES"].split(",") if device.strip()]
-    return [str(i) for i in range(len([path for path in Path("/dev").glob("nvidia[0-9]*")]))]
+    return [str(i) for i in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
 
 
 def reachable(host: str) -> str:

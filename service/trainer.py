@@ -12,7 +12,6 @@ import hashlib
 import os
 import platform
 import signal
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -79,7 +78,7 @@ def obey(order: Message, channel: Channel) -> None:
         channel.say("corrupt", job=job, message=str(error))
     except TrainingDiverged as error:
         channel.say("diverged", job=job, message=str(error))
-    except Exception as error:  # the worker decides what becomes of the trial, whatever it was
+    except Exception as error:  # noqa: BLE001 the worker decides what becomes of the trial, whatever it was
         if out_of_memory(error):
             channel.say("out-of-memory", job=job, message=headline(error))
         else:
@@ -162,7 +161,7 @@ def _options() -> argparse.Namespace:
 
 def _settle_in(parent: int) -> None:
     """Die with the worker, leave Ctrl-C and SIGTERM to it, say where a crash happened."""
-    faulthandler.enable(file=sys.__stderr__)
+    faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     die_with_parent(signal.SIGKILL, parent)

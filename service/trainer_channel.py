@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TextIO
 
@@ -47,7 +48,7 @@ def claim_standard_streams() -> Channel:
     """The channel on standard input and output; what anyone prints from now on goes to standard error."""
     source = os.fdopen(os.dup(0), "r", encoding="utf-8")
     sink = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    with open(os.devnull, "rb") as nothing:
+    with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     sys.stdout = sys.stderr

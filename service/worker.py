@@ -100,7 +100,7 @@ class Worker:
     def stopped_by(self, *numbers: signal.Signals) -> Iterator[None]:
         """Drain on the first of these signals, end at once on the second."""
 
-        def stop(number: int, frame: FrameType | None) -> None:
+        def stop(_number: int, _frame: FrameType | None) -> None:
             if self._drain.begun:
                 os._exit(INTERRUPTED)  # the trainer sees its pipe end and follows
             self._drain.begin(self._clock())

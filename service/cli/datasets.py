@@ -24,7 +24,9 @@ def list_(json: Json = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of 'effscale datasets list'.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A name of 'effscale datasets list'.", show_default=False)
+    ],
     json: Json = False,
 ) -> None:
     """One data set."""

@@ -37,27 +37,48 @@ def demo(
     trials: Annotated[int, typer.Option(min=1, max=1000, help="Networks to train.")] = 12,
 ) -> None:
     """Search how to scale a small EfficientNet on real images: service, worker, leaderboard and exports in one."""
-    from service.supervisor import Interrupt, Supervisor
+    from service.supervisor import Supervisor
 
     began = time.monotonic()
     chosen = settings(data_dir=data_dir, host="127.0.0.1", port=free_port())
     logs = chosen.data_dir / "logs"
     supervisor = Supervisor(chosen, workers=1, logs=logs)
-
-    def first() -> None:
-        supervisor.ends.put(Interrupt())
-        raise Interrupted
-
+    breaker = Breaker()
     try:
-        with start_failures(), interrupted_by(first, supervisor.kill), supervisor:
+        with start_failures(), interrupted_by(breaker.trip, supervisor.kill), supervisor:
             say(f"effscale serves {supervisor.url}; logs in {logs}")
-            with _connected(supervisor) as client:
-                ready = time.monotonic() - began
-                _run(client, supervisor, trials, chosen.data_dir, Clock(began, ready))
+            with breaker.armed(), _connected(supervisor) as client:
+                _run(client, supervisor, trials, chosen.data_dir, Clock(began, time.monotonic() - began))
             say("draining ...")
     except Interrupted:
         say("stopped; 'effscale demo' goes on where it was")
         raise typer.Exit(INTERRUPTED) from None
+
+
+class Breaker:
+    """Turns a signal into `Interrupted`, but only while armed: starting and draining are not torn apart."""
+
+    def __init__(self) -> None:
+        self._armed = False
+        self._tripped = False
+
+    def trip(self) -> None:
+        """The signal has come."""
+        self._tripped = True
+        if self._armed:
+            self._armed = False
+            raise Interrupted
+
+    @contextmanager
+    def armed(self) -> Iterator[None]:
+        """What may be interrupted anywhere. A signal that came before interrupts at once."""
+        self._armed = True
+        try:
+            if self._tripped:
+                raise Interrupted
+            yield
+        finally:
+            self._armed = False
 
 
 class Clock:

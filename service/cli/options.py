@@ -13,16 +13,31 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Server = Annotated[
     str | None,
-    typer.Option("--server", metavar="URL", help="The service to talk to [EFFSCALE_SERVER; http://127.0.0.1:8000].", show_default=False),
+    typer.Option(
+        "--server",
+        metavar="URL",
+        help="The service to talk to [EFFSCALE_SERVER; http://127.0.0.1:8000].",
+        show_default=False,
+    ),
 ]
 Identity = Annotated[str, typer.Argument(metavar="ID", help="Id of a search.", show_default=False)]
 DataDir = Annotated[
     str | None,
-    typer.Option("--data-dir", metavar="DIR", help="Database, checkpoints, exports [EFFSCALE_DATA_DIR; ./effscale-data].", show_default=False),
+    typer.Option(
+        "--data-dir",
+        metavar="DIR",
+        help="Database, checkpoints, exports [EFFSCALE_DATA_DIR; ./effscale-data].",
+        show_default=False,
+    ),
 ]
 DatabaseUrl = Annotated[
     str | None,
-    typer.Option("--database-url", metavar="URL", help="postgresql://… instead of a SQLite file in the data directory.", show_default=False),
+    typer.Option(
+        "--database-url",
+        metavar="URL",
+        help="postgresql://… instead of a SQLite file in the data directory.",
+        show_default=False,
+    ),
 ]
 
 

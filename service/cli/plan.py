@@ -8,7 +8,9 @@ from service.cli.options import Json
 from service.cli.output import duration, emit, pairs, warn
 from service.cli.spec_file import read_spec
 
-SpecPath = Annotated[str, typer.Argument(metavar="SPEC.json", help="A search specification; - is standard input.", show_default=False)]
+SpecPath = Annotated[
+    str, typer.Argument(metavar="SPEC.json", help="A search specification; - is standard input.", show_default=False)
+]
 
 
 def plan(spec: SpecPath, json: Json = False) -> None:
@@ -33,7 +35,10 @@ def show_plan(document: dict[str, Any]) -> None:
             ("parameters", "{:,} to {:,}".format(*cost["params"])),
             ("activations", "{:,} to {:,}".format(*cost["activations"])),
             ("programs to compile", document["programs"]),
-            ("device time", f"about {duration(seconds['estimate'])} ({duration(seconds['low'])} to {duration(seconds['high'])})"),
+            (
+                "device time",
+                f"about {duration(seconds['estimate'])} ({duration(seconds['low'])} to {duration(seconds['high'])})",
+            ),
         ]
     )
     for warning in document["warnings"]:

@@ -18,9 +18,18 @@ FAMILY = (
     *("depths", "closest_official"),
 )
 
-BaselineName = Annotated[str, typer.Argument(metavar="BASELINE", help="A built-in network, such as efficientnet-b0.", show_default=False)]
-Classes = Annotated[int | None, typer.Option(min=1, max=100_000, help="Classes of the classifier; default: the baseline's own.", show_default=False)]
-Rounding = Annotated[Literal["ceil", "round"], typer.Option("--depth-rounding", help="ceil as EfficientNet, round as TinyNet.")]
+BaselineName = Annotated[
+    str, typer.Argument(metavar="BASELINE", help="A built-in network, such as efficientnet-b0.", show_default=False)
+]
+Classes = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=100_000, help="Classes of the classifier; default: the baseline's own.", show_default=False
+    ),
+]
+Rounding = Annotated[
+    Literal["ceil", "round"], typer.Option("--depth-rounding", help="ceil as EfficientNet, round as TinyNet.")
+]
 
 
 def scale(
@@ -31,7 +40,9 @@ def scale(
     phi: Annotated[float | None, typer.Option(help="Compound step, at least 0.", show_default=False)] = None,
     depth: Annotated[float | None, typer.Option(help="Depth multiplier.", show_default=False)] = None,
     width: Annotated[float | None, typer.Option(help="Width multiplier.", show_default=False)] = None,
-    resolution: Annotated[int | None, typer.Option(help="Input height and width in pixels.", show_default=False)] = None,
+    resolution: Annotated[
+        int | None, typer.Option(help="Input height and width in pixels.", show_default=False)
+    ] = None,
     classes: Classes = None,
     depth_rounding: Rounding = "ceil",
     json: Json = False,
@@ -48,12 +59,12 @@ def scale(
     direct = {"--depth": depth, "--width": width, "--resolution": resolution}
     network = get_baseline(baseline)
     if _complete(compound, direct):
-        assert alpha is not None and beta is not None and gamma is not None and phi is not None
-        coefficients = Coefficients(alpha, beta, gamma)
-        scaled = by_coefficients(network, coefficients, phi, classes=classes, rounding=depth_rounding)
+        *triple, step = _numbers(compound)
+        coefficients = Coefficients(*triple)
+        scaled = by_coefficients(network, coefficients, step, classes=classes, rounding=depth_rounding)
     else:
-        assert depth is not None and width is not None and resolution is not None
-        scaled = by_multipliers(network, depth, width, resolution, classes=classes, rounding=depth_rounding)
+        *multipliers, pixels = _numbers(direct)
+        scaled = by_multipliers(network, *multipliers, int(pixels), classes=classes, rounding=depth_rounding)
     if json:
         emit(scaled.document())
     else:
@@ -88,8 +99,10 @@ def family(
 
 def _complete(compound: dict[str, float | None], direct: dict[str, float | None]) -> bool:
     """True for the compound group, False for the direct one; anything mixed or missing is bad usage."""
-    given = {name: [key for key, value in group.items() if value is not None] for name, group in
-             (("compound", compound), ("direct", direct))}
+    given = {
+        name: [key for key, value in group.items() if value is not None]
+        for name, group in (("compound", compound), ("direct", direct))
+    }
     if given["compound"] and given["direct"]:
         raise UsageFailure(
             f"{given['compound'][0]} and {given['direct'][0]} cannot be mixed: give either {' '.join(compound)}, "
@@ -101,6 +114,10 @@ def _complete(compound: dict[str, float | None], direct: dict[str, float | None]
     if missing := [key for key, value in group.items() if value is None]:
         raise UsageFailure(f"{' and '.join(missing)} missing: {' '.join(group)} belong together")
     return group is compound
+
+
+def _numbers(group: dict[str, float | None]) -> list[float]:
+    return [value for value in group.values() if value is not None]
 
 
 def _steps(text: str) -> range:

@@ -13,7 +13,21 @@ from service.cli.plan import SpecPath
 from service.cli.spec_file import read_document
 from service.cli.watching import follow, view_for
 
-LEADERBOARD = ("rank", "trial", "state", "accuracy", "95 %", "alpha", "beta", "gamma", "px", "macs", "params", "seeds", "note")
+LEADERBOARD = (
+    "rank",
+    "trial",
+    "state",
+    "accuracy",
+    "95 %",
+    "alpha",
+    "beta",
+    "gamma",
+    "px",
+    "macs",
+    "params",
+    "seeds",
+    "note",
+)
 
 
 def submit(
@@ -22,7 +36,9 @@ def submit(
     watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end.")] = False,
     key: Annotated[
         str | None,
-        typer.Option("--idempotency-key", help="The same key never makes a second search [random].", show_default=False),
+        typer.Option(
+            "--idempotency-key", help="The same key never makes a second search [random].", show_default=False
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -115,7 +131,7 @@ def delete(identity: Identity, server: Server = None, json: Json = False) -> Non
 
 def export(
     identity: Identity,
-    format: Annotated[str, typer.Option("--format", help="json, yaml, csv, … as the service offers.")] = "json",
+    form: Annotated[str, typer.Option("--format", help="json, yaml, csv, … as the service offers.")] = "json",
     output: Annotated[
         Path | None, typer.Option("--output", help="File to write [standard output].", show_default=False)
     ] = None,
@@ -123,7 +139,7 @@ def export(
 ) -> None:
     """The answer of a search as a file."""
     with connect(server) as client:
-        data = client.export(identity, format)
+        data = client.export(identity, form)
     if output is None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -16,7 +16,12 @@ from service.cli.options import DatabaseUrl, DataDir, Json, Server, settings
 from service.cli.output import emit
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
-Host = Annotated[str | None, typer.Option("--host", help="Address to bind; others than loopback need an API key [127.0.0.1].", show_default=False)]
+Host = Annotated[
+    str | None,
+    typer.Option(
+        "--host", help="Address to bind; others than loopback need an API key [127.0.0.1].", show_default=False
+    ),
+]
 Port = Annotated[int | None, typer.Option("--port", min=1, max=65_535, help="Port to bind [8000].", show_default=False)]
 Parent = Annotated[int | None, typer.Option("--parent", hidden=True, help="End when this process does.")]
 
@@ -26,7 +31,9 @@ def up(
     port: Port = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    workers: Annotated[int | None, typer.Option(min=0, max=256, help="Worker processes [one per accelerator].", show_default=False)] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, max=256, help="Worker processes [one per accelerator].", show_default=False)
+    ] = None,
 ) -> None:
     """Run the whole service: migrate, API, web page, workers. Ctrl-C drains them; a second one ends them at once."""
     from service.supervisor import GaveUp, Interrupt, Supervisor, accelerators
@@ -35,12 +42,11 @@ def up(
     set_up_logging(chosen.log_level)
     count = max(1, len(accelerators(os.environ))) if workers is None else workers
     supervisor = Supervisor(chosen, workers=count)
-    with interrupted_by(lambda: supervisor.ends.put(Interrupt()), supervisor.kill), start_failures():
-        with supervisor:
-            say(f"effscale serves {supervisor.url} with {count} worker{'s' if count != 1 else ''}; data in {chosen.data_dir}")
-            say("Ctrl-C drains the workers and stops")
-            end = supervisor.ends.get()
-            say("draining ..." if isinstance(end, Interrupt) else "stopping ...")
+    with interrupted_by(lambda: supervisor.ends.put(Interrupt()), supervisor.kill), start_failures(), supervisor:
+        say(f"effscale serves {supervisor.url}; {count} worker{'s' if count != 1 else ''}; data in {chosen.data_dir}")
+        say("Ctrl-C drains the workers and stops")
+        end = supervisor.ends.get()
+        say("draining ..." if isinstance(end, Interrupt) else "stopping ...")
     if isinstance(end, GaveUp):
         raise JobFailed(end.message)
     say("stopped")
@@ -65,7 +71,9 @@ def api(
 
 def worker(
     server: Server = None,
-    name: Annotated[str | None, typer.Option(help="Name of this worker [host and process id].", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of this worker [host and process id].", show_default=False)
+    ] = None,
     poll_seconds: Annotated[float, typer.Option(min=0.1, max=30, help="Longest wait for work in one request.")] = 5.0,
     parent: Parent = None,
 ) -> None:
@@ -134,7 +142,7 @@ def interrupted_by(first: Callable[[], None], second: Callable[[], None]) -> Ite
     """Call `first` at the first SIGINT or SIGTERM; at the second call `second` and end with 130."""
     calls = 0
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle(_number: int, _frame: FrameType | None) -> None:
         nonlocal calls
         calls += 1
         if calls == 1:

@@ -153,7 +153,12 @@ class LiveView:
         best = search["best"]
         rows = Table.grid(padding=(0, 2))
         for (number, seed, role), epoch in list(self.running.items())[-SHOWN_RUNS:]:
-            rows.add_row(f"trial {number}", f"{role} seed {seed}", f"epoch {epoch['epoch']}", percent(epoch["validation_accuracy"]))
+            rows.add_row(
+                f"trial {number}",
+                f"{role} seed {seed}",
+                f"epoch {epoch['epoch']}",
+                percent(epoch["validation_accuracy"]),
+            )
         summary = "" if best is None else f"best: trial {best['number']} with {percent(best['accuracy'])}"
         return Group(head, rows, Text(summary, style="green"), Text(self.last, style="dim"))
 

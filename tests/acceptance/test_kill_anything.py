@@ -62,7 +62,8 @@ def test_killing_worker_api_and_everything_changes_nothing(
         resumed = "resumes after epoch" in disturbed.logs()
     assert measured(trials) == undisturbed
     assert len({trial["architecture"]["key"] for trial in trials}) == len(trials) == 2
-    assert [len(run["attempts"]) for run in trials[0]["runs"] if run["role"] == "search"] == [2]
+    # at least one attempt died with its worker; on a slow machine the restarts of the API may cost a lease more
+    assert [len(run["attempts"]) >= 2 for run in trials[0]["runs"] if run["role"] == "search"] == [True]
     assert resumed
 
 

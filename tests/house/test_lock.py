@@ -1,7 +1,9 @@
-"""The locks are in step with pyproject.toml. Reads files only: no network, no resolver."""
+"""The locks are in step with pyproject.toml, and it with the code. Reads files only: no network, no resolver."""
 
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from tests.house.tree import ROOT
+from tests.house.tree import PACKAGES, ROOT, imported, name, sources
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -67,3 +69,22 @@ def test_the_images_run_what_the_tests_ran() -> None:
     tested = {str(pin) for pin in locked(ROOT / "requirements.lock")}
     assert {str(pin) for pin in locked(ROOT / "docker/requirements.lock")} <= tested
     assert {str(pin) for pin in locked(ROOT / "docker/requirements-build.lock")} <= tested
+
+
+@pytest.mark.parametrize(
+    ("folders", "extras"),
+    [((*PACKAGES, "alembic"), ("postgres",)), (("tests",), ("postgres", "dev"))],
+    ids=["code", "tests"],
+)
+def test_what_is_imported_is_declared(folders: tuple[str, ...], extras: tuple[str, ...]) -> None:
+    """A library that another one happens to bring may be gone with the next lock."""
+    declared = {canonicalize_name(requirement.name) for requirement in wanted(extras)}
+    ours = {*PACKAGES, "tests", *sys.stdlib_module_names}
+    owners = packages_distributions()
+    undeclared = {
+        f"{name(path)}: {module}"
+        for path in sources(*folders)
+        for module in {full.partition(".")[0] for full in imported(path)} - ours
+        if not declared & {canonicalize_name(owner) for owner in owners.get(module, [])}
+    }
+    assert undeclared == set()

@@ -58,12 +58,11 @@ SPECS = st.builds(
 @settings(max_examples=60, deadline=None)
 @given(SPECS)
 def test_members_are_feasible_distinct_and_realised_by_their_coefficients(search: SearchSpec) -> None:
+    refused: InvalidSpec | None = None
     try:
         space = catalogue.of(search)
     except InvalidSpec as error:
         refused = error
-    else:
-        refused = None
     if refused is not None:
         assert isinstance(refused, NoFeasibleNetwork)
         assert refused.pointer.startswith(("/space", "/target"))

@@ -180,6 +180,8 @@ def test_whatever_is_changed_reads_back_or_is_refused(data: st.DataObject, value
     ("text", "said"),
     [
         ("{", "this is no json"),
+        ("[" * 100_000, "this is no json"),
+        ('{"schema": "effscale/scaling-config/1", "winner": {}, "coefficients": "x"}', "not complete"),
         ("[]", "this is no effscale/scaling-config/1 document"),
         ('{"schema": "effscale/scaling-config/2"}', "this is no effscale/scaling-config/1 document"),
         ('{"schema": "effscale/scaling-config/1"}', "not complete: KeyError"),

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from fastapi import Body, FastAPI, Header, Request, Response
+from fastapi import FastAPI, Header, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from models.baselines import BASELINES
@@ -88,9 +88,7 @@ def _searches(app: FastAPI, fake: Fake) -> None:
         return {"items": found, "next_cursor": None}
 
     @app.post("/v1/searches", status_code=201)
-    def submit(
-        spec: SearchSpec, raw: Annotated[Any, Body()] = None, idempotency_key: Annotated[str | None, Header()] = None
-    ) -> dict[str, Any]:
+    def submit(spec: SearchSpec, idempotency_key: Annotated[str | None, Header()] = None) -> dict[str, Any]:
         fake.submitted.append({"key": idempotency_key, "spec": spec.document()})
         return fake.searches[0].document()
 

@@ -106,9 +106,7 @@ def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def start_trainer(
-    compile_cache: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[], Trainer]]:
+def start_trainer(compile_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Trainer]]:
     """Starts trainers that are ready; none outlives the tests."""
     started: list[Trainer] = []
 

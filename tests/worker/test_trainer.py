@@ -117,7 +117,9 @@ def test_checkpoints_come_with_the_epochs_when_due_but_not_with_the_last(shared_
 
 
 @pytest.mark.parametrize("damage", ["one bit", "truncated", "another training"])
-def test_a_corrupt_checkpoint_is_told_and_not_trained_from(shared_trainer: Trainer, tmp_path: Path, damage: str) -> None:
+def test_a_corrupt_checkpoint_is_told_and_not_trained_from(
+    shared_trainer: Trainer, tmp_path: Path, damage: str
+) -> None:
     shared_trainer.train(tiny_job())
     shared_trainer.hear("started")
     shared_trainer.epochs(1, answer="drain")

@@ -24,6 +24,7 @@ const table = board(path, (number) => openTrial(number));
 const figures = charts(path, root.dataset.plotly, (number) => openTrial(number));
 let search = null;
 let stream = null;
+let ended = false; // the stream told the end, perhaps before the search was read again
 
 const attempt = (action) => async () => {
   try {
@@ -60,7 +61,8 @@ function onEvent(event) {
     figures.stale("curves");
   } else if (subject === "search") {
     refreshAll();
-    if (FINAL.has(what)) return false;
+    ended = FINAL.has(what);
+    if (ended) return false;
   } else {
     refreshSearch();
     if (what === "finished") {
@@ -72,8 +74,8 @@ function onEvent(event) {
 }
 
 function onState(state, detail) {
-  if (state === "closed" && !detail) detail = search && FINAL.has(search.state) ? "Finished" : "Not following";
-  setLink(byId("link"), state, detail);
+  const over = ended || (search && FINAL.has(search.state));
+  setLink(byId("link"), state, detail || (over ? "Finished" : "Not following"));
   // what happened while the connection was down is in the events that follow, but a quiet search sends none
   if (state === "live" && stream?.lost) refreshAll();
   if (stream) stream.lost = state === "waiting";

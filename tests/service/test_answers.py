@@ -1,0 +1,114 @@
+"""Real answers have exactly the shapes that the OpenAPI document promises."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import BaseModel
+
+from service import answers
+from service.app import create_app
+from service.kernel import build_kernel
+from service.migrate import upgrade
+from service.settings import Settings
+
+SPEC = {
+    "dataset": "digits",
+    "baseline": "efficientnet-nano",
+    "trials": 3,
+    "finalists": {"count": 2, "seeds": 2},
+    "recipe": {"epochs": 2},
+    "space": {"resolution_multiple": 4},
+}
+METRICS = {
+    "train_loss": 0.1,
+    "train_accuracy": 0.99,
+    "validation_loss": 0.2,
+    "validation_accuracy": 0.97,
+    "seconds": 1.0,
+    "images_per_second": 100.0,
+}
+RESULT = {
+    "accuracy": 0.97,
+    "best_accuracy": 0.98,
+    "best_epoch": 1,
+    "train_accuracy": 0.99,
+    "validation_loss": 0.2,
+    "epochs": 2,
+    "device_seconds": 2.0,
+    "dataset_hash": "0" * 64,
+}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A service that has done one search."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("answers"))
+    upgrade(settings.url)
+    with TestClient(create_app(build_kernel(settings)), base_url="http://127.0.0.1") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def search_id(client: TestClient) -> str:
+    """A search that a worker played by this test has finished; every answer on the way is checked."""
+    submitted = client.post("/v1/searches", json=SPEC).json()
+    check(answers.SearchOut, submitted)
+    while True:
+        answer = client.post("/v1/leases", json={"worker": "w", "process": "p", "versions": {"jax": "0"}})
+        if answer.status_code == 204:
+            return str(submitted["id"])
+        lease = answer.json()
+        check(answers.LeaseOut, lease)
+        path, fence = f"/v1/leases/{lease['id']}", {"lease_epoch": lease["lease_epoch"]}
+        for epoch in (1, 2):
+            report = client.post(f"{path}/reports", json={**fence, "epoch": epoch, "metrics": METRICS})
+            check(answers.CommandOut, report.json())
+        finish = client.post(f"{path}/finish", json={**fence, "outcome": "completed", "result": RESULT})
+        check(answers.RunStateOut, finish.json())
+
+
+def check(shape: type[BaseModel], document: Any) -> None:
+    """The document has the fields of the shape, of its types, and no others."""
+    shape.model_validate(document, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "shape"),
+    [
+        ("", answers.SearchOut),
+        ("/trials", answers.TrialsOut),
+        ("/trials/0", answers.TrialDetailOut),
+        ("/leaderboard", answers.LeaderboardOut),
+        ("/leaderboard?pareto=true&where=accuracy%20%3E%200.5", answers.LeaderboardOut),
+        ("/events?after=0", answers.EventsOut),
+    ],
+)
+def test_answers_of_a_search_have_their_documented_shape(
+    client: TestClient, search_id: str, path: str, shape: type[BaseModel]
+) -> None:
+    check(shape, client.get(f"/v1/searches/{search_id}{path}").json())
+
+
+def test_list_scale_and_problem_have_their_documented_shape(client: TestClient, search_id: str) -> None:
+    check(answers.SearchesOut, client.get("/v1/searches").json())
+    triple = {"baseline": "efficientnet-b0", "alpha": 1.2, "beta": 1.1, "gamma": 1.15, "phi": 1}
+    check(answers.ScaleOut, client.get("/v1/scale", params=triple).json())
+    check(answers.ProblemOut, client.get("/v1/searches/none").json())
+    check(answers.ProblemOut, client.post("/v1/searches", json={}).json())
+
+
+def test_exports_agree_with_each_other_and_with_the_calculator(client: TestClient, search_id: str) -> None:
+    config = client.get(f"/v1/searches/{search_id}/export?format=json").json()
+    assert config["schema"] == "effscale/scaling-config/1"
+    assert config["evidence"]["dataset_hash"] == "0" * 64
+    for row in config["family"]:
+        parameters = {name: row[name] for name in ("depth", "width", "resolution")}
+        again = client.get("/v1/scale", params={"baseline": "efficientnet-nano", "classes": 10, **parameters}).json()
+        assert again["architecture"]["depths"] == row["depths"]
+        assert again["architecture"]["widths"] == row["widths"]
+        assert again["cost"]["macs"] == row["macs"]
+    table = client.get(f"/v1/searches/{search_id}/export?format=csv").text
+    assert len(table.splitlines()) == 1 + SPEC["trials"]  # type: ignore[operator]
+    assert "effscale/scaling-config/1" in client.get(f"/v1/searches/{search_id}/export?format=yaml").text
