@@ -43,6 +43,18 @@ class Noise:
     drop_path: Array
     dropout: Array
 
+    def path(self, block: "int | Array", blocks: int) -> "Path":
+        """Of one block: it drops with rate drop_path * block / blocks (tensorflow/tpu efficientnet_model.py)."""
+        return Path(self.paths[:, block], self.drop_path * block / blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Which samples skip a block's branch: those whose `uniform` number (batch,) is not below 1 - `rate`."""
+
+    uniform: Array
+    rate: Array
+
 
 class BatchNorm(nnx.Module):
     """Normalisation over batch, height and width, scale, offset, and the activation behind it."""
@@ -114,40 +126,33 @@ class SqueezeExcite(nnx.Module):
 
 
 class StochasticDepth(nnx.Module):
-    """Block `block` of `blocks` drops its branch for a whole sample with rate drop_path * block / blocks.
+    """Drops a branch for whole samples; what is kept is scaled by 1 / keep, so that the expectation stays."""
 
-    What is kept is scaled by 1 / keep, so that the expectation stays.
-    """
-
-    def __init__(self, block: int, blocks: int) -> None:
-        self.block, self.share = block, block / blocks
-
-    def __call__(self, branch: Array, noise: Noise | None) -> Array:
-        if noise is None:
+    def __call__(self, branch: Array, path: Path | None) -> Array:
+        if path is None:
             return branch
-        keep = 1 - noise.drop_path * self.share
-        multiplier = jnp.where(noise.paths[:, self.block] < keep, 1 / keep, 0.0)
-        return branch * multiplier[:, None, None, None]
+        keep = 1 - path.rate
+        return branch * jnp.where(path.uniform < keep, 1 / keep, 0.0)[:, None, None, None]
 
 
 class MBConv(nnx.Module):
     """Expand (not if expansion is 1), depthwise, squeeze and excite, project; a skip where the shape stays."""
 
-    def __init__(self, stage: StageSpec, inputs: int, stride: int, depth: StochasticDepth) -> None:
+    def __init__(self, stage: StageSpec, inputs: int, stride: int) -> None:
         inner = inputs * stage.expansion
         self.expand = ConvNormAct("pointwise", inputs, inner) if stage.expansion != 1 else None
         self.depthwise = ConvNormAct("depthwise", inner, inner, kernel=stage.kernel, stride=stride)
         self.excite = SqueezeExcite(inner, squeezed(inputs, stage.se_ratio)) if stage.se_ratio else None
         self.project = ConvNormAct("pointwise", inner, stage.width, activation=None)
-        self.depth = depth if stride == 1 and inputs == stage.width else None
+        self.depth = StochasticDepth() if stride == 1 and inputs == stage.width else None
 
-    def __call__(self, x: Array, noise: Noise | None) -> Array:
-        training = noise is not None
+    def __call__(self, x: Array, path: Path | None) -> Array:
+        training = path is not None
         y = x if self.expand is None else self.expand(x, training=training)
         y = self.depthwise(y, training=training)
         y = y if self.excite is None else self.excite(y)
         y = self.project(y, training=training)
-        return y if self.depth is None else x + self.depth(y, noise)
+        return y if self.depth is None else x + self.depth(y, path)
 
 
 class Classifier(nnx.Module):
@@ -165,7 +170,7 @@ class Classifier(nnx.Module):
         return x @ self.kernel.get_value() + self.bias.get_value()
 
 
-BlockMaker = Callable[[StageSpec, int, int, StochasticDepth], MBConv]
+BlockMaker = Callable[[StageSpec, int, int], MBConv]  # stage, input channels, stride
 BLOCKS: Mapping[str, BlockMaker] = MappingProxyType({"mbconv": MBConv})
 
 

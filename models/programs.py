@@ -18,6 +18,8 @@ from models.training import Method, Pixels, Rates, State, Sums, evaluate, train_
 Shape = tuple[int, ...]
 KEPT = 128  # programs of each kind: several searches' worth of networks, a few MB each
 
+import os
+OPTIONS = {'xla_cpu_use_fusion_emitters': False} if not os.environ.get('FE') else {}
 Epoch = Callable[[State, Rates, Pixels, Any], tuple[State, Sums]]  # the epoch's number is 0-based; the state is donated
 Evaluation = Callable[[Any, Pixels], Sums]
 
@@ -59,13 +61,13 @@ def _epoch(architecture: ScaledArchitecture, method: Method, images: Shape) -> E
     state = State(values, values, jax.eval_shape(optimizer.init, weights), number)
     rates = Rates(*[_float()] * 9, jax.ShapeDtypeStruct((), jnp.uint32))
     run = jax.jit(partial(train_epoch, places, method), donate_argnums=0)
-    return cast(Epoch, run.lower(state, rates, _pixels(images), number).compile())
+    return cast(Epoch, run.lower(state, rates, _pixels(images), number).compile(OPTIONS))
 
 
 @lru_cache(maxsize=KEPT)
 def _evaluation(architecture: ScaledArchitecture, images: Shape) -> Evaluation:
     places = layout(architecture)
-    return cast(Evaluation, jax.jit(partial(evaluate, places)).lower(_float(places.size), _pixels(images)).compile())
+    return cast(Evaluation, jax.jit(partial(evaluate, places)).lower(_float(places.size), _pixels(images)).compile(OPTIONS))
 
 
 def _pixels(images: Shape) -> Pixels:

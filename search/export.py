@@ -109,7 +109,8 @@ def render(form: str, config: Document, trials: Sequence[Document]) -> str:
 def export(config: Document, form: str = "json") -> str:
     """The scaling config as text; `search.verify.from_export` reads it back and checks every number."""
     if form == "yaml":
-        return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+        # allow_unicode would write line breaks such as U+0085 as they are, and they would be read as spaces
+        return yaml.safe_dump(dict(config), sort_keys=False)
     if form == "json":
         return _json(config) + "\n"
     raise UnknownFormat(f"a scaling config is written as json or yaml, not {form!r}")

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
+from service.client_errors import Refused
 from service.lease_client import Lease, LeaseClient
 from service.reach import AWAY, Reach
 
@@ -93,7 +94,11 @@ class Hold:
 
     def _send(self) -> None:
         while self._unsent:
-            self._tell(*self._unsent[0])
+            try:
+                self._tell(*self._unsent[0])
+            except Refused:
+                self._unsent.popleft()  # it would be refused again, and stand in the way of the release
+                raise
             self._unsent.popleft()
         if self._clock() >= self._next_beat:
             self._tell(None, None)

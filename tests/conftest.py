@@ -1,17 +1,19 @@
 """Databases for every test that needs one: real SQLite files and a real PostgreSQL, both migrated once and copied."""
 
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine, event
 
 from service.kernel import Kernel, build_kernel
 from service.migrate import upgrade
 from service.settings import Settings
+from service.tables import Table
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +35,9 @@ def new_postgres(postgres: str) -> Iterator[Callable[..., str]]:
         postgres.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT", pool_pre_ping=True
     )
     numbers = count()
+    with admin.connect() as connection:  # these tests end processes, not the power: nothing need reach the disk
+        connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
 
     def create(*, migrated: bool = False) -> str:
         name = f"test{next(numbers)}"
@@ -57,14 +62,34 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def shared_postgres(new_postgres: Callable[..., str]) -> Iterator[tuple[str, Engine]]:
+    """URL and engine of one migrated database, for one test after another: each leaves it empty."""
+    url = new_postgres(migrated=True)
+    engine = create_engine(Settings(database_url=url).url)
+    yield url, engine
+    engine.dispose()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A migrated database without rows, on either engine: what takes this runs twice."""
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "effscale.db")
-        return f"sqlite:///{tmp_path / 'effscale.db'}"
-    create: Callable[..., str] = request.getfixturevalue("new_postgres")
-    return create(migrated=True)
+        yield f"sqlite:///{tmp_path / 'effscale.db'}"
+        return
+    url, engine = request.getfixturevalue("shared_postgres")
+    yield url
+    empty(engine)
+
+
+def empty(engine: Engine) -> None:
+    """Delete every row; a transaction that a test left open would stop it, and is an error."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
+        for table in reversed(Table.metadata.sorted_tables):
+            connection.execute(table.delete())
 
 
 class Clock:
@@ -97,8 +122,19 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 def kernel(settings: Settings, clock: Clock) -> Iterator[Kernel]:
     """A service without HTTP on a fresh database, with a clock that stands still."""
     built = build_kernel(settings, clock)
+    hurry(built.engine)
     yield built
     built.engine.dispose()
+
+
+def hurry(engine: Engine) -> None:
+    """Have SQLite not wait for the disk: tests end processes, not the power."""
+
+    def relax(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA synchronous=OFF")
+
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", relax)
 
 
 def _named(server_url: str, name: str) -> str:

@@ -63,8 +63,8 @@ def scale(
         coefficients = Coefficients(*triple)
         scaled = by_coefficients(network, coefficients, step, classes=classes, rounding=depth_rounding)
     else:
-        *multipliers, pixels = _numbers(direct)
-        scaled = by_multipliers(network, *multipliers, int(pixels), classes=classes, rounding=depth_rounding)
+        deep, wide, pixels = _numbers(direct)
+        scaled = by_multipliers(network, deep, wide, int(pixels), classes=classes, rounding=depth_rounding)
     if json:
         emit(scaled.document())
     else:

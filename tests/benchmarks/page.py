@@ -13,16 +13,17 @@ LIBRARIES = ("jax", "flax", "optuna", "fastapi", "sqlalchemy", "numpy")
 
 
 def page(figures: Iterable[Figure]) -> str:
-    """The document. The same figures on the same machine give the same text."""
+    """The document, with what is needed to judge it: machine, versions, load."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     machine = f"{_processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     rows = "\n".join(_row(figure) for figure in figures)
     return f"""# Benchmarks
 
-Written by `make bench`. Both sides of a ratio ran in one process, interleaved, {ROUNDS} rounds: the median and, in
+Written by `make bench`. Both sides of a ratio ran in one go, interleaved, {ROUNDS} rounds: the median and, in
 brackets, the range. Read the ratios; absolute times are this machine's.
 
-Machine: {machine}; {libraries}.
+Machine: {machine}; {libraries}. Load average at the end: {os.getloadavg()[0]:.1f} (above {os.cpu_count()}, others
+were using it, and absolute times are too long).
 
 | what | effscale | compared with | that takes | ratio | goal |
 |---|---|---|---|---|---|

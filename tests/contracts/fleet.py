@@ -87,9 +87,7 @@ class Fleet:
                 run = take(session, ask, self.kernel.terms, now)
                 if run is not None:
                     assert run.lease_id is not None
-                    return Lease(
-                        run.lease_id, run.lease_epoch, run.search_id, run.number, run.role, run.seed, run.id
-                    )
+                    return Lease(run.lease_id, run.lease_epoch, run.search_id, run.number, run.role, run.seed, run.id)
         return None
 
     def must_lease(self, worker: str = "w", process: str = "p1") -> Lease:

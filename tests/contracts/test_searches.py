@@ -142,7 +142,9 @@ def test_terminal_states_never_change(fleet: Fleet, ending: str) -> None:
     if ending == "cancelled":
         fleet.change(search, "cancel")
     else:
-        fleet.finish(fleet.must_lease(), None if ending == "failed" else 0.9, "completed" if ending[0] == "s" else "failed")
+        fleet.finish(
+            fleet.must_lease(), None if ending == "failed" else 0.9, "completed" if ending[0] == "s" else "failed"
+        )
     assert fleet.search(search).state == ending
     before = fleet.dump()
     for what in ("pause", "resume", "cancel"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings
-from tests.house.tree import ROOT, blocks, name, sources
+from tests.house.tree import ROOT, blocks, functions, name, sources
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -101,6 +101,13 @@ def test_every_make_target_is_explained() -> None:
     for target in phony[1].split():
         assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)
         assert f"`make {target}`" in CONTRIBUTING, target
+
+
+def test_every_promise_names_a_test_that_exists() -> None:
+    tests = {node.name for path in sources("tests") for node in functions(path)}
+    named = set(re.findall(r"`(test_\w+)`", README))
+    assert len(named) >= 10
+    assert named <= tests
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])

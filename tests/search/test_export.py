@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.architecture import Baseline
@@ -53,6 +53,7 @@ PLACES = st.integers(0, 1000)
 
 
 @settings(max_examples=40, deadline=None)
+@example(SPECS[0], 0, None, "\x85 \u2028 \ufeff \x00", "yaml")
 @given(
     st.sampled_from(SPECS),
     PLACES,

@@ -2,6 +2,7 @@
 
 import re
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -15,17 +16,17 @@ NAME = 'real <b id="owned">digits</b>'
 
 def test_a_search_from_the_form_to_its_result(live_server: str, open_page: OpenPage) -> None:
     page = open_page(f"{live_server}/new", allow="422")
-    page.get_by_label("Name").fill(NAME)
-    page.get_by_label("Trials").fill("2")
-    page.get_by_label("Epochs").fill("0")
+    page.get_by_label("Name", exact=True).fill(NAME)
+    page.get_by_label("Trials", exact=True).fill("2")
+    page.get_by_label("Epochs", exact=True).fill("0")
     expect(page.locator("#f-recipe-epochs-error")).not_to_be_empty()
-    page.get_by_label("Epochs").fill("2")
+    page.get_by_label("Epochs", exact=True).fill("2")
     page.locator("summary", has_text="How to look").click()
-    page.get_by_label("Finalists").fill("1")
+    page.get_by_label("Finalists", exact=True).fill("1")
     page.get_by_label("Seeds per finalist").fill("2")
-    page.get_by_label("Pruner").select_option("none")
+    page.get_by_label("Pruner", exact=True).select_option("none")
     expect(page.locator("#plan-feasible")).to_have_text("4")
-    expect(page.locator("#plan-facts")).to_contain_text("2 + 2 of finalists")
+    expect(page.locator("#plan-facts")).to_contain_text("2 + 2 finals")
     page.get_by_role("button", name="Start the search").click()
 
     expect(page).to_have_url(re.compile(r"/searches/[^/]+$"))
@@ -67,15 +68,15 @@ def test_a_search_from_the_form_to_its_result(live_server: str, open_page: OpenP
 
 
 def test_every_column_that_can_be_clicked_is_one_the_api_sorts(live_server: str, open_page: OpenPage) -> None:
-    """Needs the search of the test above, or any other."""
-    page = open_page(live_server)
-    page.locator("#rows a").first.click()
-    buttons = page.locator("#columns .sort")
+    spec = {"dataset": "digits", "baseline": "efficientnet-nano", "trials": 1, "finalists": {"count": 0}}
+    with httpx.Client(base_url=live_server) as client:
+        search_id = client.post("/v1/searches", json=spec).json()["id"]
+        assert client.post(f"/v1/searches/{search_id}/cancel").json()["state"] == "cancelled"
+    page = open_page(f"{live_server}/searches/{search_id}")
+    heads = page.locator("#columns th:has(.sort)")
     expect(page.locator("#board")).to_have_attribute("aria-busy", "false")
-    for index in range(buttons.count()):
-        buttons.nth(index).click()
-        expect(page.locator("#columns th", has=buttons.nth(index))).to_have_attribute(
-            "aria-sort", re.compile("scending")
-        )
+    for index in range(heads.count()):
+        heads.nth(index).get_by_role("button").click()
+        expect(heads.nth(index)).to_have_attribute("aria-sort", re.compile("scending"))
         expect(page.locator("#board")).to_have_attribute("aria-busy", "false")
         expect(page.locator("#board-note")).to_contain_text("as of")

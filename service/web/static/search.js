@@ -106,9 +106,9 @@ async function open() {
     alertText(unknown ? "There is no such search, or it is not yours." : explain(error));
     if (unknown) return;
   }
-  refreshBoard();
+  await Promise.all([attempt(table.read)(), live.load(path)]);
+  show(byId("rest"), true);
   figures.watch();
-  await live.load(path);
   if (search && FINAL.has(search.state)) onState("closed", "");
   else start(search?.last_event_id ?? null);
 }

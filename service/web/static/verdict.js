@@ -45,6 +45,8 @@ function remarks(search, best, found) {
   const lines = [];
   const ties = found?.ties?.length ?? 0;
   if (ties) lines.push(`${plural(ties, "other network")} cannot be told apart from it at 95 % confidence; take the cheapest.`);
+  if (found && found.ties === null)
+    lines.push("Nothing was repeated on common seeds: whether it really is better than the next, nobody can say.");
   if (best.test_accuracy !== null && best.test_accuracy !== undefined)
     lines.push(`On the test split, which no choice was made on: ${percent(best.test_accuracy)}.`);
   if (found?.intervals) lines.push(`The very same network comes of ${ranges(found.intervals)}: finer digits mean nothing.`);

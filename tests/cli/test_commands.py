@@ -1,0 +1,172 @@
+"""Every command's help, exit status and message, without a service."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from service.cli.app import COMMANDS
+from tests.cli.conftest import SECONDS, Effscale, environment
+
+NAMES = [command.__name__.rstrip("_") for command in COMMANDS]
+HEAVY = {"jax", "flax", "optax", "optuna", "sqlalchemy", "fastapi", "uvicorn", "httpx", "pydantic", "numpy", "sklearn", "rich"}
+SPEC = {"dataset": "digits", "baseline": "efficientnet-nano"}
+NOBODY = "http://127.0.0.1:9"  # the discard port; nothing listens there
+
+
+def loaded_by(*arguments: str, folder: Path) -> set[str]:
+    """Top-level packages that a command imports."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "service.cli", *arguments],
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return {line.rsplit("|", 1)[1].strip().split(".")[0] for line in done.stderr.splitlines() if line.count("|") == 2}
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    started = time.perf_counter()
+    assert loaded_by("--help", folder=tmp_path) & HEAVY == set()
+    record_property("seconds", time.perf_counter() - started)
+
+
+def test_scale_loads_neither_jax_nor_the_service_s_libraries(tmp_path: Path) -> None:
+    loaded = loaded_by("scale", "efficientnet-b0", "--depth", "1", "--width", "1", "--resolution", "224", folder=tmp_path)
+    assert loaded & (HEAVY - {"rich", "pydantic"}) == set()  # typer reads numbers with pydantic
+
+
+@pytest.mark.parametrize("name", [*NAMES, "datasets", "keys", "config"])
+def test_every_command_has_help(effscale: Effscale, name: str) -> None:
+    done = effscale(name, "--help")
+    assert done.status == 0
+    assert "Usage: effscale" in done.out
+
+
+@pytest.mark.parametrize("arguments", [("nonsense",), ("scale",), ("show",), ("demo", "--trials", "0"), ("keys", "make")])
+def test_bad_usage(effscale: Effscale, arguments: tuple[str, ...]) -> None:
+    done = effscale(*arguments)
+    assert done.status == 2
+    assert "Usage" in done.err
+
+
+@pytest.mark.parametrize("name", ["list", "watch x", "cancel x"])
+def test_an_absent_service_is_named_with_what_to_start(effscale: Effscale, name: str) -> None:
+    done = effscale(*name.split(), "--server", NOBODY)
+    assert done.status == 1
+    assert NOBODY in done.err
+    assert "effscale up" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_an_address_that_is_none(effscale: Effscale) -> None:
+    done = effscale("list", "--server", "localhost:8000")
+    assert done.status == 2
+    assert "http://" in done.err
+
+
+def test_a_setting_that_makes_no_sense_names_its_variable(effscale: Effscale) -> None:
+    done = effscale("list", EFFSCALE_PORT="many")
+    assert done.status == 2
+    assert "EFFSCALE_PORT" in done.err
+
+
+def test_a_plan_from_a_file_and_from_standard_input(effscale_process: Effscale, tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text(json.dumps(SPEC))
+    from_file = effscale_process("plan", str(tmp_path / "spec.json"), "--json")
+    from_stdin = effscale_process("plan", "-", "--json", stdin=json.dumps(SPEC))
+    assert from_file.status == 0
+    assert from_file.document == from_stdin.document
+    assert from_file.document["catalogue"]["feasible"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"dataset": "digits",\n "baseline": }', "line 2, column 14"),
+        ("", "line 1, column 1"),
+        ("[]", "an object"),
+        ('{"phi": NaN}', "NaN"),
+        ("[" * 100_000, "nested"),
+        ("{}", "/dataset"),
+        (json.dumps({**SPEC, "phi": "1"}), "/phi"),
+        (json.dumps({**SPEC, "extra/field~": 1}), "/extra~1field~0"),
+        (json.dumps({**SPEC, "space": {"alpha": [0.5, 2]}}), "/space/alpha"),
+        (json.dumps({**SPEC, "target": {"ratio": 90000}}), "upper bounds"),
+        (json.dumps({**SPEC, "baseline": "resnet-1"}), "efficientnet-b0"),
+    ],
+)
+def test_a_bad_specification_says_where(effscale: Effscale, text: str, said: str) -> None:
+    done = effscale("plan", "-", stdin=text)
+    assert done.status == 2
+    assert said in done.err
+
+
+def test_a_specification_that_cannot_be_read(effscale: Effscale, tmp_path: Path) -> None:
+    assert "No such file" in effscale("plan", str(tmp_path / "none.json")).err
+    assert effscale("plan", str(tmp_path)).status == 2
+
+
+def test_data_sets(effscale: Effscale) -> None:
+    names = [row["name"] for row in effscale("datasets", "list", "--json").document["items"]]
+    assert "digits" in names
+    assert effscale("datasets", "show", "digits", "--json").document["classes"] == 10
+    assert effscale("datasets", "list").status == 0
+    unknown = effscale("datasets", "show", "nothing")
+    assert unknown.status == 2
+    assert "digits" in unknown.err
+
+
+def test_the_configuration_hides_secrets(effscale: Effscale) -> None:
+    secrets = {"EFFSCALE_API_KEY": "effs_secret", "EFFSCALE_DATABASE_URL": "postgresql://me:hidden@db/x"}
+    for arguments in (("config", "show", "--json"), ("config", "show")):
+        done = effscale(*arguments, **secrets)
+        assert done.status == 0
+        assert "EFFSCALE_LEASE_SECONDS" in done.out
+        assert "secret" not in done.out
+        assert "hidden" not in done.out
+
+
+def test_version(effscale: Effscale) -> None:
+    found = effscale("version", "--json").document
+    assert {"effscale", "jax", "python"} <= set(found)
+
+
+def test_keys_are_made_listed_and_revoked(effscale: Effscale) -> None:
+    made = effscale("keys", "create", "ci", "--scopes", "read,worker", "--days", "2", "--json").document
+    assert made["key"].startswith("effs_")
+    assert made["scopes"] == ["read", "worker"]
+    listed = effscale("keys", "list", "--json")
+    assert [row["id"] for row in listed.document["items"]] == [made["id"]]
+    assert made["key"] not in listed.out
+    assert effscale("keys", "revoke", made["id"], "--json").document["revoked_at"] is not None
+    assert effscale("keys", "revoke", "k0").status == 2
+    assert "submit" in effscale("keys", "create", "x", "--scopes", "everything").err
+
+
+def test_migrate_answers_the_migration(effscale: Effscale) -> None:
+    first = effscale("migrate", "--json")
+    assert first.status == 0
+    assert effscale("migrate", "--json").document == first.document
+
+
+def test_train_refuses_nonsense_before_jax_is_woken(effscale: Effscale) -> None:
+    for options in (("--dataset", "none"), ("--dataset", "digits", "--alpha", "0"), ("--dataset", "digits", "--learning-rate", "nan")):
+        done = effscale("train", "efficientnet-nano", *options)
+        assert done.status == 2, done.err
+
+
+def test_the_reader_of_a_pipe_may_leave_early(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m service.cli family efficientnet-b0 --alpha 1.2 --beta 1.1 --gamma 1.15 --json | head -n 1"
+    done = subprocess.run(
+        command, shell=True, env=environment(tmp_path), capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert done.stdout == "{\n"
+    assert "rror" not in done.stderr
