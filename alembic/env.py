@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from service.migrate import VERSION_TABLE
+from service.revision import VERSION_TABLE
 from service.tables import PREFIX, Table
 
 

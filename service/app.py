@@ -1,7 +1,6 @@
 """The ASGI application, made of a kernel; nothing exists before it is asked for."""
 
 import asyncio
-import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -38,11 +37,9 @@ def create_app(kernel: Kernel) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.closing = asyncio.Event()
     sweeper = asyncio.create_task(_sweep(app.state.kernel))
-    warming = asyncio.create_task(run_in_threadpool(importlib.import_module, "search.study"))
     yield
     app.state.closing.set()
     sweeper.cancel()
-    warming.cancel()
     app.state.kernel.engine.dispose()
 
 

@@ -14,7 +14,7 @@ from service.cache_dir import private, user_cache
 from service.client_errors import ClientError
 from service.database import open_engine
 from service.errors import ServiceError
-from service.migrate import check_current
+from service.revision import check_current
 from service.settings import Settings
 from service.version import versions
 

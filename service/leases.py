@@ -9,8 +9,6 @@ import secrets
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from search import pruning
@@ -174,15 +172,18 @@ def _grant(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn, terms
 def _note_epoch(
     session: Session, search: SearchRow, run: RunRow, epoch: int, metrics: EpochMetrics, now: float
 ) -> None:
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    values = {
-        "lease_epoch": run.lease_epoch,
-        "validation_accuracy": metrics.validation_accuracy,
-        "metrics": metrics.model_dump(),
-    }
-    row = {"run_id": run.id, "epoch": epoch, "search_id": search.id, "role": run.role}
-    statement = insert(EpochRow).values(**row, **values)
-    session.execute(statement.on_conflict_do_update(index_elements=["run_id", "epoch"], set_=values))
+    # the search is locked: nobody else writes this epoch; a resumed attempt overwrites it with equal numbers
+    session.merge(
+        EpochRow(
+            run_id=run.id,
+            epoch=epoch,
+            search_id=search.id,
+            role=run.role,
+            lease_epoch=run.lease_epoch,
+            validation_accuracy=metrics.validation_accuracy,
+            metrics=metrics.model_dump(),
+        )
+    )
     events.add(
         session,
         search.id,

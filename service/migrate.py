@@ -18,9 +18,8 @@ from sqlalchemy import Connection, Engine
 
 from service.database import open_engine, reading, transaction
 from service.errors import SchemaMismatch
+from service.revision import REVISIONS, VERSION_TABLE, current
 from service.tables import PREFIX, Table
-
-VERSION_TABLE = f"{PREFIX}alembic_version"  # Optuna's own 'alembic_version' may be in the same database
 
 
 def script_location() -> Path:
@@ -36,35 +35,6 @@ def configuration(connection: Connection | None = None) -> Config:
     config.set_main_option("script_location", str(script_location()).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
-
-
-def head() -> str:
-    """The newest migration."""
-    (revision,) = ScriptDirectory.from_config(configuration()).get_heads()
-    return revision
-
-
-def current(engine: Engine) -> str | None:
-    """The migration that the database is at; None for an empty one."""
-    with reading(engine) as session:
-        context = MigrationContext.configure(session.connection(), opts={"version_table": VERSION_TABLE})
-        return context.get_current_revision()
-
-
-def check_current(engine: Engine) -> None:
-    """`SchemaMismatch` unless the database is at the newest migration."""
-    found, expected = current(engine), head()
-    if found == expected:
-        return
-    known = {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
-    if found is None:
-        raise SchemaMismatch("the database has no effscale tables yet; run 'effscale migrate'")
-    if found in known:
-        raise SchemaMismatch(f"the database is at migration {found}, older than {expected}; run 'effscale migrate'")
-    raise SchemaMismatch(
-        f"the database is at migration {found}, which this version of effscale does not know: it was written by a "
-        "newer one; upgrade effscale"
-    )
 
 
 def upgrade(url: str, revision: str = "head") -> str:
@@ -122,6 +92,9 @@ def main() -> int:
         engine = open_engine(url)
         found = differences(engine)
         engine.dispose()
+    revisions = [script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()]
+    if revisions[::-1] != list(REVISIONS):
+        found.append(f"service.revision names {REVISIONS}, alembic/versions holds {revisions[::-1]}")
     for difference in found:
         print(difference, file=sys.stderr)
     print("migrations and tables differ" if found else "migrations and tables agree")

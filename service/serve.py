@@ -10,7 +10,7 @@ from service import auth
 from service.app import create_app
 from service.errors import KeysRequired, ServiceError
 from service.kernel import Kernel, build_kernel
-from service.migrate import check_current
+from service.revision import check_current
 from service.settings import Settings
 
 GRACE_SECONDS = 10  # open requests get this long once a signal has come

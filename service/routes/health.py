@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy import text
 
 from service.errors import ServiceError
-from service.migrate import check_current
+from service.revision import check_current
 from service.routes.dependencies import KernelDep
 
 router = APIRouter(tags=["health"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from importlib import import_module
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -109,6 +110,7 @@ def _try_lease(kernel: Kernel, ask: LeaseIn) -> documents.Document | None:
     kernel.sweep()
     with kernel.read() as session:
         if runs.held_by(session, ask.worker) is None and not search_rows.claimable(session):
+            import_module("search.study")  # a worker waits: have Optuna in memory for its first proposal
             return None
     for take in (leases.reclaim, leases.claim):
         with kernel.write() as (session, now):
