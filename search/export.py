@@ -60,7 +60,7 @@ def scaling_config(
         "schema": SCHEMA,
         "coefficients": {name: winner[name] for name in ("alpha", "beta", "gamma")} | {"product": coefficients.product},
         "intervals": {name: list(ends) for name, ends in intervals(spec, _candidate(coefficients, network)).items()},
-        "baseline": spec.network.document(),
+        "baseline": spec.baseline,
         "winner": dict(winner),
         "ties": None if ties is None else [dict(trial) for trial in ties],
         "family": searched_family(spec.network, coefficients, network, spec.document()),
@@ -80,6 +80,7 @@ def scaling_config(
             "device": provenance["device"],
             "source_revision": provenance["source_revision"],
             "spec": spec.document(),
+            "stage_table": spec.network.document(),  # what the baseline's name meant at that time
             "seeds": {"search": spec.seed, "final": list(final_seeds(spec)) if spec.finalists.count else []},
             "created_at": provenance["created_at"],
         },

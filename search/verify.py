@@ -38,11 +38,13 @@ def from_export(text: str, form: str = "json") -> dict[str, Any]:
 
 def verify(config: Mapping[str, Any]) -> None:
     """Compare every integer with what the coefficients give; `InvalidExport` names the first that differs."""
-    baseline, spec = from_table(config["baseline"]), config["provenance"]["spec"]
+    spec, table = config["provenance"]["spec"], config["provenance"]["stage_table"]
+    baseline = from_table(table)
     rounding: DepthRounding = spec["space"]["depth_rounding"]
     winner, coefficients = config["winner"], {**config["coefficients"]}
     product, classes = coefficients.pop("product"), winner["architecture"]["classes"]
-    _same("/baseline", config["baseline"], json.loads(json.dumps(get_or_table(spec["baseline"]).document())))
+    _same("/baseline", config["baseline"], spec["baseline"])
+    _same("/provenance/stage_table", table, json.loads(json.dumps(get_or_table(spec["baseline"]).document())))
     for name, value in coefficients.items():
         _same(f"/winner/{name}", winner[name], value)
     _same("/coefficients/product", product, Coefficients(**coefficients).product)

@@ -94,14 +94,14 @@ def test_the_keys_are_those_of_the_contract() -> None:
             *("dataset", "dataset_hash", "recipe", "seeds", "accuracy", "accuracy_ci95", "test_accuracy"),
             *("trials", "device_seconds"),
         ],
-        "provenance": ["versions", "device", "source_revision", "spec", "seeds", "created_at"],
+        "provenance": ["versions", "device", "source_revision", "spec", "stage_table", "seeds", "created_at"],
     }
     assert list(found) == [
         *("schema", "coefficients", "intervals", "baseline", "winner", "ties", "family", "evidence", "provenance")
     ]
     assert found["schema"] == "effscale/scaling-config/1"
     assert found["provenance"]["seeds"] == {"search": 0, "final": [1, 2, 3, 4, 5]}
-    baseline: Baseline = from_table(found["baseline"])
+    baseline: Baseline = from_table(found["provenance"]["stage_table"])
     assert baseline == SPECS[0].network
 
 
@@ -136,7 +136,7 @@ NUMBERS = [
     ("family", 3, "resolution"),
     ("family", 3, "macs"),
     ("family", 3, "receptive_field"),
-    ("baseline", "stages", 1, "width"),
+    ("provenance", "stage_table", "stages", 1, "width"),
 ]
 
 
