@@ -182,6 +182,9 @@ class SearchOut(_Answer):
     estimated_seconds_left: float | None
     plan: dict[str, Any]
     statement: str | None = Field(default=None, description="What the search has shown, in one sentence.")
+    last_event_id: int | None = Field(
+        default=None, description="Stream events from here to miss none after this answer."
+    )
 
 
 class SearchesOut(_Answer):

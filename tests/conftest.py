@@ -16,6 +16,9 @@ from service.settings import Settings
 from service.tables import Table
 
 
+COMPILED: dict[object, object] = {}  # SQL text by statement and dialect, for all engines of the tests
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """A running PostgreSQL: URL of a server whose databases can be created by name."""
@@ -128,7 +131,8 @@ def kernel(settings: Settings, clock: Clock) -> Iterator[Kernel]:
 
 
 def hurry(engine: Engine) -> None:
-    """Have SQLite not wait for the disk: tests end processes, not the power."""
+    """Keep compiled statements between tests, and have SQLite not wait for the disk: no test ends the power."""
+    engine.update_execution_options(compiled_cache=COMPILED)
 
     def relax(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute("PRAGMA synchronous=OFF")

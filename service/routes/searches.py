@@ -15,7 +15,7 @@ from service import answers, cursors, documents, searches
 from service.errors import Conflict
 from service.kernel import Kernel
 from service.routes.dependencies import KernelDep, Reader, Submitter
-from service.store import runs
+from service.store import events, runs
 from service.store import searches as rows
 from service.tables import SearchRow
 
@@ -86,7 +86,10 @@ def show(search_id: str, kernel: KernelDep, caller: Reader) -> JSONResponse:
     """One search: counters per trial state, progress, best trial so far, estimated time left."""
     with kernel.read() as session:
         row = rows.get(session, search_id, caller.owner)
-        return JSONResponse({**show_all(session, [row])[0], "statement": searches.statement(session, row)})
+        document = show_all(session, [row])[0]
+        document["statement"] = searches.statement(session, row)
+        document["last_event_id"] = events.last_id(session, search_id)
+    return JSONResponse(document)
 
 
 @router.post("/searches/{search_id}/pause", status_code=202, responses=CHANGED)

@@ -13,7 +13,20 @@ from service.cli.app import COMMANDS
 from tests.cli.conftest import SECONDS, Effscale, environment
 
 NAMES = [command.__name__.rstrip("_") for command in COMMANDS]
-HEAVY = {"jax", "flax", "optax", "optuna", "sqlalchemy", "fastapi", "uvicorn", "httpx", "pydantic", "numpy", "sklearn", "rich"}
+HEAVY = {
+    "jax",
+    "flax",
+    "optax",
+    "optuna",
+    "sqlalchemy",
+    "fastapi",
+    "uvicorn",
+    "httpx",
+    "pydantic",
+    "numpy",
+    "sklearn",
+    "rich",
+}
 SPEC = {"dataset": "digits", "baseline": "efficientnet-nano"}
 NOBODY = "http://127.0.0.1:9"  # the discard port; nothing listens there
 
@@ -39,7 +52,9 @@ def test_help_loads_nothing_heavy(tmp_path: Path, record_property: Callable[[str
 
 
 def test_scale_loads_neither_jax_nor_the_service_s_libraries(tmp_path: Path) -> None:
-    loaded = loaded_by("scale", "efficientnet-b0", "--depth", "1", "--width", "1", "--resolution", "224", folder=tmp_path)
+    loaded = loaded_by(
+        "scale", "efficientnet-b0", "--depth", "1", "--width", "1", "--resolution", "224", folder=tmp_path
+    )
     assert loaded & (HEAVY - {"rich", "pydantic"}) == set()  # typer reads numbers with pydantic
 
 
@@ -50,7 +65,9 @@ def test_every_command_has_help(effscale: Effscale, name: str) -> None:
     assert "Usage: effscale" in done.out
 
 
-@pytest.mark.parametrize("arguments", [("nonsense",), ("scale",), ("show",), ("demo", "--trials", "0"), ("keys", "make")])
+@pytest.mark.parametrize(
+    "arguments", [("nonsense",), ("scale",), ("show",), ("demo", "--trials", "0"), ("keys", "make")]
+)
 def test_bad_usage(effscale: Effscale, arguments: tuple[str, ...]) -> None:
     done = effscale(*arguments)
     assert done.status == 2
@@ -158,13 +175,19 @@ def test_migrate_answers_the_migration(effscale: Effscale) -> None:
 
 
 def test_train_refuses_nonsense_before_jax_is_woken(effscale: Effscale) -> None:
-    for options in (("--dataset", "none"), ("--dataset", "digits", "--alpha", "0"), ("--dataset", "digits", "--learning-rate", "nan")):
+    for options in (
+        ("--dataset", "none"),
+        ("--dataset", "digits", "--alpha", "0"),
+        ("--dataset", "digits", "--learning-rate", "nan"),
+    ):
         done = effscale("train", "efficientnet-nano", *options)
         assert done.status == 2, done.err
 
 
 def test_the_reader_of_a_pipe_may_leave_early(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m service.cli family efficientnet-b0 --alpha 1.2 --beta 1.1 --gamma 1.15 --json | head -n 1"
+    command = (
+        f"{sys.executable} -m service.cli family efficientnet-b0 --alpha 1.2 --beta 1.1 --gamma 1.15 --json | head -n 1"
+    )
     done = subprocess.run(
         command, shell=True, env=environment(tmp_path), capture_output=True, text=True, timeout=SECONDS, check=False
     )

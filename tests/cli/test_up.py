@@ -137,7 +137,9 @@ def test_a_killed_part_is_started_again_and_nothing_survives_the_supervisor(star
     until(lambda: all(ended(process) for process in family), "the parts end with their supervisor")
 
 
-def test_a_second_supervisor_on_the_same_data_is_refused(start: Start, effscale_process: Effscale, free_port: int) -> None:
+def test_a_second_supervisor_on_the_same_data_is_refused(
+    start: Start, effscale_process: Effscale, free_port: int
+) -> None:
     up = start("up", "--port", str(free_port), "--workers", "0")
     until(lambda: answers("127.0.0.1", free_port), "the API answers")
     done = effscale_process("up", "--port", str(free_port + 1 if free_port < 65_535 else 1024), "--workers", "0")

@@ -16,7 +16,7 @@ from service.tables import TrialRow
 from tests.conftest import Clock
 from tests.contracts.fleet import Fleet
 
-ROUNDS = 3
+ROUNDS = 2
 SORTS = [None, *SORTABLE, *(f"-{name}" for name in SORTABLE)]
 GAPS = ("accuracy", "train_accuracy", "generalization_gap", "test_accuracy")
 Document = dict[str, Any]
@@ -31,7 +31,7 @@ def client(kernel: Kernel) -> Iterator[TestClient]:
 
 def fill(kernel: Kernel, search_id: str, chance: random.Random) -> int:
     """Put made-up trials into a search: many equal values, many without one. Answers how many."""
-    count = chance.randrange(0, 40)
+    count = chance.randrange(0, 25)
     rows = []
     for number in range(count):
         accuracy = chance.choice([None, 0.0, 0.1 + 0.2, 1.0, chance.random()])
