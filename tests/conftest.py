@@ -15,7 +15,6 @@ from service.migrate import upgrade
 from service.settings import Settings
 from service.tables import Table
 
-
 COMPILED: dict[object, object] = {}  # SQL text by statement and dialect, for all engines of the tests
 
 

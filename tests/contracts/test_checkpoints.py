@@ -40,7 +40,8 @@ def take(client: TestClient, worker: str = "w", process: str = "p1") -> Document
 
 def put(client: TestClient, lease: Document, epoch: int, data: bytes, sha256: str | None = None) -> Response:
     headers = {"X-Content-SHA256": sha256 or hashlib.sha256(data).hexdigest()}
-    return client.put(address(lease, epoch), content=data, headers=headers)
+    answer: Response = client.put(address(lease, epoch), content=data, headers=headers)
+    return answer
 
 
 def address(lease: Document, epoch: int) -> str:

@@ -1,5 +1,7 @@
 """The life of a search: which runs there are, in what order they are given out, and how it ends."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
@@ -32,6 +34,7 @@ def test_finals_train_the_best_again_on_common_seeds(fleet: Fleet) -> None:
     for trial in finalists:
         assert trial.accuracy == pytest.approx(0.6 + sum(seeds) / 3000)
         assert trial.ci_low is not None
+        assert trial.accuracy is not None
         assert trial.ci_low < trial.accuracy
 
 
@@ -99,7 +102,12 @@ def test_a_full_search_does_not_keep_workers_from_the_next(fleet: Fleet) -> None
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
 def test_equal_searches_propose_equal_networks_even_across_a_restart(fleet: Fleet, sampler: str) -> None:
     """Also whether the trials come back one by one or in another order is nothing that a proposal depends on."""
-    changes = {"trials": 12, "seed": 3, "parallelism": 1, "sampler": {"name": sampler, "startup_trials": 3}}
+    changes: dict[str, Any] = {
+        "trials": 12,
+        "seed": 3,
+        "parallelism": 1,
+        "sampler": {"name": sampler, "startup_trials": 3},
+    }
     first = fleet.submit(name="first", **changes)
     _train(fleet, 12)
     second = fleet.submit(name="second", **changes)
