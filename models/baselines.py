@@ -42,17 +42,18 @@ EFFICIENTNET_NANO = Baseline(
     name="efficientnet-nano",
     stem=16,
     stem_stride=2,
+    # Repeats from 2 on: a single block doubles at alpha 1.01 and leaves nothing between 1 and 2. With 8 px steps 27
+    # networks lie within 5 % of twice its cost.
     stages=_stages(
-        (1, 3, 1, 1, 16),
-        (2, 3, 2, 4, 24),
-        (2, 3, 2, 4, 40),
-        (1, 3, 1, 4, 56),
+        (2, 3, 2, 2, 16),
+        (4, 3, 2, 2, 40),
+        (3, 3, 1, 2, 64),
     ),
-    head=160,
+    head=256,
     resolution=32,
     classes=10,
     dropout=0.1,
-    drop_path=0.1,
+    drop_path=0.05,
     summary="MBConv blocks for small images: 32 px, total stride 8, trains in seconds on a CPU",
 )
 

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import jax
@@ -13,13 +14,12 @@ import numpy as np
 
 from models import checkpoint
 from models.architecture import ScaledArchitecture
-from models.data.dataset import Dataset, Split
+from models.data.dataset import Dataset
 from models.errors import CorruptCheckpoint, TrainingDiverged
-from models.programs import epoch_program, evaluation_program, initial_state, method, places_of, rates
+from models.programs import Program, initial_state, method, places_of, program, rates
 from models.recipe import TrainingRecipe
 from models.training import Pixels, State, Sums
 
-EVALUATION_BATCH = 128  # images; on CPUs the maps of a small network then stay in the last cache level
 CHECKPOINT_VERSION = 1
 
 
@@ -96,9 +96,9 @@ class Training:
         self.progress = Progress()
         self._clock = clock
         self._rates = rates(architecture, recipe, seed)
-        self._method = method(recipe, len(dataset.train))
-        self._splits: dict[str, Pixels] = {}
-        self._state = initial_state(places_of(architecture), recipe.optimizer, seed)
+        self._method = method(recipe, dataset)
+        self._pixels = on_device(dataset)
+        self._state: State = initial_state(places_of(architecture), recipe.optimizer, seed)
 
     @property
     def epoch(self) -> int:
@@ -111,7 +111,7 @@ class Training:
 
     def accuracy(self, split: Literal["validation", "test"]) -> float:
         """Share of a split that the averaged network classifies correctly."""
-        return float(self._evaluate(split).correct) / len(self._split(split))
+        return float(self._run(getattr(self._method, split)).correct) / len(getattr(self.dataset, split))
 
     def summary(self) -> dict[str, Any]:
         """What there is to say of the training: `accuracy` is the validation accuracy after the last epoch done.
@@ -160,52 +160,44 @@ class Training:
 
     def _next(self) -> EpochReport:
         clock, started = self._clock, self._clock()
-        train = self._pixels("train")
-        run = epoch_program(self.architecture, self._method, train.images.shape)
-        evaluation_program(self.architecture, self._pixels("validation").images.shape)
+        self._program()
         compiled = clock()
-        state, sums = run(self._state, self._rates, train, np.int32(self.epoch))
-        self._state: State = jax.block_until_ready(state)
+        training = self._run(self._method.training)
         trained = clock()
-        validation = self._evaluate("validation")
-        loss, hits = (float(value) / self._images_an_epoch for value in sums)
-        validation_loss, validation_hits = (float(value) / len(self.dataset.validation) for value in validation)
+        validation = self._run(self._method.validation)
+        ended = clock()
+        images, validated = self._images_an_epoch, len(self.dataset.validation)
         report = EpochReport(
-            self.epoch + 1,
-            loss,
-            hits,
-            validation_loss,
-            validation_hits,
-            clock() - compiled,
-            self._images_an_epoch / max(trained - compiled, 1e-9),
-            compiled - started,
+            epoch=self.epoch + 1,
+            train_loss=float(training.loss) / images,
+            train_accuracy=float(training.correct) / images,
+            validation_loss=float(validation.loss) / validated,
+            validation_accuracy=float(validation.correct) / validated,
+            seconds=ended - compiled,
+            images_per_second=images / max(trained - compiled, 1e-9),
+            compile_seconds=compiled - started,
         )
-        if not (math.isfinite(loss) and math.isfinite(validation_loss)):
+        if not (math.isfinite(report.train_loss) and math.isfinite(report.validation_loss)):
             raise TrainingDiverged(
-                f"the loss became {loss} in training and {validation_loss} in validation in epoch {report.epoch}; "
-                f"a lower learning_rate than {self.recipe.learning_rate:g} may help"
+                f"the loss became {report.train_loss} in training and {report.validation_loss} in validation in epoch "
+                f"{report.epoch}; a lower learning_rate than {self.recipe.learning_rate:g} may help"
             )
         self.progress = self.progress.after(report, trained - compiled)
         return report
 
-    def _evaluate(self, split: str) -> Sums:
-        data = self._pixels(split)
-        return evaluation_program(self.architecture, data.images.shape)(self._state.average, data)
+    def _program(self) -> Program:
+        height, width, channels = self._pixels.images.shape[1:]
+        return program(self.architecture, self._method, (height, width, channels))
+
+    def _run(self, steps: range) -> Sums:
+        """Run steps and wait for them. The state is donated: only this method may hold it."""
+        numbers = (np.int32(number) for number in (self.epoch, steps.start, steps.stop))
+        self._state, sums = self._program()(self._state, self._rates, self._pixels, *numbers)
+        return jax.block_until_ready(sums)
 
     @property
     def _images_an_epoch(self) -> int:
-        return len(self.dataset.train) // self._method.batch_size * self._method.batch_size
-
-    def _split(self, name: str) -> Split:
-        split: Split = getattr(self.dataset, name)
-        return split
-
-    def _pixels(self, name: str) -> Pixels:
-        if name not in self._splits:
-            split = self._split(name)
-            images, labels = (split.images, split.labels) if name == "train" else in_batches(split, EVALUATION_BATCH)
-            self._splits[name] = jax.device_put(Pixels(images, labels, self.dataset.mean, self.dataset.deviation))
-        return self._splits[name]
+        return len(self._method.training) * self._method.batch_size
 
     def _identity(self) -> dict[str, Any]:
         recipe = self.recipe.model_dump_json()
@@ -219,14 +211,9 @@ class Training:
         }
 
 
-def in_batches(split: Split, largest: int) -> tuple[Any, Any]:
-    """Images (batches, batch, h, w, c) and labels, in as few batches as `largest` allows, as equal as can be.
-
-    What is missing in the last one is filled with black images labelled -1.
-    """
-    batches = -(-len(split) // largest)
-    batch = -(-len(split) // batches)
-    missing = batches * batch - len(split)
-    images = np.pad(split.images, ((0, missing), (0, 0), (0, 0), (0, 0)))
-    labels = np.pad(split.labels, (0, missing), constant_values=-1)
-    return images.reshape(batches, batch, *images.shape[1:]), labels.reshape(batches, batch)
+@lru_cache(maxsize=4)
+def on_device(dataset: Dataset) -> Pixels:
+    """All splits of a data set on the device, once for all trainings of a process."""
+    splits = dataset.train, dataset.validation, dataset.test
+    images, labels = np.concatenate([s.images for s in splits]), np.concatenate([s.labels for s in splits])
+    return Pixels(*(jnp.asarray(array) for array in (images, labels, dataset.mean, dataset.deviation)))

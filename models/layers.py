@@ -1,7 +1,8 @@
 """The parts networks are made of, as Flax NNX modules. Every weight carries the distribution it starts from.
 
-`noise` is None in evaluation. In training, BatchNorm uses the statistics of the batch and *leaves them in its
-variables*; blending them into the running ones is the training step's work (one operation for all layers).
+Without `Noise` they evaluate. With it, they do what `Noise.training` says when the program runs, so that one program
+trains and evaluates; BatchNorm then leaves the statistics of the batch in its variables, and blending them into the
+running ones is the training step's work (one operation for all layers).
 """
 
 import math
@@ -33,25 +34,28 @@ class Initial:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """The random numbers of one training step, uniform in [0, 1), and the rates they are compared with.
+    """The random numbers of one step, uniform in [0, 1), and the rates they are compared with.
 
-    `paths` (batch, blocks) for stochastic depth, `units` (batch, head) for dropout; the rates are scalars.
+    `paths` (batch, blocks) for stochastic depth, `units` (batch, head) for dropout; the rates are scalars, 0 unless
+    `training` (a boolean scalar).
     """
 
+    training: Array
     paths: Array
     units: Array
     drop_path: Array
     dropout: Array
 
-    def path(self, block: "int | Array", blocks: int) -> "Path":
+    def path(self, block: int, blocks: int) -> "Path":
         """Of one block: it drops with rate drop_path * block / blocks (tensorflow/tpu efficientnet_model.py)."""
-        return Path(self.paths[:, block], self.drop_path * block / blocks)
+        return Path(self.training, self.paths[:, block], self.drop_path * block / blocks)
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
     """Which samples skip a block's branch: those whose `uniform` number (batch,) is not below 1 - `rate`."""
 
+    training: Array
     uniform: Array
     rate: Array
 
@@ -66,11 +70,12 @@ class BatchNorm(nnx.Module):
         self.mean = nnx.BatchStat(jnp.zeros((channels,)), initial=Initial("constant", 0.0))
         self.var = nnx.BatchStat(jnp.zeros((channels,)), initial=Initial("constant", 1.0))
 
-    def __call__(self, x: Array, *, training: bool) -> Array:
+    def __call__(self, x: Array, training: Array | None) -> Array:
         scale, bias = self.scale.get_value(), self.bias.get_value()
-        if not training:
-            return normalize(x, scale, bias, self.mean.get_value(), self.var.get_value(), self.activation)
-        y, mean, var = normalize_batch(x, scale, bias, self.activation)
+        running = self.mean.get_value(), self.var.get_value()
+        if training is None:
+            return normalize(x, scale, bias, *running, self.activation)
+        y, mean, var = normalize_batch(x, scale, bias, *running, training, self.activation)
         self.mean.set_value(mean)
         self.var.set_value(var)
         return y
@@ -97,7 +102,7 @@ class ConvNormAct(nnx.Module):
         self.kernel = _weight(shape, Initial("normal", math.sqrt(2 / fan_out)))
         self.norm = BatchNorm(outputs, activation)
 
-    def __call__(self, x: Array, *, training: bool) -> Array:
+    def __call__(self, x: Array, training: Array | None) -> Array:
         kernel = self.kernel.get_value()
         match self.convolution:
             case "pointwise":
@@ -106,7 +111,7 @@ class ConvNormAct(nnx.Module):
                 y = ops.depthwise(x, kernel, self.stride)
             case "dense":
                 y = ops.dense(x, kernel, self.stride)
-        return self.norm(y, training=training)
+        return self.norm(y, training)
 
 
 class SqueezeExcite(nnx.Module):
@@ -147,11 +152,11 @@ class MBConv(nnx.Module):
         self.depth = StochasticDepth() if stride == 1 and inputs == stage.width else None
 
     def __call__(self, x: Array, path: Path | None) -> Array:
-        training = path is not None
-        y = x if self.expand is None else self.expand(x, training=training)
-        y = self.depthwise(y, training=training)
+        training = path and path.training
+        y = x if self.expand is None else self.expand(x, training)
+        y = self.depthwise(y, training)
         y = y if self.excite is None else self.excite(y)
-        y = self.project(y, training=training)
+        y = self.project(y, training)
         return y if self.depth is None else x + self.depth(y, path)
 
 

@@ -1,23 +1,17 @@
 """A ScaledArchitecture read top to bottom into a network."""
 
-from collections.abc import Sequence
-
-import jax
-import jax.numpy as jnp
 from flax import nnx
-from jax import Array, lax
+from jax import Array
 
 from models.architecture import ScaledArchitecture
 from models.cost import IMAGE_CHANNELS, STEM_KERNEL
-from models.layers import BLOCKS, Classifier, ConvNormAct, MBConv, Noise
-from models.ops import on_cpu
+from models.layers import BLOCKS, Classifier, ConvNormAct, Noise
 
 
 class Network(nnx.Module):
     """Stem, blocks, head, average pool, classifier. (batch, height, width, 3) -> logits (batch, classes)."""
 
     def __init__(self, architecture: ScaledArchitecture) -> None:
-        self.depths = architecture.depths
         self.stem = ConvNormAct(
             "dense", IMAGE_CHANNELS, architecture.stem, kernel=STEM_KERNEL, stride=architecture.stem_stride
         )
@@ -32,36 +26,8 @@ class Network(nnx.Module):
         self.classifier = Classifier(architecture.head, architecture.classes)
 
     def __call__(self, images: Array, noise: Noise | None = None) -> Array:
-        training = noise is not None
-        x = self.stem(images, training=training)
-        first = 0
-        for repeats in self.depths:
-            x = self._chain(x, range(first, first + 1), noise)
-            x = self._chain(x, range(first + 1, first + repeats), noise)
-            first += repeats
-        x = self.head(x, training=training)
-        return self.classifier(x.mean((1, 2)), noise)
-
-    def _chain(self, x: Array, numbers: range, noise: Noise | None) -> Array:
-        """Blocks of one shape, one after the other. On CPUs two or more become a loop, which is compiled once."""
-        if len(numbers) > 1 and on_cpu():
-            return self._loop(x, numbers, noise)
-        for number in numbers:
-            x = self.blocks[number](x, noise and noise.path(number, len(self.blocks)))
-        return x
-
-    def _loop(self, x: Array, numbers: range, noise: Noise | None) -> Array:
-        blocks: Sequence[MBConv] = [self.blocks[number] for number in numbers]
-        graph, *_ = nnx.split(blocks[0])
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(nnx.state(block) for block in blocks))
-
-        def body(x: Array, turn: tuple[Array, nnx.State]) -> tuple[Array, nnx.State]:
-            number, state = turn
-            block: MBConv = nnx.merge(graph, state)
+        x = self.stem(images, noise and noise.training)
+        for number, block in enumerate(self.blocks):
             x = block(x, noise and noise.path(number, len(self.blocks)))
-            return x, nnx.state(block, nnx.BatchStat)
-
-        x, statistics = lax.scan(body, x, (jnp.arange(numbers.start, numbers.stop), stacked))
-        for position, block in enumerate(blocks):
-            nnx.update(block, jax.tree.map(lambda leaf, position=position: leaf[position], statistics))
-        return x
+        x = self.head(x, noise and noise.training)
+        return self.classifier(x.mean((1, 2)), noise)

@@ -23,29 +23,36 @@ def normalize(x: Array, scale: Array, bias: Array, mean: Array, var: Array, acti
     return jax.nn.swish(y) if activation else y
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(3,))
-def normalize_batch(x: Array, scale: Array, bias: Array, activation: Activation | None) -> tuple[Array, Array, Array]:
-    """With the statistics of the batch. Answers the map, its means and its (biased) variances; the latter two are
-    constants to a gradient."""
-    return _forward(x, scale, bias, activation)[0]
+@partial(jax.custom_vjp, nondiff_argnums=(6,))
+def normalize_batch(
+    x: Array, scale: Array, bias: Array, mean: Array, var: Array, training: Array, activation: Activation | None
+) -> tuple[Array, Array, Array]:
+    """With the statistics of the batch when `training` (a boolean scalar), else with the given `mean` and `var`.
+
+    Answers the map, and the batch's means and (biased) variances, which are constants to a gradient. The gradient is
+    that of training.
+    """
+    return _forward(x, scale, bias, mean, var, training, activation)[0]
 
 
 Residuals = tuple[Array, Array, Array, Array, Array]
 
 
 def _forward(
-    x: Array, scale: Array, bias: Array, activation: Activation | None
+    x: Array, scale: Array, bias: Array, mean: Array, var: Array, training: Array, activation: Activation | None
 ) -> tuple[tuple[Array, Array, Array], Residuals]:
     pixels = x.size // x.shape[-1]
     total, squares = _sums(x, x * x)
-    mean = total / pixels
-    var = jnp.maximum(squares / pixels - mean * mean, 0.0)
-    return (normalize(x, scale, bias, mean, var, activation), mean, var), (x, scale, bias, mean, var)
+    batch_mean = total / pixels
+    batch_var = jnp.maximum(squares / pixels - batch_mean * batch_mean, 0.0)
+    mean, var = jnp.where(training, batch_mean, mean), jnp.where(training, batch_var, var)
+    y = normalize(x, scale, bias, mean, var, activation)
+    return (y, batch_mean, batch_var), (x, scale, bias, mean, var)
 
 
 def _backward(
     activation: Activation | None, residuals: Residuals, gradients: tuple[Array, Array, Array]
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array | None, ...]:
     x, scale, bias, mean, var = residuals
     pixels = x.size // x.shape[-1]
     inverse = lax.rsqrt(var + EPSILON)
@@ -57,7 +64,7 @@ def _backward(
         gradient = gradient * (sigmoid * (1 + argument * (1 - sigmoid)))
     to_bias, to_scale = _sums(gradient, gradient * unit)
     to_x = scale * inverse * (gradient - (to_bias + unit * to_scale) / pixels)
-    return to_x, to_scale, to_bias
+    return to_x, to_scale, to_bias, None, None, None
 
 
 normalize_batch.defvjp(_forward, _backward)

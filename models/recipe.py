@@ -28,29 +28,36 @@ class TrainingRecipe(BaseModel):
     ] = 0.016
     schedule: Annotated[
         ScheduleName,
-        Field(description="After warm-up: `cosine` to 0, `exponential` x0.97 every 2.4 epochs (staircase), `constant`."),
+        Field(
+            description="After warm-up: `cosine` to 0, `exponential` x0.97 every 2.4 epochs (staircase), `constant`."
+        ),
     ] = "cosine"
-    warmup_epochs: Annotated[float, Field(ge=0, le=1000, description="Linear warm-up, in epochs.")] = 1.0
+    warmup_epochs: Annotated[float, Field(ge=0, le=1000, description="Linear warm-up, in epochs.")] = 0.5
     weight_decay: Annotated[
         float, Field(ge=0, le=10, description="L2 on all weights but BatchNorm's, as sum(w^2)/2 (decoupled for adamw).")
     ] = 1e-5
-    label_smoothing: Annotated[float, Field(ge=0, lt=1, description="Share of the target spread over all classes.")] = 0.1
+    label_smoothing: Annotated[float, Field(ge=0, lt=1, description="Share of the target spread over all classes.")] = (
+        0.1
+    )
     dropout: Annotated[
         float | None, Field(ge=0, lt=1, description="Rate before the classifier; null takes the baseline's.")
     ] = None
     drop_path: Annotated[
         float | None,
-        Field(ge=0, lt=1, description="Stochastic depth: block i of N drops with drop_path * i / N; null: the baseline's."),
+        Field(
+            ge=0, lt=1, description="Stochastic depth: block i of N drops with drop_path * i / N; null: the baseline's."
+        ),
     ] = None
     ema_decay: Annotated[
-        float, Field(ge=0, lt=1, description="Average of the weights that is evaluated, ramped as (1+n)/(10+n); 0: off.")
-    ] = 0.98
+        float,
+        Field(ge=0, lt=1, description="Average of the weights that is evaluated, ramped as (1+n)/(10+n); 0: off."),
+    ] = 0.9
     bn_momentum: Annotated[
         float, Field(gt=0, lt=1, description="Share of BatchNorm's running statistics that is kept each step.")
-    ] = 0.9
+    ] = 0.8
     shift_px: Annotated[
         int, Field(ge=0, le=64, description="Augmentation: random translation of up to this many source pixels.")
-    ] = 1
+    ] = 0
 
     @model_validator(mode="after")
     def _warmup_ends(self) -> "TrainingRecipe":

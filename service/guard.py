@@ -1,6 +1,6 @@
 """What is refused before any route runs: bodies over the limit, foreign hosts, writes from other origins."""
 
-from urllib.parse import urlsplit
+import re
 
 from fastapi import HTTPException
 from starlette.datastructures import Headers
@@ -11,6 +11,7 @@ from service.problems import from_error
 from service.settings import Settings
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:@/?#\s]+))(?::\d*)?")  # RFC 9110, section 7.2
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_DIGITS = 19  # of a Content-Length: more bytes than 2**63 nobody sends
 
@@ -53,11 +54,9 @@ class Guard:
 
 
 def _host(header: str) -> str:
-    """The name in a Host header, without its port; empty when it cannot be read."""
-    try:
-        return urlsplit("//" + header).hostname or ""
-    except ValueError:  # brackets that are no IPv6 address
-        return ""
+    """The name in a Host header, in lower case and without its port; empty when it is not of that form."""
+    match = HOST.fullmatch(header)
+    return "" if match is None else (match["address"] or match["name"]).lower()
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:

@@ -16,7 +16,7 @@ from models.data.registry import get_dataset
 SplitName = Literal["train", "validation", "test"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """`images` uint8 (n, height, width, channels) with 1 or 3 channels, `labels` int32 (n,)."""
 
@@ -27,7 +27,7 @@ class Split:
         return len(self.labels)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Three splits of one source. Choose on `validation`; `test` is for the winners, once."""
 

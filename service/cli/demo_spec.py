@@ -10,7 +10,7 @@ FINAL_SEEDS = 3
 def demo_spec(trials: int) -> dict[str, Any]:
     """How to make efficientnet-nano twice as expensive, best. A SearchSpec as a client would send it.
 
-    With resolutions in steps of 2 px the space holds 513 networks, of which 12 cost 2.0 times the baseline within 5 %.
+    Half of the networks are stopped after epoch 4: before that the order of the short runs says little.
     """
     return {
         "name": DEMO_NAME,
@@ -18,8 +18,7 @@ def demo_spec(trials: int) -> dict[str, Any]:
         "baseline": "efficientnet-nano",
         "phi": 1.0,
         "target": {"metric": "macs", "ratio": 2.0, "tolerance": 0.05},
-        "space": {"resolution_multiple": 2},
-        "pruner": {"name": "asha", "min_epochs": 2},
+        "pruner": {"name": "asha", "min_epochs": 4, "reduction_factor": 2},
         "trials": trials,
         "finalists": {"count": min(MAX_FINALISTS, trials), "seeds": FINAL_SEEDS},
         "recipe": {"epochs": 8},

@@ -8,6 +8,8 @@ from search.errors import NoFeasibleNetwork
 from search.plan import plan, ramped
 from tests.search.records import WIDE, spec
 
+FEW = {"target": {"tolerance": 0.001}}
+
 
 def warned(**fields: object) -> dict[str, str]:
     return {warning["code"]: warning["message"] for warning in plan(spec(**fields))["warnings"]}
@@ -16,7 +18,7 @@ def warned(**fields: object) -> dict[str, str]:
 def test_a_plan_counts_what_the_search_will_do() -> None:
     search = spec(trials=20, finalists={"count": 3, "seeds": 4}, **WIDE)
     space, found = catalogue.of(search), plan(search)
-    assert found["catalogue"] == {"distinct": space.distinct, "feasible": 30}
+    assert found["catalogue"] == {"distinct": space.distinct, "feasible": 136}
     assert (found["programs"], found["runs"]) == (20, {"search": 20, "final": 12})
     for name, values in (
         ("params", [candidate.cost.params for candidate in space.feasible]),
@@ -27,8 +29,8 @@ def test_a_plan_counts_what_the_search_will_do() -> None:
 
 
 def test_few_feasible_networks_are_all_there_is() -> None:
-    found = plan(spec(trials=24, finalists={"count": 5, "seeds": 2}))
-    assert (found["programs"], found["runs"]) == (4, {"search": 4, "final": 8})
+    found = plan(spec(trials=24, finalists={"count": 5, "seeds": 2}, **FEW))
+    assert (found["programs"], found["runs"]) == (1, {"search": 1, "final": 2})
 
 
 def test_the_time_is_a_range_and_says_what_it_rests_on() -> None:
@@ -50,19 +52,19 @@ def test_a_plan_takes_milliseconds() -> None:
 
 
 def test_no_warning_without_cause() -> None:
-    assert warned(trials=10, target={"ratio": 2.87}, space={"resolution_multiple": 1}) == {}
+    assert warned(trials=10, target={"ratio": 2.43}, space={"resolution_multiple": 1}) == {}
 
 
 def test_fewer_networks_than_trials() -> None:
-    assert "24 trials are asked for and 4 networks are feasible" in warned()["fewer-feasible-than-trials"]
+    assert "24 trials are asked for and 1 networks are feasible" in warned(**FEW)["fewer-feasible-than-trials"]
 
 
 def test_the_paper_is_not_feasible_and_the_nearest_is_named() -> None:
     said = warned()["paper-not-feasible"]
     assert said.startswith(
-        "trial 0 is alpha 1.8, beta 1.09, gamma 1 (32 px, 2.033 times): the feasible network nearest"
+        "trial 0 is alpha 1.1, beta 1.05, gamma 1.25 (40 px, 1.999 times): the feasible network nearest"
     )
-    assert "37 px are no multiple of 8 and it really costs 2.869 times the baseline's macs, not 2" in said
+    assert "37 px are no multiple of 8 and it really costs 2.431 times the baseline's macs, not 2" in said
 
 
 def test_small_final_maps() -> None:
