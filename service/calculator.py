@@ -22,7 +22,7 @@ class Scaled:
         """The JSON shape of the public contract: {"architecture": {…}, "cost": {…}}."""
         return {
             "architecture": self.architecture.document(),
-            "cost": {**self.cost.document(), "macs_ratio": round(self.macs_ratio, 6)},
+            "cost": {**self.cost.document(), "macs_ratio": self.macs_ratio},
         }
 
     @property

@@ -166,5 +166,3 @@ def api_key(row: ApiKeyRow) -> Document:
         "expires_at": timestamp(row.expires_at),
         "revoked_at": timestamp(row.revoked_at),
     }
-
-

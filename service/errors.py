@@ -1,23 +1,30 @@
 """What can go wrong while serving, and the one table from error to HTTP status.
 
-    ServiceError                   anything below
-    ├── NotFound                   unknown, or not yours
-    ├── Conflict                   the state does not allow it
-    │   └── LeaseLost              somebody else holds the lease, or nobody
-    ├── BadCursor                  a cursor this server did not make
-    ├── BadQuery                   a query parameter that makes no sense
-    ├── IdempotencyMismatch        the key was used with another body
-    ├── Unauthorized               no key, or one that is wrong, revoked or expired
-    ├── Forbidden                  the key lacks a scope
-    ├── TooLarge                   a body over the limit
-    ├── BadContent                 bytes that differ from their own checksum
-    ├── Unstorable                 text or a number that the database does not take
-    ├── KeysRequired               a public address without any API key
-    ├── DatabaseUnavailable        the database does not answer
-    └── SchemaMismatch             the database is at another migration than this code
+ServiceError                   anything below
+├── NotFound                   unknown, or not yours
+├── Conflict                   the state does not allow it
+│   └── LeaseLost              somebody else holds the lease, or nobody
+├── BadCursor                  a cursor this server did not make
+├── BadQuery                   a query parameter that makes no sense
+├── IdempotencyMismatch        the key was used with another body
+├── Unauthorized               no key, or one that is wrong, revoked or expired
+├── Forbidden                  the key lacks a scope
+├── TooLarge                   a body over the limit
+├── BadContent                 bytes that differ from their own checksum
+├── Unstorable                 text or a number that the database does not take
+├── KeysRequired               a public address without any API key
+├── DatabaseUnavailable        the database does not answer
+└── SchemaMismatch             the database is at another migration than this code
 """
 
-from models.errors import CorruptCheckpoint, InvalidBaseline, InvalidScaling, ModelError, UnknownBaseline, UnknownDataset
+from models.errors import (
+    CorruptCheckpoint,
+    InvalidBaseline,
+    InvalidScaling,
+    ModelError,
+    UnknownBaseline,
+    UnknownDataset,
+)
 from search.errors import InvalidSpec, NothingFinished, SearchError, UnknownFormat
 
 

@@ -4,10 +4,12 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from service.errors import BadQuery
 
-OPERATORS: dict[str, Callable[[object, float], object]] = {
+# of a column and a number, where it gives a condition: the operators of SQLAlchemy are not those of numbers
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "<=": operator.le,
     ">=": operator.ge,
     "==": operator.eq,

@@ -126,7 +126,11 @@ def begin(work: Message) -> "Training":
 
 def result(training: "Training", *, evaluate_test: bool) -> dict[str, Any]:
     """The RunResult of the worker protocol."""
-    return {**training.summary(), "test_accuracy": training.accuracy("test") if evaluate_test else None}
+    return {
+        **training.summary(),
+        "test_accuracy": training.accuracy("test") if evaluate_test else None,
+        "dataset_hash": training.dataset.fingerprint,
+    }
 
 
 def out_of_memory(error: BaseException) -> bool:

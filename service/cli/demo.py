@@ -3,7 +3,7 @@
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -102,7 +102,7 @@ def _run(client: "Client", supervisor: "Supervisor", trials: int, data_dir: Path
     search = follow(client, search["id"], _Watched(view, supervisor))
     details = [client.trial(search["id"], trial["number"]) for trial in client.trials(search["id"])]
     show_leaderboard(client.leaderboard(search["id"])["items"])
-    print(statement(search, details))
+    print(search["statement"])
     for path in write_exports(client, search["id"], data_dir / "exports"):
         print(f"wrote {path}")
     pairs(time_spent(details, clock.ready, time.monotonic() - clock.began))
@@ -143,35 +143,6 @@ def write_exports(client: "Client", search_id: str, folder: Path) -> Iterator[Pa
         path = folder / f"{DEMO_NAME}.{form}"
         path.write_bytes(client.export(search_id, form))
         yield path
-
-
-def statement(search: Mapping[str, Any], details: Sequence[Document]) -> str:
-    """What the search has shown, in one sentence."""
-    from search.leaderboard import statement as sentence
-    from search.spec import SearchSpec
-
-    spec = SearchSpec.model_validate(search["spec"])
-    return sentence([_record(trial) for trial in details], quantum=1 / spec.data.validation)
-
-
-def _record(trial: Document) -> Any:
-    from models.scaling import Coefficients
-    from search.results import RunRecord, TrialRecord
-
-    network = trial["architecture"]
-    widths = (network["stem"], *network["widths"], network["head"])
-    return TrialRecord(
-        number=trial["number"],
-        state=trial["state"],
-        identity=(tuple(network["depths"]), widths, network["resolution"]),
-        coefficients=Coefficients(trial["alpha"], trial["beta"], trial["gamma"]),
-        reference=trial["reference"],
-        finalist=trial["finalist"],
-        runs=tuple(
-            RunRecord(run["seed"], run["role"], run["state"], run["accuracy"], test_accuracy=run["test_accuracy"])
-            for run in trial["runs"]
-        ),
-    )
 
 
 def time_spent(details: Sequence[Document], ready: float, total: float) -> list[tuple[str, object]]:

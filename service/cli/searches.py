@@ -92,10 +92,15 @@ def leaderboard(
     sort: Annotated[
         str | None, typer.Option(help="A column such as macs; -macs sorts downwards.", show_default=False)
     ] = None,
+    where: Annotated[
+        str | None, typer.Option(help="Filter: 'params < 8e6 and accuracy >= 0.9'.", show_default=False)
+    ] = None,
+    pareto: Annotated[bool, typer.Option("--pareto", help="Only trials none beats in accuracy and MACs.")] = False,
     json: Json = False,
 ) -> None:
     """The trials of a search, best first."""
-    query: dict[str, str | int] = {"limit": limit} if sort is None else {"limit": limit, "sort": sort}
+    asked = {"limit": limit, "sort": sort, "where": where, "pareto": "true" if pareto else None}
+    query = {name: value for name, value in asked.items() if value is not None}
     with connect(server) as client:
         board = client.leaderboard(identity, **query)
     if json:

@@ -5,12 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
-from models.architecture import Baseline, ScaledArchitecture
+from models.architecture import Baseline
 from models.baselines import BASELINES, get_baseline
 from models.cost import cost
 from models.data.registry import DATASETS, get_dataset
 from models.scaling import Coefficients, DepthRounding, Multipliers
 from service import answers
+from service.calculator import by_coefficients, by_multipliers
 from service.documents import Document
 from service.errors import BadQuery
 from service.routes.dependencies import Reader
@@ -61,32 +62,16 @@ def scale(
 ) -> JSONResponse:
     """The network that coefficients, or multipliers and a resolution in pixels, really give, and what it costs."""
     network = get_baseline(baseline)
-    coefficients = {"alpha": alpha, "beta": beta, "gamma": gamma, "phi": phi}
-    multipliers = {"depth": depth, "width": width, "resolution": resolution}
-    if _complete(coefficients) and not any(value is not None for value in multipliers.values()):
-        chosen = Coefficients(alpha or 0.0, beta or 0.0, gamma or 0.0).at(phi or 0.0)
-        scaled = network.scale(chosen, classes=classes, rounding=depth_rounding)
-    elif _complete(multipliers) and not any(value is not None for value in coefficients.values()):
-        chosen = Multipliers(depth or 0.0, width or 0.0, (resolution or 0) / network.resolution)
-        depths, widths = network.depths_at(chosen.depth, depth_rounding), network.widths_at(chosen.width)
-        scaled = network.build(depths, widths, resolution or 0, classes=classes)
-    else:
-        raise BadQuery("give either alpha, beta, gamma and phi, or depth, width and resolution (in pixels)")
-    return JSONResponse(scaled_document(network, scaled))
-
-
-def scaled_document(network: Baseline, scaled: ScaledArchitecture) -> Document:
-    """The calculator's answer: the realised network and its real cost."""
-    real = cost(scaled)
-    unscaled = cost(network.scale(Multipliers(1, 1, 1), classes=scaled.classes))
-    return {
-        "architecture": scaled.document(),
-        "cost": {**real.document(), "macs_ratio": real.macs / unscaled.macs},
-    }
-
-
-def _complete(group: dict[str, float | None] | dict[str, float | int | None]) -> bool:
-    return all(value is not None for value in group.values())
+    match (alpha, beta, gamma, phi), (depth, width, resolution):
+        case (float(), float(), float(), float()) as chosen, (None, None, None):
+            scaled = by_coefficients(
+                network, Coefficients(*chosen[:3]), chosen[3], classes=classes, rounding=depth_rounding
+            )
+        case (None, None, None, None), (float() as deep, float() as wide, int() as pixels):
+            scaled = by_multipliers(network, deep, wide, pixels, classes=classes, rounding=depth_rounding)
+        case _:
+            raise BadQuery("give either alpha, beta, gamma and phi, or depth, width and resolution (in pixels)")
+    return JSONResponse(scaled.document())
 
 
 def _baseline(network: Baseline) -> Document:

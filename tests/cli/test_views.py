@@ -8,7 +8,7 @@ from rich.console import Console
 
 from search.plan import plan
 from search.spec import SearchSpec
-from service.cli.demo import statement, time_spent, unfinished
+from service.cli.demo import time_spent, unfinished
 from service.cli.demo_spec import demo_spec
 from service.cli.failure import JobFailed
 from service.cli.output import duration, percent, show
@@ -98,15 +98,6 @@ def detail(number: int, *runs: dict[str, Any]) -> dict[str, Any]:
     network = {"depths": [1], "widths": [8 + number], "stem": 8, "head": 16, "resolution": 32}
     trial = {"number": number, "state": "completed", "alpha": 1.0, "beta": 1.0 + number / 10, "gamma": 1.0}
     return {**trial, "architecture": network, "reference": number == 0, "finalist": len(runs) > 1, "runs": list(runs)}
-
-
-def test_the_statement_is_made_from_the_runs_of_all_trials() -> None:
-    details = [
-        detail(0, run("search", 0, 0.80), run("final", 1, 0.80), run("final", 2, 0.81), run("final", 3, 0.80)),
-        detail(1, run("search", 0, 0.95), run("final", 1, 0.95), run("final", 2, 0.96), run("final", 3, 0.95)),
-    ]
-    sentence = statement({"spec": demo_spec(12)}, details)
-    assert sentence.startswith("alpha 1, beta 1.1, gamma 1")
 
 
 def test_where_the_time_went() -> None:

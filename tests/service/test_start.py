@@ -16,11 +16,11 @@ from service.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"jax", "jaxlib", "flax", "optax", "sklearn", "torch"}
-MEMORY_MIB = 150  # shared/architecture: what the API may take
+MEMORY_MIB = 150  # what the API may take
 
 # Runs the API in the main thread, as it must for signals, while another thread asks and then ends it.
 PROGRAM = """
-import json, os, queue, resource, signal, sys, threading, time, urllib.request
+import json, os, queue, signal, sys, threading, time, urllib.request
 began = time.monotonic()
 from service import serve
 from service.settings import Settings
@@ -38,7 +38,8 @@ def ask():
         document = json.load(answer)
     seconds = time.monotonic() - began
     loaded = sorted({name.partition(".")[0] for name in sys.modules})
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    with open("/proc/self/status") as status:  # rusage would count the process that started this one
+        peak = max((int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM")), default=0.0)
     print(json.dumps({"ready": document, "seconds": seconds, "mib": peak, "loaded": loaded}), flush=True)
     os.kill(os.getpid(), signal.SIGTERM)
 
