@@ -98,7 +98,8 @@ def rank_before(session: Session, selection: Selection, sort: str | None, row: T
 
 
 def _compared(row: type[TrialRow], comparison: Comparison) -> ColumnElement[bool]:
-    return OPERATORS[comparison.operator](getattr(row, comparison.column), comparison.value)  # type: ignore[return-value]
+    condition: ColumnElement[bool] = OPERATORS[comparison.operator](getattr(row, comparison.column), comparison.value)
+    return condition
 
 
 def _order(sort: str | None) -> Order:

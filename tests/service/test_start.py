@@ -20,7 +20,7 @@ MEMORY_MIB = 150  # what the API may take
 
 # Runs the API in the main thread, as it must for signals, while another thread asks and then ends it.
 PROGRAM = """
-import json, os, queue, signal, sys, threading, time, urllib.request
+import json, os, pathlib, queue, signal, sys, threading, time, urllib.request
 began = time.monotonic()
 from service import serve
 from service.settings import Settings
@@ -38,8 +38,9 @@ def ask():
         document = json.load(answer)
     seconds = time.monotonic() - began
     loaded = sorted({name.partition(".")[0] for name in sys.modules})
-    with open("/proc/self/status") as status:  # rusage would count the process that started this one
-        peak = max((int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM")), default=0.0)
+    status = pathlib.Path("/proc/self/status")  # rusage would count the process that started this one
+    lines = status.read_text().splitlines() if status.exists() else []
+    peak = max((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), default=0.0)
     print(json.dumps({"ready": document, "seconds": seconds, "mib": peak, "loaded": loaded}), flush=True)
     os.kill(os.getpid(), signal.SIGTERM)
 
