@@ -3,11 +3,12 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import BaseSchema
 from schemathesis.checks import not_a_server_error
 
 from service.app import create_app
@@ -15,43 +16,70 @@ from service.kernel import Kernel, build_kernel
 from service.settings import Settings
 from tests.conftest import Clock, hurry
 from tests.contracts.fleet import Fleet
-from tests.service.conftest import LOOPBACK
+from tests.service.conftest import headers
+from tests.service.test_authorization import RULES
 
-EXAMPLES = 12  # of each operation
+EXAMPLES = 10  # of each operation
+OWNER = "ann"
 
 
-@pytest.fixture(scope="module")
-def fuzzed(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kernel, str, str]]:
-    """A kernel with a search that has ended, its id, and the id of a lease on another search."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def fuzzed(
+    request: pytest.FixtureRequest, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Kernel, str, str]]:
+    """A public kernel with a search that has ended, its id, and the id of a lease on another search."""
     folder = tmp_path_factory.mktemp("fuzzed")
-    shutil.copy(migrated_sqlite, folder / "effscale.db")
-    kernel = build_kernel(Settings(data_dir=folder), Clock())
+    url = None
+    if request.param == "sqlite":
+        shutil.copy(migrated_sqlite, folder / "effscale.db")
+    else:
+        url = request.getfixturevalue("new_postgres")(migrated=True)
+    kernel = build_kernel(Settings(host="0.0.0.0", data_dir=folder, database_url=url), Clock())
     hurry(kernel.engine)
     fleet = Fleet(kernel)
-    ended = fleet.submit(trials=3, finalists={"count": 1, "seeds": 2})
+    ended = fleet.submit(owner=OWNER, trials=3, finalists={"count": 1, "seeds": 2})
     fleet.run_dry()
-    fleet.submit(trials=1)
+    fleet.submit(owner=OWNER, trials=1)
     lease = fleet.must_lease()
     yield kernel, ended, lease.id
     kernel.engine.dispose()
 
 
 @pytest.fixture(scope="module")
-def api_schema(fuzzed: tuple[Kernel, str, str]) -> Any:
+def authorization(fuzzed: tuple[Kernel, str, str]) -> dict[str, str]:
+    """The header with a key that may do everything."""
+    return headers(fuzzed[0], ["admin"], owner=OWNER)
+
+
+@pytest.fixture(scope="module")
+def api_schema(fuzzed: tuple[Kernel, str, str]) -> BaseSchema:
     """What the app says of itself."""
-    return schemathesis.openapi.from_asgi("/openapi.json", create_app(fuzzed[0]), base_url=LOOPBACK)
+    return schemathesis.openapi.from_asgi("/openapi.json", create_app(fuzzed[0]))
 
 
-schema = schemathesis.pytest.from_fixture("api_schema")
-
-
-@schema.parametrize()
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_nothing_that_is_sent_breaks_the_service(case: schemathesis.Case, fuzzed: tuple[Kernel, str, str]) -> None:
+@pytest.mark.parametrize("mode", schemathesis.GenerationMode)
+@pytest.mark.parametrize("route", RULES, ids=" ".join)
+def test_nothing_that_is_sent_breaks_the_service(
+    api_schema: BaseSchema,
+    fuzzed: tuple[Kernel, str, str],
+    authorization: dict[str, str],
+    route: tuple[str, str],
+    mode: schemathesis.GenerationMode,
+) -> None:
     _, search, lease = fuzzed
-    for name, known in (("search_id", search), ("lease_id", lease)):
-        if name in case.path_parameters:
-            case.path_parameters[name] = known  # what is behind it is what can break
-    if isinstance(case.body, dict) and "wait_seconds" in case.body:
-        case.body["wait_seconds"] = 0
-    case.call_and_validate(checks=[not_a_server_error])
+    operation = api_schema[route[1]][route[0]]
+
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(operation.as_strategy(generation_mode=mode))
+    def send(case: schemathesis.Case) -> None:
+        for name, known in (("search_id", search), ("lease_id", lease)):
+            if name in case.path_parameters and case.method != "DELETE":
+                case.path_parameters[name] = known  # what is behind it is what can break
+        if isinstance(case.body, dict) and "wait_seconds" in case.body:
+            case.body["wait_seconds"] = 0
+        case.call_and_validate(headers=authorization, checks=[not_a_server_error])
+
+    try:
+        send()
+    except Unsatisfiable:
+        assert mode is schemathesis.GenerationMode.NEGATIVE  # a route without parameters: nothing can be wrong
