@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from service import leases
 from service.errors import LeaseLost
 from tests.conftest import Clock
 from tests.contracts.fleet import Fleet, Lease
@@ -23,10 +24,10 @@ every_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 
 def test_every_worker_gets_another_network(fleet: Fleet) -> None:
     search = fleet.submit(trials=6)
-    leases = [fleet.must_lease(f"w{number}") for number in range(6)]
-    assert [lease.number for lease in leases] == list(range(6))
+    given = [fleet.must_lease(f"w{number}") for number in range(6)]
+    assert [lease.number for lease in given] == list(range(6))
     assert len({trial.key for trial in fleet.trials(search)}) == 6
-    assert len({lease.id for lease in leases}) == 6
+    assert len({lease.id for lease in given}) == 6
     assert fleet.lease("w6") is None  # all that were asked for are being trained
 
 
@@ -131,6 +132,18 @@ def test_a_silent_worker_loses_its_lease_and_the_run_goes_to_another(fleet: Flee
     new = fleet.must_lease("other")
     assert (new.run, new.epoch) == (old.run, old.epoch + 1)
     assert fleet.finish(new) == "completed"
+
+
+def test_a_lease_that_was_renewed_after_the_sweep_looked_lives_on(fleet: Fleet, clock: Clock) -> None:
+    search = fleet.submit()
+    lease = fleet.must_lease()
+    clock.advance(LEASE_SECONDS + 1)
+    fleet.heartbeat(lease)  # nobody has swept yet: it is still this worker's
+    before = fleet.dump()
+    with fleet.kernel.write() as (session, now):
+        assert not leases.expire(session, search, lease.run, fleet.kernel.terms, now)
+        assert not leases.expire(session, "unknown", lease.run + 1, fleet.kernel.terms, now)
+    assert fleet.dump() == before
 
 
 def test_after_three_counted_attempts_a_trial_is_quarantined_and_the_search_goes_on(fleet: Fleet, clock: Clock) -> None:
@@ -242,13 +255,13 @@ def test_a_result_that_comes_during_a_pause_is_taken(fleet: Fleet) -> None:
 
 def test_the_weakest_are_told_to_stop(fleet: Fleet) -> None:
     search = fleet.submit(trials=6, pruner={"name": "asha", "min_epochs": 2, "reduction_factor": 3})
-    leases = [fleet.must_lease(f"w{number}") for number in range(6)]
-    first = {lease.number: fleet.report(lease, 1, 0.1) for lease in leases}
+    given = [fleet.must_lease(f"w{number}") for number in range(6)]
+    first = {lease.number: fleet.report(lease, 1, 0.1) for lease in given}
     assert set(first.values()) == {"continue"}  # epoch 1 is no rung
-    commands = {lease.number: fleet.report(lease, 2, 0.9 - lease.number / 10) for lease in leases}
+    commands = {lease.number: fleet.report(lease, 2, 0.9 - lease.number / 10) for lease in given}
     assert commands[0] == "continue"  # the reference is never stopped
     assert commands[5] == "stop"
-    stopped = leases[5]
+    stopped = given[5]
     assert fleet.finish(stopped, 0.4, "pruned") == "pruned"
     trial = fleet.trials(search)[5]
     assert (trial.state, trial.accuracy) == ("pruned", 0.4)

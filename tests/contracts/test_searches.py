@@ -130,8 +130,10 @@ def _train(fleet: Fleet, count: int) -> None:
 
 
 def test_the_networks_run_out_before_the_trials_do(fleet: Fleet) -> None:
-    search = fleet.submit(trials=50, target={"tolerance": 0.05}, space={"resolution_multiple": 8})  # 4 are feasible
-    assert len(fleet.run_dry()) == 4
+    search = fleet.submit(trials=50, target={"tolerance": 0.05}, space={"resolution_multiple": 8})
+    feasible = fleet.search(search).plan["catalogue"]["feasible"]
+    assert 1 < feasible < 50
+    assert len(fleet.run_dry()) == feasible
     assert fleet.search(search).state == "succeeded"
 
 

@@ -25,7 +25,7 @@ def test_a_search_from_the_form_to_its_result(live_server: str, open_page: OpenP
     page.get_by_label("Finalists", exact=True).fill("1")
     page.get_by_label("Seeds per finalist").fill("2")
     page.get_by_label("Pruner", exact=True).select_option("none")
-    expect(page.locator("#plan-feasible")).to_have_text("4")
+    expect(page.locator("#plan-feasible")).to_have_text("27")
     expect(page.locator("#plan-facts")).to_contain_text("2 + 2 finals")
     page.get_by_role("button", name="Start the search").click()
 

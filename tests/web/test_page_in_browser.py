@@ -149,7 +149,7 @@ def test_headers_sort_and_say_so(serve: Serve, open_page: OpenPage) -> None:
     header = page.get_by_role("columnheader", name="Params")
     header.get_by_role("button").click()
     expect(header).to_have_attribute("aria-sort", "ascending")
-    expect(page.locator(ROWS).first).to_contain_text("71.1")
+    expect(page.locator(ROWS).first).to_contain_text("110")
     page.keyboard.press("Enter")  # the focus stays on the header
     expect(header).to_have_attribute("aria-sort", "descending")
     expect(page.locator(ROWS).first).to_contain_text("171")
@@ -222,10 +222,10 @@ def test_an_unknown_search_is_said_to_be_unknown(serve: Serve, open_page: OpenPa
 
 def test_the_plan_follows_the_form_and_errors_stand_beside_their_field(serve: Serve, open_page: OpenPage) -> None:
     page = open_page(serve(Fake([finished()])) + "/new", allow="422")
-    expect(page.locator("#plan-feasible")).to_have_text("4")
+    expect(page.locator("#plan-feasible")).to_have_text("27")
     page.locator("summary", has_text="Where to look").click()
     page.get_by_label("Resolution multiple").fill("1")
-    expect(page.locator("#plan-feasible")).not_to_have_text("4")
+    expect(page.locator("#plan-feasible")).not_to_have_text("27")
     page.get_by_label("Epochs", exact=True).fill("0")
     expect(page.locator("#f-recipe-epochs-error")).to_contain_text("greater than or equal to 1")
     expect(page.get_by_label("Epochs", exact=True)).to_have_attribute("aria-invalid", "true")
@@ -247,7 +247,7 @@ def test_submitting_twice_starts_one_search(serve: Serve, open_page: OpenPage) -
     base = serve(fake)
     page = open_page(f"{base}/new")
     page.get_by_label("Name", exact=True).fill(HOSTILE)
-    expect(page.locator("#plan-feasible")).to_have_text("4")
+    expect(page.locator("#plan-feasible")).to_have_text("27")
     page.get_by_role("button", name="Start the search").dblclick()
     expect(page).to_have_url(f"{base}/searches/s_demo")
     assert len({sent["key"] for sent in fake.submitted}) == 1
@@ -261,14 +261,14 @@ def test_a_copy_of_a_search_fills_the_form(serve: Serve, open_page: OpenPage) ->
     page.get_by_role("link", name="Copy to a new search").click()
     expect(page.get_by_label("Tolerance")).to_have_value("0.1")
     expect(page.get_by_label("Name", exact=True)).to_have_value("digits-demo")
-    expect(page.locator("#plan-feasible")).to_have_text("21")
+    expect(page.locator("#plan-feasible")).to_have_text("88")
 
 
 def test_a_stage_table_of_ones_own_is_sent_as_a_table(serve: Serve, open_page: OpenPage) -> None:
     fake = Fake([finished()])
     base = serve(fake)
     page = open_page(f"{base}/new", allow="422")
-    expect(page.locator("#plan-feasible")).to_have_text("4")
+    expect(page.locator("#plan-feasible")).to_have_text("27")
     page.get_by_label("Baseline").select_option(label="a stage table of my own…")
     table = page.get_by_label("Stage table as JSON")
     table.fill("{")
