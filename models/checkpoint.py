@@ -34,7 +34,9 @@ def unpack(data: bytes) -> tuple[Arrays, dict[str, Any]]:
     start, end = _digest_place(data)
     found, expected = hashlib.sha256(data[:start] + BLANK + data[end:]).hexdigest(), data[start:end].decode()
     if found != expected:
-        raise CorruptCheckpoint(f"the checkpoint's {len(data):,} bytes have SHA-256 {found}, its manifest says {expected}")
+        raise CorruptCheckpoint(
+            f"the checkpoint's {len(data):,} bytes have SHA-256 {found}, its manifest says {expected}"
+        )
     try:
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         return load(data), json.loads(header["__metadata__"]["document"])

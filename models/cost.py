@@ -122,9 +122,7 @@ def profile(architecture: ScaledArchitecture) -> CostProfile:
             activations.append(0)
         macs[-1] += layer.macs_per_pixel
         activations[-1] += layer.outputs
-    return CostProfile(
-        params, tuple(strides), tuple(macs), tuple(activations), fixed_macs, fixed_activations, field
-    )
+    return CostProfile(params, tuple(strides), tuple(macs), tuple(activations), fixed_macs, fixed_activations, field)
 
 
 def cost(architecture: ScaledArchitecture) -> Cost:

@@ -152,7 +152,9 @@ class Training:
         for name, ours in self._identity().items():
             theirs = document.get("identity", {}).get(name)
             if theirs != ours:
-                raise CorruptCheckpoint(f"the checkpoint belongs to another training: its {name} is {theirs!r}, not {ours!r}")
+                raise CorruptCheckpoint(
+                    f"the checkpoint belongs to another training: its {name} is {theirs!r}, not {ours!r}"
+                )
         structure = jax.tree.structure(self._state)
         leaves = [jnp.array(arrays[name], copy=True) for name in sorted(arrays)]
         self._state = jax.tree.unflatten(structure, leaves)
@@ -193,7 +195,8 @@ class Training:
         """Run steps and wait for them. The state is donated: only this method may hold it."""
         numbers = (np.int32(number) for number in (self.epoch, steps.start, steps.stop))
         self._state, sums = self._program()(self._state, self._rates, self._pixels, *numbers)
-        return jax.block_until_ready(sums)
+        done: Sums = jax.block_until_ready(sums)
+        return done
 
     @property
     def _images_an_epoch(self) -> int:

@@ -71,6 +71,7 @@ class BatchNorm(nnx.Module):
         self.var = nnx.BatchStat(jnp.zeros((channels,)), initial=Initial("constant", 1.0))
 
     def __call__(self, x: Array, training: Array | None) -> Array:
+        """(b, h, w, c) -> the same; `training` None evaluates."""
         scale, bias = self.scale.get_value(), self.bias.get_value()
         running = self.mean.get_value(), self.var.get_value()
         if training is None:
@@ -103,6 +104,7 @@ class ConvNormAct(nnx.Module):
         self.norm = BatchNorm(outputs, activation)
 
     def __call__(self, x: Array, training: Array | None) -> Array:
+        """(b, h, w, inputs) -> (b, ceil(h / stride), ceil(w / stride), outputs)."""
         kernel = self.kernel.get_value()
         match self.convolution:
             case "pointwise":
@@ -125,6 +127,7 @@ class SqueezeExcite(nnx.Module):
         self.expand_bias = _weight((channels,), Initial("constant", 0.0))
 
     def __call__(self, x: Array) -> Array:
+        """(b, h, w, c) -> the same."""
         hidden = jax.nn.swish(x.mean((1, 2)) @ self.reduce.get_value() + self.reduce_bias.get_value())
         gate = jax.nn.sigmoid(hidden @ self.expand.get_value() + self.expand_bias.get_value())
         return x * gate[:, None, None, :]
@@ -134,6 +137,7 @@ class StochasticDepth(nnx.Module):
     """Drops a branch for whole samples; what is kept is scaled by 1 / keep, so that the expectation stays."""
 
     def __call__(self, branch: Array, path: Path | None) -> Array:
+        """(b, h, w, c) -> the same; `path` None keeps all."""
         if path is None:
             return branch
         keep = 1 - path.rate
@@ -152,7 +156,8 @@ class MBConv(nnx.Module):
         self.depth = StochasticDepth() if stride == 1 and inputs == stage.width else None
 
     def __call__(self, x: Array, path: Path | None) -> Array:
-        training = path and path.training
+        """(b, h, w, inputs) -> (b, ceil(h / stride), ceil(w / stride), width)."""
+        training = None if path is None else path.training
         y = x if self.expand is None else self.expand(x, training)
         y = self.depthwise(y, training)
         y = y if self.excite is None else self.excite(y)
@@ -169,6 +174,7 @@ class Classifier(nnx.Module):
         self.bias = _weight((classes,), Initial("constant", 0.0))
 
     def __call__(self, x: Array, noise: Noise | None) -> Array:
+        """(batch, channels) -> logits (batch, classes)."""
         if noise is not None:
             keep = 1 - noise.dropout
             x = x * jnp.where(noise.units < keep, 1 / keep, 0.0)

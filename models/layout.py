@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -109,7 +110,9 @@ class Layout:
 def layout(architecture: ScaledArchitecture) -> Layout:
     """The layout of a network, found by tracing shapes alone."""
     abstract = nnx.eval_shape(lambda: Network(architecture))
-    graph, weights, statistics = nnx.split(abstract, nnx.Param, nnx.BatchStat)
+    graph, weights, statistics = cast(
+        Any, nnx.split(abstract, nnx.Param, nnx.BatchStat)
+    )  # a star type mypy cannot read
     decayed_first = sorted(_leaves(weights), key=lambda leaf: not leaf.decays)
     return Layout(architecture, graph, tuple(decayed_first), tuple(_leaves(statistics)))
 
@@ -119,14 +122,14 @@ def flat(arrays: Iterable[Array]) -> Array:
     return jnp.concatenate([array.ravel() for array in arrays])
 
 
-def _leaves(state: nnx.State) -> list[Leaf]:
+def _leaves(state: "nnx.State[Any, Any]") -> list[Leaf]:
     return [
-        Leaf(tuple(path), tuple(variable.get_value().shape), variable.get_metadata()["initial"], variable)
+        Leaf(cast(Path, tuple(path)), tuple(variable.get_value().shape), variable.get_metadata()["initial"], variable)
         for path, variable in nnx.to_flat_state(state)
     ]
 
 
-def _state(leaves: Sequence[Leaf], arrays: Sequence[Array]) -> nnx.State:
+def _state(leaves: Sequence[Leaf], arrays: Sequence[Array]) -> "nnx.State[Any, Any]":
     filled = [(leaf.path, leaf.variable.replace(array)) for leaf, array in zip(leaves, arrays, strict=True)]
     return nnx.from_flat_state(filled)
 

@@ -26,8 +26,10 @@ class Network(nnx.Module):
         self.classifier = Classifier(architecture.head, architecture.classes)
 
     def __call__(self, images: Array, noise: Noise | None = None) -> Array:
-        x = self.stem(images, noise and noise.training)
+        """Logits; without `noise` the network evaluates."""
+        training = None if noise is None else noise.training
+        x = self.stem(images, training)
         for number, block in enumerate(self.blocks):
-            x = block(x, noise and noise.path(number, len(self.blocks)))
-        x = self.head(x, noise and noise.training)
+            x = block(x, None if noise is None else noise.path(number, len(self.blocks)))
+        x = self.head(x, training)
         return self.classifier(x.mean((1, 2)), noise)

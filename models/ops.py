@@ -1,4 +1,4 @@
-"""Convolutions as each backend runs them best. Maps are (batch, height, width, channels), kernels (k, k, in / groups, out).
+"""Convolutions as each backend runs them best. Maps are (batch, height, width, channels), kernels (k, k, in, out).
 
 On CPUs no convolution here becomes an XLA convolution: inside `lax.scan` those are up to 15 times slower (jax #12868),
 and XLA's depthwise convolution loses to k*k shifted multiply-adds anywhere (8 to 35 times). On accelerators
@@ -130,14 +130,15 @@ def _input_gradient(shape: tuple[int, ...], kernel: Array, stride: int, gradient
 
 
 def _phase_taps(position: int, k: int, stride: int, margin: int) -> Iterator[tuple[int, int]]:
-    """(tap, where its slice of the padded gradient begins) for input pixels `position` (mod stride) of the padded map."""
+    """(tap, where its slice of the padded gradient begins), for input pixels `position` (mod stride) of that map."""
     for tap in range(position % stride, k, stride):
         yield tap, (position - tap) // stride + margin
 
 
 def _weight_gradient(x: Array, gradient: Array, k: int, stride: int) -> Array:
     """k*k sums over all pixels, (k, k, 1, c). XLA sums over leading dimensions channel by channel, which on large maps
-    misses the cache at every step; there, groups of images are added first, which runs along memory."""
+    misses the cache at every step; there, groups of images are added first, which runs along memory.
+    """
     products = [tap * gradient for tap in _taps(x, k, stride)]
     if math.prod(gradient.shape[1:3]) <= SMALL_MAP:
         zero = jnp.zeros((), gradient.dtype)

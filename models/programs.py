@@ -19,7 +19,7 @@ from models.training import Method, Pixels, Rates, State, Sums, run_steps
 
 KEPT = 128  # programs: several searches' worth of networks, a few MB each
 # Measured on a 13-block network: 8.7 s of CPU time instead of 19 to compile, for 15 % more time a step.
-CPU_OPTIONS: dict[str, bool | int] = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
+CPU_OPTIONS: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 
 # (state, rates, pixels, 0-based epoch, first step, stop) -> (state, sums over these steps). The state is donated.
 Program = Callable[[State, Rates, Pixels, Any, Any, Any], tuple[State, Sums]]
@@ -36,7 +36,9 @@ def rates(architecture: ScaledArchitecture, recipe: TrainingRecipe, seed: int) -
     given = recipe.model_dump(include=set(Rates._fields) - {"seed"})
     given["dropout"] = architecture.dropout if recipe.dropout is None else recipe.dropout
     given["drop_path"] = architecture.drop_path if recipe.drop_path is None else recipe.drop_path
-    return Rates(**{name: cast(Any, np.float32(value)) for name, value in given.items()}, seed=cast(Any, np.uint32(seed)))
+    return Rates(
+        **{name: cast(Any, np.float32(value)) for name, value in given.items()}, seed=cast(Any, np.uint32(seed))
+    )
 
 
 def places_of(architecture: ScaledArchitecture) -> Layout:
@@ -64,7 +66,8 @@ def _program(architecture: ScaledArchitecture, method: Method, image: tuple[int,
     moments = jax.eval_shape(transformation(method.optimizer, 0.0, 0.0, 0.0).init, weights)
     number, images = _shape(jnp.int32), sum(method.sizes)
     state = State(values, values, moments, number)
-    rates = Rates(*[_shape(jnp.float32)] * (len(Rates._fields) - 1), _shape(jnp.uint32))
+    scalar = _shape(jnp.float32)
+    rates = Rates(**dict.fromkeys(Rates._fields, scalar))._replace(seed=_shape(jnp.uint32))
     per_channel = _shape(jnp.float32, image[-1])
     pixels = Pixels(_shape(jnp.uint8, images, *image), _shape(jnp.int32, images), per_channel, per_channel)
     run = jax.jit(partial(run_steps, places, method), donate_argnums=0)
@@ -73,4 +76,4 @@ def _program(architecture: ScaledArchitecture, method: Method, image: tuple[int,
 
 
 def _shape(kind: Any, *shape: int) -> Any:
-    return jax.ShapeDtypeStruct(shape, kind)  # type: ignore[no-untyped-call]
+    return jax.ShapeDtypeStruct(shape, kind)

@@ -29,7 +29,9 @@ class Multipliers:
         for name in ("depth", "width", "resolution"):
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 < value <= MAX_MULTIPLIER):
-                raise InvalidScaling(f"{name} multiplier must be a finite number in (0, {MAX_MULTIPLIER:g}], got {value!r}")
+                raise InvalidScaling(
+                    f"{name} multiplier must be a finite number in (0, {MAX_MULTIPLIER:g}], got {value!r}"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ class Coefficients:
         for name in ("alpha", "beta", "gamma"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 1):
-                raise InvalidScaling(f"{name} must be a finite number of at least 1 (arXiv 1905.11946, eq. 3), got {value!r}")
+                raise InvalidScaling(
+                    f"{name} must be a finite number of at least 1 (arXiv 1905.11946, eq. 3), got {value!r}"
+                )
 
     @property
     def product(self) -> float:

@@ -50,7 +50,8 @@ class State(NamedTuple):
 
 class Pixels(NamedTuple):
     """All splits on the device, train, validation and test behind each other: uint8 (n, h, w, c), int32 (n,), and the
-    normalisation per channel, float32 (c,) twice."""
+    normalisation per channel, float32 (c,) twice.
+    """
 
     images: Array
     labels: Array
@@ -131,7 +132,8 @@ def run_steps(
         state, more = _step(places, method, state, rates, data, turn)
         return state, jax.tree.map(jnp.add, sums, more)
 
-    return lax.fori_loop(first, stop, body, (state, Sums(jnp.zeros(()), jnp.zeros(()))))
+    done: tuple[State, Sums] = lax.fori_loop(first, stop, body, (state, Sums(jnp.zeros(()), jnp.zeros(()))))
+    return done
 
 
 class Turn(NamedTuple):
@@ -142,15 +144,13 @@ class Turn(NamedTuple):
     key: Array
 
 
-def _step(
-    places: Layout, method: Method, state: State, rates: Rates, data: Pixels, turn: Turn
-) -> tuple[State, Sums]:
+def _step(places: Layout, method: Method, state: State, rates: Rates, data: Pixels, turn: Turn) -> tuple[State, Sums]:
     images, labels = data.images[turn.rows], jnp.where(turn.rows >= 0, data.labels[turn.rows], -1)
     shifts, noise = _noise(places, method, rates, turn)
     resolution = places.architecture.resolution
     tables = (jnp.asarray(shifted_resizes(size, resolution, method.shift)) for size in images.shape[1:3])
-    chosen = (table[shift] for table, shift in zip(tables, shifts, strict=True))
-    inputs = prepare(images, *chosen, data.mean, data.deviation)
+    down, across = (table[shift] for table, shift in zip(tables, shifts, strict=True))
+    inputs = prepare(images, down, across, data.mean, data.deviation)
     weights, statistics = places.arrays(jnp.where(turn.training, state.values, state.average))
 
     def loss(weights: list[Array]) -> tuple[Array, tuple[Array, Array]]:
@@ -188,7 +188,9 @@ def _noise(places: Layout, method: Method, rates: Rates, turn: Turn) -> tuple[Ar
     uniform = jax.random.uniform(turn.key, (method.batch_size, 2 + blocks + head))
     shifts = jnp.floor(uniform[:, :2].T * (2 * method.shift + 1)).astype(jnp.int32)
     on = turn.training.astype(jnp.float32)
-    noise = Noise(turn.training, uniform[:, 2 : 2 + blocks], uniform[:, 2 + blocks :], on * rates.drop_path, on * rates.dropout)
+    noise = Noise(
+        turn.training, uniform[:, 2 : 2 + blocks], uniform[:, 2 + blocks :], on * rates.drop_path, on * rates.dropout
+    )
     return jnp.where(turn.training, shifts, method.shift), noise
 
 

@@ -5,9 +5,7 @@ Follows:
 """
 
 import sqlalchemy as sa
-
 from alembic import op
-
 
 revision = "0001"
 down_revision = None

@@ -21,7 +21,8 @@ def resize_matrix(source: int, target: int) -> NDArray[np.float32]:
     centres = (np.arange(target) + 0.5) * scale - 0.5
     distance = np.abs(centres[:, None] - np.arange(source)) / max(scale, 1.0)
     weights = np.maximum(1 - distance, 0)
-    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    matrix: NDArray[np.float32] = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    return matrix
 
 
 @lru_cache(maxsize=256)
@@ -44,5 +45,7 @@ def prepare(images: Array, rows: Array, columns: Array, mean: Array, deviation: 
     pixels = (images.astype(jnp.float32) - mean) / deviation
     exact = lax.Precision.HIGHEST
     tall = jnp.einsum("bph,bhwc->bpwc", jnp.broadcast_to(rows, (len(images), *rows.shape[1:])), pixels, precision=exact)
-    sized = jnp.einsum("bqw,bpwc->bpqc", jnp.broadcast_to(columns, (len(images), *columns.shape[1:])), tall, precision=exact)
+    sized = jnp.einsum(
+        "bqw,bpwc->bpqc", jnp.broadcast_to(columns, (len(images), *columns.shape[1:])), tall, precision=exact
+    )
     return jnp.broadcast_to(sized, (*sized.shape[:3], RGB))

@@ -40,12 +40,15 @@ class Dataset:
     @cached_property
     def mean(self) -> NDArray[np.float32]:
         """Of the train split's pixels (0 to 255), per channel."""
-        return self.train.images.mean((0, 1, 2), dtype=np.float64).astype(np.float32)
+        mean: NDArray[np.float32] = self.train.images.mean((0, 1, 2), dtype=np.float64).astype(np.float32)
+        return mean
 
     @cached_property
     def deviation(self) -> NDArray[np.float32]:
         """Standard deviation of the train split's pixels, per channel; at least 1, so that it can divide."""
-        return np.maximum(self.train.images.std((0, 1, 2), dtype=np.float64), 1.0).astype(np.float32)
+        spread: NDArray[np.float64] = self.train.images.std((0, 1, 2), dtype=np.float64)
+        deviation: NDArray[np.float32] = np.maximum(spread, 1.0).astype(np.float32)
+        return deviation
 
     @cached_property
     def fingerprint(self) -> str:

@@ -13,7 +13,7 @@ VALIDATION_SHARE = TEST_SHARE = 0.2
 
 def load() -> Dataset:
     """Read, scale to bytes, and split; scikit-learn is imported here and nowhere else (4 s)."""
-    from sklearn.datasets import load_digits  # noqa: PLC0415
+    from sklearn.datasets import load_digits
 
     source = load_digits()
     images = np.rint(source.images * (255 / LEVELS)).astype(np.uint8)[..., None]

@@ -90,8 +90,7 @@ def test_batch_normalisation_as_published() -> None:
     network = started(NANO)
     y = network.stem(x, jnp.asarray(True))
     assert bool(jnp.isfinite(y).all())
-    unactivated = network.blocks[0].project(network.blocks[0].depthwise(network.blocks[0].expand(y, None), None), None)
-    assert unactivated.shape[-1] == NANO.widths[0]
+    assert network.blocks[0](y, None).shape[-1] == NANO.widths[0]
 
 
 def test_stochastic_depth_drops_whole_samples_at_the_published_rate() -> None:

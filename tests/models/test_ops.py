@@ -17,9 +17,9 @@ DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 @pytest.fixture(autouse=True)
 def _float64() -> Iterator[None]:
-    jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
+    jax.config.update("jax_enable_x64", True)
     yield
-    jax.config.update("jax_enable_x64", False)  # type: ignore[no-untyped-call]
+    jax.config.update("jax_enable_x64", False)
 
 
 def xla(x: Array, kernel: Array, stride: int, groups: int = 1) -> Array:

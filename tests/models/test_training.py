@@ -1,7 +1,5 @@
 """Training: deterministic, resumable to the bit, and with the published arithmetic."""
 
-from collections.abc import Iterator
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,7 +38,7 @@ def trained(data: Dataset) -> Training:
 
 
 @pytest.fixture
-def program_count() -> Iterator[int]:
+def program_count() -> int:
     """Programs compiled before the test."""
     return programs._program.cache_info().misses
 
