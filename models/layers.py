@@ -46,7 +46,7 @@ class Noise:
     drop_path: Array
     dropout: Array
 
-    def path(self, block: int, blocks: int) -> "Path":
+    def path(self, block: int | Array, blocks: int) -> "Path":
         """Of one block: it drops with rate drop_path * block / blocks (tensorflow/tpu efficientnet_model.py)."""
         return Path(self.training, self.paths[:, block], self.drop_path * block / blocks)
 

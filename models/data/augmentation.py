@@ -40,12 +40,10 @@ def shifted_resizes(source: int, target: int, shift: int) -> NDArray[np.float32]
 def prepare(images: Array, rows: Array, columns: Array, mean: Array, deviation: Array) -> Array:
     """uint8 (batch, h, w, c) -> float32 (batch, size, size, 3), normalised; grey becomes three equal channels.
 
-    `rows` (batch or 1, size, h) and `columns` (batch or 1, size, w) are resize matrices, one an image or one for all.
+    `rows` (batch, size, h) and `columns` (batch, size, w) are resize matrices, one an image.
     """
     pixels = (images.astype(jnp.float32) - mean) / deviation
     exact = lax.Precision.HIGHEST
-    tall = jnp.einsum("bph,bhwc->bpwc", jnp.broadcast_to(rows, (len(images), *rows.shape[1:])), pixels, precision=exact)
-    sized = jnp.einsum(
-        "bqw,bpwc->bpqc", jnp.broadcast_to(columns, (len(images), *columns.shape[1:])), tall, precision=exact
-    )
+    tall = jnp.einsum("bph,bhwc->bpwc", rows, pixels, precision=exact)
+    sized = jnp.einsum("bqw,bpwc->bpqc", columns, tall, precision=exact)
     return jnp.broadcast_to(sized, (*sized.shape[:3], RGB))

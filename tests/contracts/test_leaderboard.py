@@ -17,6 +17,7 @@ from tests.conftest import Clock
 from tests.contracts.fleet import Fleet
 
 ROUNDS = 2
+MOST = 1000  # items of any list here: pages that go round in circles end
 SORTS = [None, *SORTABLE, *(f"-{name}" for name in SORTABLE)]
 GAPS = ("accuracy", "train_accuracy", "generalization_gap", "test_accuracy")
 Document = dict[str, Any]
@@ -81,6 +82,7 @@ def pages(client: TestClient, path: str, limit: int, **query: Any) -> list[Docum
         found = answer.json()["items"]
         assert len(found) <= limit
         items += found
+        assert len(items) < MOST
         cursor = answer.json()["next_cursor"]
         if cursor is None:
             return items

@@ -38,7 +38,3 @@ def test_any_flipped_bit_is_noticed(position: int, bit: int) -> None:
 def test_any_truncation_is_noticed(length: int) -> None:
     with pytest.raises(CorruptCheckpoint):
         unpack(DATA[:length])
-
-
-def test_equal_contents_give_equal_bytes() -> None:
-    assert pack(ARRAYS, DOCUMENT) == DATA
