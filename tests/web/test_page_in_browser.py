@@ -149,10 +149,10 @@ def test_headers_sort_and_say_so(serve: Serve, open_page: OpenPage) -> None:
     header = page.get_by_role("columnheader", name="Params")
     header.get_by_role("button").click()
     expect(header).to_have_attribute("aria-sort", "ascending")
-    expect(page.locator(ROWS).first).to_contain_text("110")
+    expect(page.locator(ROWS).first).to_contain_text("110 k")
     page.keyboard.press("Enter")  # the focus stays on the header
     expect(header).to_have_attribute("aria-sort", "descending")
-    expect(page.locator(ROWS).first).to_contain_text("171")
+    expect(page.locator(ROWS).first).to_contain_text("240 k")
     page.get_by_role("button", name="All trials").click()
     expect(page.locator(ROWS)).to_have_count(14)
     expect(page.locator(f'{ROWS}[data-key="9"]')).to_contain_text("failed")
