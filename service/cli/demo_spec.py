@@ -3,14 +3,14 @@
 from typing import Any
 
 DEMO_NAME = "digits-demo"
-MAX_FINALISTS = 3
+MAX_FINALISTS = 2
 FINAL_SEEDS = 3
 
 
 def demo_spec(trials: int) -> dict[str, Any]:
     """How to make efficientnet-nano twice as expensive, best. A SearchSpec as a client would send it.
 
-    Half of the networks are stopped after epoch 4: before that the order of the short runs says little.
+    Half of the networks are stopped after epoch 3, and half of the rest after epoch 6.
     """
     return {
         "name": DEMO_NAME,
@@ -18,7 +18,7 @@ def demo_spec(trials: int) -> dict[str, Any]:
         "baseline": "efficientnet-nano",
         "phi": 1.0,
         "target": {"metric": "macs", "ratio": 2.0, "tolerance": 0.05},
-        "pruner": {"name": "asha", "min_epochs": 4, "reduction_factor": 2},
+        "pruner": {"name": "asha", "min_epochs": 3, "reduction_factor": 2},
         "trials": trials,
         "finalists": {"count": min(MAX_FINALISTS, trials), "seeds": FINAL_SEEDS},
         "recipe": {"epochs": 8},

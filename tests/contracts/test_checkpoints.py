@@ -1,6 +1,7 @@
 """Checkpoints over HTTP: two are kept, every byte is checked, and only the holder of the lease touches them."""
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,12 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
+from sqlalchemy.orm import Session
 
 from service.app import create_app
 from service.kernel import Kernel
+from service.routes import leases as routes
+from service.tables import RunRow
 from tests.conftest import Clock
 from tests.contracts.fleet import Fleet, result
 
@@ -130,6 +134,33 @@ def test_a_zombie_neither_writes_nor_reads(client: TestClient, lease: Document, 
     assert_problem(client.get(address(lease, 1)), 409, "lease-lost")
     assert Fleet(kernel).dump() == before
     assert files(kernel) == stored
+
+
+def test_a_lease_does_not_change_hands_while_a_checkpoint_is_recorded(
+    client: TestClient, lease: Document, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the lease and the commit nobody takes over: the writer's word still counts, or it does not."""
+    taken, looks, held = threading.Event(), [], routes._held
+
+    def take_over() -> None:
+        fleet.must_lease("w", "p2")
+        taken.set()
+
+    rival = threading.Thread(target=take_over)
+
+    def look(session: Session, lease_id: str, lease_epoch: int) -> RunRow:
+        run = held(session, lease_id, lease_epoch)
+        looks.append(run)
+        if len(looks) == 2:  # the second look is the one before the commit
+            rival.start()
+            assert not taken.wait(0.5)
+        return run
+
+    monkeypatch.setattr(routes, "_held", look)
+    assert put(client, lease, 1, b"state").status_code == 204
+    rival.join(20)
+    assert taken.is_set()
+    assert len(fleet.dump()["effscale_checkpoints"]) == 1
 
 
 def test_storing_renews_the_lease(client: TestClient, lease: Document, kernel: Kernel, clock: Clock) -> None:
