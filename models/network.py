@@ -39,8 +39,11 @@ class Network(nnx.Module):
         """Logits; without `noise` the network evaluates."""
         training = None if noise is None else noise.training
         x = self.stem(images, training)
-        for number, block in enumerate(self.blocks):
-            x = block(x, None if noise is None else noise.path(number, len(self.blocks)))
+        first = 0
+        for repeats in self.depths:
+            x = self._chain(x, range(first, first + 1), noise)
+            x = self._chain(x, range(first + 1, first + repeats), noise)
+            first += repeats
         x = self.head(x, training)
         return self.classifier(x.mean((1, 2)), noise)
 

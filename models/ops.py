@@ -43,7 +43,7 @@ def _pointwise_backward(residuals: tuple[Array, Array], gradient: Array) -> tupl
     """Both products read the gradient as it lies; autodiff's way round has XLA write a transposed copy of it first."""
     x, kernel = residuals
     inputs, outputs = kernel.shape[2:]
-    gradient = apart(gradient.reshape(-1, outputs))
+    gradient = gradient.reshape(-1, outputs)
     to_input = lax.dot_general(gradient, kernel[0, 0], (((1,), (1,)), ((), ())))
     to_kernel = lax.dot_general(x.reshape(-1, inputs), gradient, (((0,), (0,)), ((), ())))
     return to_input.reshape(x.shape), to_kernel.reshape(kernel.shape)
@@ -74,11 +74,6 @@ def on_cpu() -> bool:
     return jax.default_backend() == "cpu"
 
 
-def apart(x: Array) -> Array:
-    """The same array, kept out of its consumers on CPUs: there XLA would compute it anew in each of them."""
-    return lax.optimization_barrier(x) if on_cpu() else x
-
-
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def shifted(x: Array, kernel: Array, stride: int) -> Array:
     """Depthwise convolution as k*k shifted multiply-adds, with gradients of its own."""
@@ -98,7 +93,6 @@ def _forward(x: Array, kernel: Array, stride: int) -> tuple[Array, tuple[Array, 
 
 def _backward(stride: int, residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
     x, kernel = residuals
-    gradient = apart(gradient)
     return _input_gradient(x.shape, kernel, stride, gradient), _weight_gradient(x, gradient, kernel.shape[0], stride)
 
 

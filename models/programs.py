@@ -18,7 +18,7 @@ from models.recipe import OptimizerName, TrainingRecipe
 from models.training import Method, Pixels, Rates, State, Sums, run_steps
 
 KEPT = 128  # programs: several searches' worth of networks, a few MB each
-# Measured on a 13-block network: 8.7 s of CPU time instead of 19 to compile, for 15 % more time a step.
+# Measured on a 13-block network without loops: 8.7 s of CPU time instead of 19 to compile, 15 % more time a step.
 CPU_OPTIONS: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 
 # (state, rates, pixels, 0-based epoch, first step, stop) -> (state, sums over these steps). The state is donated.
@@ -72,7 +72,22 @@ def _program(architecture: ScaledArchitecture, method: Method, image: tuple[int,
     pixels = Pixels(_shape(jnp.uint8, images, *image), _shape(jnp.int32, images), per_channel, per_channel)
     run = jax.jit(partial(run_steps, places, method), donate_argnums=0)
     lowered = run.lower(state, rates, pixels, number, number, number)
-    return cast(Program, lowered.compile(CPU_OPTIONS if on_cpu() else None))
+    return cast(Program, lowered.compile(compile_options() if on_cpu() else None))
+
+
+@lru_cache(maxsize=1)
+def compile_options() -> dict[str, Any]:
+    """Those of `CPU_OPTIONS` that this jaxlib knows: options come and go between its versions (0.12 lacks one)."""
+    known: dict[str, Any] = {}
+    for name, value in CPU_OPTIONS.items():
+        try:
+            jax.jit(jnp.negative).lower(np.float32(0)).compile({name: value})
+        except jax.errors.JaxRuntimeError as error:
+            if "No such compile option" not in str(error):
+                raise
+        else:
+            known[name] = value
+    return known
 
 
 def _shape(kind: Any, *shape: int) -> Any:

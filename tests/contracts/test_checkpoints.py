@@ -139,7 +139,7 @@ def test_a_zombie_neither_writes_nor_reads(client: TestClient, lease: Document, 
 def test_a_lease_does_not_change_hands_while_a_checkpoint_is_recorded(
     client: TestClient, lease: Document, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the look at the lease and the commit nobody takes over: the writer's word still counts, or it does not."""
+    """Between the last look at the lease and the commit nobody takes over."""
     taken, looks, held = threading.Event(), [], routes._held
 
     def take_over() -> None:
