@@ -14,10 +14,10 @@ from search.reference import paper_candidate, reference
 from search.spec import SearchSpec
 
 BACKWARD = 3  # a training step is a forward pass and a backward pass of twice its multiply-adds
-# Multiply-adds a second of training on two CPU cores. Measured: B0 at 64 px (32 M forward) trains at 17.8 images a
-# second with plain convolutions and at 92 with lowered ones; the estimate is the geometric middle.
-MACS_PER_SECOND = {"low": 8.8e9, "estimate": 3.9e9, "high": 1.7e9}
-COMPILE_SECONDS = {"low": 0.2, "estimate": 8.0, "high": 20.0}  # cached; a small candidate; B0, each on two cores
+# Multiply-adds a second of training on two CPU cores. Measured: efficientnet-nano's candidates (3.6 M forward) train
+# an epoch of 1,079 images in 0.97 to 1.5 s of CPU time, on two idle or on two busy cores.
+MACS_PER_SECOND = {"low": 1.6e10, "estimate": 1.0e10, "high": 5e9}
+COMPILE_SECONDS = {"low": 0.2, "estimate": 7.0, "high": 20.0}  # cached; a small candidate; B0, each on two cores
 LEFT_OVER = 0.05  # share of the initial statistics that may still be in an evaluation
 SMALLEST_MAP = 3  # pixels a side of the last feature map: below, its 3x3 and 5x5 kernels mostly see padding
 
