@@ -10,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
+from search import catalogue
 from service import answers, documents, leases, searches
 from service.errors import BadContent, LeaseLost, NotFound
 from service.kernel import Kernel
@@ -109,9 +110,15 @@ def load_checkpoint(
 def _try_lease(kernel: Kernel, ask: LeaseIn) -> documents.Document | None:
     kernel.sweep()
     with kernel.read() as session:
-        if runs.held_by(session, ask.worker) is None and not search_rows.claimable(session):
-            import_module("search.study")  # a worker waits: have Optuna in memory for its first proposal
-            return None
+        claimable = search_rows.claimable(session)
+        is_idle = runs.held_by(session, ask.worker) is None and not claimable
+        specs = [searches.spec_of(search_rows.get(session, search_id, None)) for search_id in claimable[:1]]
+    # What a proposal needs may take seconds the first time: it must not while the database is locked
+    import_module("search.study")
+    for spec in specs:
+        catalogue.of(spec)
+    if is_idle:
+        return None
     for take in (leases.reclaim, leases.claim):
         with kernel.write() as (session, now):
             run = take(session, ask, kernel.terms, now)

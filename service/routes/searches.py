@@ -143,7 +143,8 @@ def show_all(session: Session, found: list[SearchRow]) -> list[documents.Documen
 def _submit(
     kernel: Kernel, spec: SearchSpec, owner: str, key: str | None
 ) -> tuple[SearchRow, bool, documents.Document]:
-    catalogue.of(spec)  # may take seconds: not while the database is locked
+    spec = SearchSpec.model_validate(spec.document())  # every default written out, as it is read back later
+    catalogue.of(spec)  # may take seconds, and is kept: not while the database is locked
     with kernel.write() as (session, now):
         row, is_new = searches.submit(session, spec, owner, key, now)
         return row, is_new, show_all(session, [row])[0]

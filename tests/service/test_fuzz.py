@@ -22,8 +22,14 @@ from tests.service.test_authorization import RULES
 
 EXAMPLES = 10  # of each operation
 OWNER = "ann"
-# In the place of what was made up for these fields of a body: no long polls, and searches that can be planned
-KNOWN: dict[str, object] = {"wait_seconds": 0, "dataset": "digits", "baseline": "efficientnet-nano"}
+# In the place of what was made up for these fields of a body: no long polls, and searches that are quick to plan
+KNOWN: dict[str, object] = {
+    "wait_seconds": 0,
+    "dataset": "digits",
+    "baseline": "efficientnet-nano",
+    "phi": 1.0,
+    "space": {"resolution_multiple": 4},
+}
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
