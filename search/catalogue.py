@@ -17,6 +17,7 @@ from search.errors import NoFeasibleNetwork, SpaceTooLarge
 from search.spec import SearchSpec
 
 MAX_DISTINCT = 1_000_000  # networks of one space; a few seconds to enumerate
+MAX_SHAPES = 10_000  # depth vectors times width vectors: each is counted layer by layer, about 0.7 ms
 SLACK = 1e-9  # so that 1.5 * 224 px counts as inside a range that ends at 1.5
 
 Vector = tuple[int, ...]
@@ -84,6 +85,12 @@ def build(spec: SearchSpec, classes: int) -> Catalogue:
         raise SpaceTooLarge(
             f"the space holds {distinct:,} distinct networks and at most {MAX_DISTINCT:,} are enumerated: "
             "narrow a range or raise resolution_multiple",
+            "/space",
+        )
+    if (shapes := len(depths) * len(widths)) > MAX_SHAPES:
+        raise SpaceTooLarge(
+            f"alpha and beta give {shapes:,} pairs of depths and widths and at most {MAX_SHAPES:,} are counted: "
+            "narrow alpha or beta",
             "/space",
         )
     if not sizes:

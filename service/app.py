@@ -50,4 +50,6 @@ async def _sweep(kernel: Kernel) -> None:
             await run_in_threadpool(kernel.sweep)
         except DatabaseUnavailable as error:
             problems.log.warning("sweep: %s", error)
+        except Exception:  # noqa: BLE001 - one failed look must not be the last: workers would never be missed again
+            problems.log.exception("sweep failed; it is tried again")
         await asyncio.sleep(kernel.settings.sweep_seconds)

@@ -26,6 +26,12 @@ def test_the_space_of_b0_is_finite(classes: int, feasible: int, of_eight: int) -
     assert sum(candidate.resolution % 8 == 0 for candidate in space.feasible) == of_eight
 
 
+def test_a_space_that_takes_minutes_to_count_is_refused_at_once() -> None:
+    wide = spec(baseline="efficientnet-b0", space={"alpha": [1, 8], "beta": [1, 8], "gamma": [1, 1]})
+    with pytest.raises(SpaceTooLarge, match="narrow alpha or beta"):
+        catalogue.of(wide)
+
+
 def test_a_catalogue_is_that_of_the_data_sets_classes() -> None:
     assert catalogue.of(B0) == catalogue.build(B0, B0.data.classes)
 
