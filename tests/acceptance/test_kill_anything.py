@@ -7,6 +7,8 @@ import pytest
 
 from tests.acceptance.stack import Document, measured, stack
 
+pytestmark = pytest.mark.timeout(900)  # each waits for a whole search, the first for two
+
 SPEC: Document = {
     "name": "kill-anything",
     "dataset": "digits",
