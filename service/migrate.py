@@ -42,22 +42,12 @@ def upgrade(url: str, revision: str = "head") -> str:
 
     Two processes that migrate at once take turns. A newer database than this code is a `SchemaMismatch`.
     """
-    engine = open_engine(url)
-    try:
-        _run(engine, "upgrade", revision)
-        return current(engine) or "empty"
-    finally:
-        engine.dispose()
+    return _run(url, "upgrade", revision)
 
 
 def downgrade(url: str, revision: str) -> str:
     """Take the database of this URL back to an older migration (`base`: no tables)."""
-    engine = open_engine(url)
-    try:
-        _run(engine, "downgrade", revision)
-        return current(engine) or "empty"
-    finally:
-        engine.dispose()
+    return _run(url, "downgrade", revision)
 
 
 def differences(engine: Engine) -> list[object]:
@@ -72,7 +62,16 @@ def differences(engine: Engine) -> list[object]:
         return list(compare_metadata(context, Table.metadata))
 
 
-def _run(engine: Engine, direction: str, revision: str) -> None:
+def _run(url: str, direction: str, revision: str) -> str:
+    engine = open_engine(url)
+    try:
+        _migrate(engine, direction, revision)
+        return current(engine) or "empty"
+    finally:
+        engine.dispose()
+
+
+def _migrate(engine: Engine, direction: str, revision: str) -> None:
     with transaction(engine) as session:
         connection = session.connection()
         if connection.dialect.name == "postgresql":
