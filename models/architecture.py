@@ -8,13 +8,29 @@ the same integers are the same network.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args
 
 from models.errors import InvalidArchitecture, InvalidBaseline, InvalidScaling
-from models.scaling import DepthRounding, Multipliers, round_depth, round_resolution, round_width
+from models.scaling import (
+    MIN_WIDTH_KEPT,
+    WIDTH_DIVISOR,
+    DepthRounding,
+    Multipliers,
+    round_depth,
+    round_resolution,
+    round_width,
+)
 
-BlockKind = Literal["mbconv"]
+BlockKind = Literal["mbconv", "fused-mbconv", "separable", "basic", "bottleneck"]
+Activation = Literal["swish", "relu", "relu6"]
+Padding = Literal["same", "symmetric"]
+WidthScaling = Literal["scaled", "fixed"]
+HeadScaling = Literal["scaled", "fixed", "at-least"]
+
+EXCITABLE = ("mbconv", "fused-mbconv")  # blocks that may squeeze and excite
+EXPANDING = ("mbconv", "fused-mbconv", "bottleneck")  # blocks whose `expansion` may be more than 1
+KERNELS = (1, 3, 5, 7, 9)
 MIN_RESOLUTION = 8  # pixels
 MAX_RESOLUTION = 8192  # pixels
 MAX_WIDTH = 65_536  # channels
@@ -25,8 +41,9 @@ MAX_DEPTH = 1024  # blocks in a stage
 class StageSpec:
     """`repeats` blocks of one kind. The first has `stride` and changes the width, the others keep both.
 
-    `expansion` multiplies the input channels inside an MBConv; `se_ratio` is the share of the block's *input* channels
-    that squeeze-and-excitation keeps (0 leaves it out).
+    `width` are the channels a block puts out. `expansion` multiplies the input channels inside an MBConv, plain or
+    fused; in a bottleneck it is the ratio of the output to the channels inside, which is 4 in ResNets. `se_ratio` is
+    the share of the block's *input* channels that squeeze-and-excitation keeps (0 leaves it out).
     """
 
     repeats: int
@@ -42,24 +59,69 @@ class StageSpec:
         _whole(1, 4, stride=self.stride)
         _whole(1, 16, expansion=self.expansion)
         _whole(1, MAX_WIDTH, width=self.width)
-        if self.kernel not in (1, 3, 5, 7, 9):
-            raise InvalidBaseline(f"kernel must be odd, 1 to 9, got {self.kernel!r}")
+        _one_of(KERNELS, kernel=self.kernel)
+        _one_of(get_args(BlockKind), block=self.block)
         if not 0 <= self.se_ratio <= 1:
             raise InvalidBaseline(f"se_ratio must be in [0, 1], got {self.se_ratio!r}")
-        if self.block != "mbconv":
-            raise InvalidBaseline(f"block must be 'mbconv', got {self.block!r}")
+        if self.se_ratio and self.block not in EXCITABLE:
+            raise InvalidBaseline(
+                f"se_ratio must be 0 in a {self.block} block, got {self.se_ratio!r}; {' and '.join(EXCITABLE)} take one"
+            )
+        if self.expansion > 1 and self.block not in EXPANDING:
+            raise InvalidBaseline(
+                f"expansion must be 1 in a {self.block} block, got {self.expansion}; {', '.join(EXPANDING)} take more"
+            )
+        if self.block == "bottleneck" and self.width % self.expansion:
+            raise InvalidBaseline(
+                f"the width of a bottleneck block must be a multiple of its expansion {self.expansion}, "
+                f"got {self.width}"
+            )
+
+    @property
+    def unit(self) -> int:
+        """Output channels for each channel that rounding decides on: inside a bottleneck, else those put out."""
+        return self.expansion if self.block == "bottleneck" else 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What scaling leaves alone. `stem_pool` is a 3x3 max pooling of stride 2 behind the stem.
+
+    `padding` is TensorFlow's `same` (the odd pixel goes behind) or `symmetric` as in PyTorch: sizes and costs agree,
+    the numbers do not, so weights belong to one of them. `norm_epsilon` is BatchNorm's.
+    """
+
+    stem_kernel: int = 3
+    stem_stride: int = 2
+    stem_pool: bool = False
+    activation: Activation = "swish"
+    padding: Padding = "same"
+    norm_epsilon: float = 1e-3  # tensorflow/tpu efficientnet_builder.py, batch_norm_epsilon
+
+    def _check_form(self) -> None:
+        _one_of(KERNELS, stem_kernel=self.stem_kernel)
+        _whole(1, 4, stem_stride=self.stem_stride)
+        _one_of((False, True), stem_pool=self.stem_pool)
+        _one_of(get_args(Activation), activation=self.activation)
+        _one_of(get_args(Padding), padding=self.padding)
+        if not 0 < self.norm_epsilon <= 1:
+            raise InvalidBaseline(f"norm_epsilon must be in (0, 1], got {self.norm_epsilon!r}")
+
+    def form(self) -> dict[str, Any]:
+        """The fields of this class, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(Form)}
 
 
 @dataclass(frozen=True, slots=True)
-class ScaledArchitecture:
+class ScaledArchitecture(Form):
     """A network in integers. Read `stages` top to bottom, between the stem convolution and the 1x1 head.
 
-    `resolution` is the input height and width in pixels; `dropout` is the rate before the classifier and
-    `drop_path` the stochastic-depth rate that the last block approaches.
+    `head` 0 means none: the last map is averaged as it is. `resolution` is the input height and width in pixels;
+    `dropout` is the rate before the classifier and `drop_path` the stochastic-depth rate that the last block
+    approaches.
     """
 
     stem: int
-    stem_stride: int
     stages: tuple[StageSpec, ...]
     head: int
     resolution: int
@@ -68,6 +130,7 @@ class ScaledArchitecture:
     drop_path: float = 0.2
 
     def __post_init__(self) -> None:
+        self._check_form()
         if not MIN_RESOLUTION <= self.resolution <= MAX_RESOLUTION:
             raise InvalidArchitecture(
                 f"resolution must be {MIN_RESOLUTION} to {MAX_RESOLUTION} pixels, got {self.resolution}"
@@ -91,14 +154,20 @@ class ScaledArchitecture:
         return sum(self.depths)
 
     @property
+    def features(self) -> int:
+        """Channels that the classifier sees."""
+        return self.head or self.stages[-1].width
+
+    @property
     def key(self) -> str:
-        """16 hexadecimal digits that name this network: every integer that shapes a weight or a map, and no more."""
+        """16 hexadecimal digits that name this network: all that shapes a weight, a map or its values, and no more."""
         shape = {
-            "stem": [self.stem, self.stem_stride],
+            "stem": self.stem,
             "stages": [list(asdict(stage).values()) for stage in self.stages],
             "head": self.head,
             "resolution": self.resolution,
             "classes": self.classes,
+            **self.form(),
         }
         return hashlib.sha256(json.dumps(shape, separators=(",", ":")).encode()).hexdigest()[:16]
 
@@ -117,12 +186,16 @@ class ScaledArchitecture:
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
-    """A network to scale: its stage table, and the resolution and regularization it was designed for."""
+class Baseline(Form):
+    """A network to scale: its stage table, what it was designed for, and its scaling rule.
+
+    The rule: widths become multiples of `width_divisor`, never below `width_floor` of what was asked for (0: nearest,
+    whatever is lost); `depth_rounding` is `ceil` or `round`; `stem_scaling` and `head_scaling` say whether these follow
+    the width multiplier (`at-least`: they do, but never fall below the table's).
+    """
 
     name: str
     stem: int
-    stem_stride: int
     stages: tuple[StageSpec, ...]
     head: int
     resolution: int
@@ -130,33 +203,56 @@ class Baseline:
     dropout: float
     drop_path: float
     summary: str = ""
+    depth_rounding: DepthRounding = "ceil"
+    stem_scaling: WidthScaling = "scaled"
+    head_scaling: HeadScaling = "scaled"
+    width_divisor: int = WIDTH_DIVISOR
+    width_floor: float = MIN_WIDTH_KEPT
 
     def __post_init__(self) -> None:
+        self._check_form()
         if not self.stages:
             raise InvalidBaseline("a baseline needs at least one stage")
-        _whole(1, MAX_WIDTH, stem=self.stem, head=self.head)
-        _whole(1, 4, stem_stride=self.stem_stride)
+        _whole(1, MAX_WIDTH, stem=self.stem)
+        _whole(0, MAX_WIDTH, head=self.head)
         _whole(1, 100_000, classes=self.classes)
         _whole(MIN_RESOLUTION, MAX_RESOLUTION, resolution=self.resolution)
+        _whole(1, 256, width_divisor=self.width_divisor)
+        _one_of(get_args(DepthRounding), depth_rounding=self.depth_rounding)
+        _one_of(get_args(WidthScaling), stem_scaling=self.stem_scaling)
+        _one_of(get_args(HeadScaling), head_scaling=self.head_scaling)
         for name in ("dropout", "drop_path"):
             if not 0 <= getattr(self, name) < 1:
                 raise InvalidBaseline(f"{name} must be in [0, 1), got {getattr(self, name)!r}")
+        if not 0 <= self.width_floor <= 1:
+            raise InvalidBaseline(f"width_floor must be in [0, 1], got {self.width_floor!r}")
 
-    def depths_at(self, depth: float, rounding: DepthRounding = "ceil") -> tuple[int, ...]:
-        """Blocks per stage at a depth multiplier."""
-        return tuple(round_depth(depth * stage.repeats, rounding) for stage in self.stages)
+    def depths_at(self, depth: float, rounding: DepthRounding | None = None) -> tuple[int, ...]:
+        """Blocks per stage at a depth multiplier, by the table's own rounding if none is given."""
+        rule = rounding or self.depth_rounding
+        return tuple(round_depth(depth * stage.repeats, rule) for stage in self.stages)
 
     def widths_at(self, width: float) -> tuple[int, ...]:
         """Channels at a width multiplier: the stem, each stage, the head."""
-        channels = (self.stem, *(stage.width for stage in self.stages), self.head)
-        return tuple(round_width(width * channel) for channel in channels)
+        stem = self.stem if self.stem_scaling == "fixed" else self._rounded(width * self.stem)
+        stages = (self._rounded(width * stage.width / stage.unit) * stage.unit for stage in self.stages)
+        return stem, *stages, self._head_at(width)
+
+    def _head_at(self, width: float) -> int:
+        if self.head == 0 or self.head_scaling == "fixed":
+            return self.head
+        scaled = self._rounded(width * self.head)
+        return max(scaled, self.head) if self.head_scaling == "at-least" else scaled
+
+    def _rounded(self, width: float) -> int:
+        return round_width(width, self.width_divisor, self.width_floor)
 
     def resolution_at(self, resolution: float) -> int:
         """Pixels at a resolution multiplier."""
         return round_resolution(resolution * self.resolution)
 
     def scale(
-        self, multipliers: Multipliers, *, classes: int | None = None, rounding: DepthRounding = "ceil"
+        self, multipliers: Multipliers, *, classes: int | None = None, rounding: DepthRounding | None = None
     ) -> ScaledArchitecture:
         """The network that these multipliers really give, after rounding.
 
@@ -188,13 +284,13 @@ class Baseline:
             raise InvalidScaling(f"{self.name} cannot be scaled so far: {error}") from None
         return ScaledArchitecture(
             stem=stem,
-            stem_stride=self.stem_stride,
             stages=stages,
             head=head,
             resolution=resolution,
             classes=self.classes if classes is None else classes,
             dropout=self.dropout,
             drop_path=self.drop_path,
+            **self.form(),
         )
 
     def document(self) -> dict[str, object]:
@@ -206,3 +302,9 @@ def _whole(low: int, high: int, **values: object) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise InvalidBaseline(f"{name} must be a whole number from {low} to {high}, got {value!r}")
+
+
+def _one_of(allowed: Sequence[object], **values: object) -> None:
+    for name, value in values.items():
+        if not any(value is choice or (type(value) is type(choice) and value == choice) for choice in allowed):
+            raise InvalidBaseline(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")

@@ -2,23 +2,31 @@
 
 Counting rules (science of the field, so that tables can be compared):
 MACs are the multiply-adds of convolutions, linear layers and squeeze-and-excitation *plus their biases*, as in pycls
-and the paper's "FLOPS"; BatchNorm and activations are left out. Activations are the outputs of all convolutions, those
-of squeeze-and-excitation too, and of linear layers (Radosavovic et al. 2020). Parameters leave out the running
-statistics of BatchNorm. The receptive field is in input pixels: r += (k - 1) j, then j *= stride.
+and the paper's "FLOPS"; BatchNorm, pooling and activations are left out. Activations are the outputs of all
+convolutions, those of squeeze-and-excitation and of shortcuts too, of max pooling and of linear layers (Radosavovic et
+al. 2020; pycls counts so).
+Parameters leave out the running statistics of BatchNorm. The receptive field is in input pixels: r += (k - 1) j, then
+j *= stride, along the longest path: a shortcut widens nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 
 from models.architecture import ScaledArchitecture, StageSpec
 
-STEM_KERNEL = 3
 IMAGE_CHANNELS = 3
+POOL_KERNEL, POOL_STRIDE = 3, 2  # arXiv 1512.03385, table 1
+FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One convolution or linear layer. `pooled` layers see a 1x1 map whatever the resolution."""
+    """One convolution, linear layer or pooling (which has no `inputs`).
+
+    `pooled` layers see a 1x1 map whatever the resolution. A `side` layer runs beside the main path, on the map that the
+    main path has reached: a shortcut, after the stride of its block.
+    """
 
     kernel: int
     stride: int
@@ -28,6 +36,7 @@ class Layer:
     bias: bool = False
     norm: bool = True
     pooled: bool = False
+    side: bool = False
 
     @property
     def macs_per_pixel(self) -> int:
@@ -90,16 +99,23 @@ class CostProfile:
         )
 
 
-def layers(architecture: ScaledArchitecture) -> Iterator[Layer]:
-    """Every convolution and linear layer, in the order in which an image passes them."""
-    yield Layer(STEM_KERNEL, architecture.stem_stride, IMAGE_CHANNELS, architecture.stem)
+def parts(architecture: ScaledArchitecture) -> Iterator[tuple[str, Iterator[Layer]]]:
+    """(name, its layers in the order in which an image passes them): stem, each stage, head, classifier."""
+    yield "stem", _stem(architecture)
     channels = architecture.stem
-    for stage in architecture.stages:
-        for block in range(stage.repeats):
-            yield from _mbconv(stage, channels, stage.stride if block == 0 else 1)
-            channels = stage.width
-    yield Layer(1, 1, channels, architecture.head)
-    yield Layer(1, 1, architecture.head, architecture.classes, bias=True, norm=False, pooled=True)
+    for number, stage in enumerate(architecture.stages):
+        yield f"stage {number + 1}", _stage(stage, channels)
+        channels = stage.width
+    if architecture.head:
+        yield "head", iter((Layer(1, 1, channels, architecture.head),))
+    final = Layer(1, 1, architecture.features, architecture.classes, bias=True, norm=False, pooled=True)
+    yield "classifier", iter((final,))
+
+
+def layers(architecture: ScaledArchitecture) -> Iterator[Layer]:
+    """Every convolution, pooling and linear layer, in the order in which an image passes them."""
+    for _, part in parts(architecture):
+        yield from part
 
 
 def profile(architecture: ScaledArchitecture) -> CostProfile:
@@ -114,12 +130,13 @@ def profile(architecture: ScaledArchitecture) -> CostProfile:
             fixed_macs += layer.macs_per_pixel
             fixed_activations += layer.outputs
             continue
-        field += (layer.kernel - 1) * jump
-        jump *= layer.stride
-        if layer.stride > 1:
-            strides.append(layer.stride)
-            macs.append(0)
-            activations.append(0)
+        if not layer.side:
+            field += (layer.kernel - 1) * jump
+            jump *= layer.stride
+            if layer.stride > 1:
+                strides.append(layer.stride)
+                macs.append(0)
+                activations.append(0)
         macs[-1] += layer.macs_per_pixel
         activations[-1] += layer.outputs
     return CostProfile(params, tuple(strides), tuple(macs), tuple(activations), fixed_macs, fixed_activations, field)
@@ -141,13 +158,74 @@ def squeezed(channels: int, ratio: float) -> int:
     return max(1, int(channels * ratio))
 
 
+def _stem(architecture: ScaledArchitecture) -> Iterator[Layer]:
+    yield Layer(architecture.stem_kernel, architecture.stem_stride, IMAGE_CHANNELS, architecture.stem)
+    if architecture.stem_pool:
+        yield Layer(POOL_KERNEL, POOL_STRIDE, 0, architecture.stem, norm=False)
+
+
+def _stage(stage: StageSpec, channels: int) -> Iterator[Layer]:
+    for block in range(stage.repeats):
+        yield from BLOCK_LAYERS[stage.block](stage, channels, stage.stride if block == 0 else 1)
+        channels = stage.width
+
+
 def _mbconv(stage: StageSpec, channels: int, stride: int) -> Iterator[Layer]:
     expanded = channels * stage.expansion
     if stage.expansion != 1:
         yield Layer(1, 1, channels, expanded)
     yield Layer(stage.kernel, stride, expanded, expanded, groups=expanded)
+    yield from _excitation(stage, channels, expanded)
+    yield Layer(1, 1, expanded, stage.width)
+
+
+def _fused_mbconv(stage: StageSpec, channels: int, stride: int) -> Iterator[Layer]:
+    """Without expansion one convolution is the whole block."""
+    expanded = channels * stage.expansion if stage.expansion != 1 else stage.width
+    yield Layer(stage.kernel, stride, channels, expanded)
+    yield from _excitation(stage, channels, expanded)
+    if stage.expansion != 1:
+        yield Layer(1, 1, expanded, stage.width)
+
+
+def _excitation(stage: StageSpec, channels: int, expanded: int) -> Iterator[Layer]:
     if stage.se_ratio:
         inner = squeezed(channels, stage.se_ratio)
         yield Layer(1, 1, expanded, inner, bias=True, norm=False, pooled=True)
         yield Layer(1, 1, inner, expanded, bias=True, norm=False, pooled=True)
-    yield Layer(1, 1, expanded, stage.width)
+
+
+def _separable(stage: StageSpec, channels: int, stride: int) -> Iterator[Layer]:
+    yield Layer(stage.kernel, stride, channels, channels, groups=channels)
+    yield Layer(1, 1, channels, stage.width)
+
+
+def _basic(stage: StageSpec, channels: int, stride: int) -> Iterator[Layer]:
+    yield Layer(stage.kernel, stride, channels, stage.width)
+    yield Layer(stage.kernel, 1, stage.width, stage.width)
+    yield from _shortcut(stage, channels, stride)
+
+
+def _bottleneck(stage: StageSpec, channels: int, stride: int) -> Iterator[Layer]:
+    inner = stage.width // stage.expansion
+    yield Layer(1, 1, channels, inner)
+    yield Layer(stage.kernel, stride, inner, inner)
+    yield Layer(1, 1, inner, stage.width)
+    yield from _shortcut(stage, channels, stride)
+
+
+def _shortcut(stage: StageSpec, channels: int, stride: int) -> Iterator[Layer]:
+    """A projection where the shape changes (arXiv 1512.03385, option B)."""
+    if stride != 1 or channels != stage.width:
+        yield Layer(1, stride, channels, stage.width, side=True)
+
+
+BLOCK_LAYERS: Mapping[str, Callable[[StageSpec, int, int], Iterator[Layer]]] = MappingProxyType(
+    {
+        "mbconv": _mbconv,
+        "fused-mbconv": _fused_mbconv,
+        "separable": _separable,
+        "basic": _basic,
+        "bottleneck": _bottleneck,
+    }
+)

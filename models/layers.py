@@ -17,9 +17,9 @@ from flax import nnx
 from jax import Array
 
 from models import ops
-from models.architecture import StageSpec
+from models.architecture import Activation, Form, StageSpec
 from models.cost import squeezed
-from models.normalization import Activation, normalize, normalize_batch
+from models.normalization import activated, normalize, normalize_batch
 
 Convolution = Literal["pointwise", "dense", "depthwise"]
 
@@ -36,8 +36,9 @@ class Initial:
 class Noise:
     """The random numbers of one step, uniform in [0, 1), and the rates they are compared with.
 
-    `paths` (batch, blocks) for stochastic depth, `units` (batch, head) for dropout; the rates are scalars, 0 unless
-    `training` (a boolean scalar).
+    `paths` (batch, blocks) for stochastic depth, `units` (batch, features) for dropout; the rates are scalars, 0 unless
+    `training` (a boolean scalar). BatchNorm of the first `fixed` parts (1: the stem, 2: and the first stage, ...) keeps
+    to its stored statistics.
     """
 
     training: Array
@@ -45,17 +46,22 @@ class Noise:
     units: Array
     drop_path: Array
     dropout: Array
+    fixed: int = 0
 
-    def path(self, block: int | Array, blocks: int) -> "Path":
+    def norms(self, part: int) -> Array | None:
+        """What BatchNorm of a part (0 is the stem) is told: `training`, or None to keep to its stored statistics."""
+        return None if part < self.fixed else self.training
+
+    def path(self, block: int | Array, blocks: int, part: int) -> "Path":
         """Of one block: it drops with rate drop_path * block / blocks (tensorflow/tpu efficientnet_model.py)."""
-        return Path(self.training, self.paths[:, block], self.drop_path * block / blocks)
+        return Path(self.norms(part), self.paths[:, block], self.drop_path * block / blocks)
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
     """Which samples skip a block's branch: those whose `uniform` number (batch,) is not below 1 - `rate`."""
 
-    training: Array
+    training: Array | None
     uniform: Array
     rate: Array
 
@@ -63,8 +69,8 @@ class Path:
 class BatchNorm(nnx.Module):
     """Normalisation over batch, height and width, scale, offset, and the activation behind it."""
 
-    def __init__(self, channels: int, activation: Activation | None) -> None:
-        self.activation = activation
+    def __init__(self, channels: int, activation: Activation | None, epsilon: float) -> None:
+        self.activation, self.epsilon = activation, epsilon
         self.scale = _weight((channels,), Initial("constant", 1.0))
         self.bias = _weight((channels,), Initial("constant", 0.0))
         self.mean = nnx.BatchStat(jnp.zeros((channels,)), initial=Initial("constant", 0.0))
@@ -75,51 +81,53 @@ class BatchNorm(nnx.Module):
         scale, bias = self.scale.get_value(), self.bias.get_value()
         running = self.mean.get_value(), self.var.get_value()
         if training is None:
-            return normalize(x, scale, bias, *running, self.activation)
-        y, mean, var = normalize_batch(x, scale, bias, *running, training, self.activation)
+            return normalize(x, scale, bias, *running, self.activation, self.epsilon)
+        y, mean, var = normalize_batch(x, scale, bias, *running, training, self.activation, self.epsilon)
         self.mean.set_value(mean)
         self.var.set_value(var)
         return y
 
 
 class ConvNormAct(nnx.Module):
-    """Convolution without bias, BatchNorm, activation (None: none)."""
+    """Convolution without bias, BatchNorm, and the form's activation unless `linear`."""
 
     def __init__(
         self,
+        form: Form,
         convolution: Convolution,
         inputs: int,
         outputs: int,
         *,
         kernel: int = 1,
         stride: int = 1,
-        activation: Activation | None = "swish",
+        linear: bool = False,
     ) -> None:
-        self.convolution, self.stride = convolution, stride
+        self.convolution, self.stride, self.padding = convolution, stride, form.padding
         depthwise = convolution == "depthwise"
         # tensorflow/tpu efficientnet_model.py: N(0, sqrt(2 / fan_out)). A depthwise filter has k*k outputs a channel.
         fan_out = kernel**2 * (1 if depthwise else outputs)
         shape = (kernel, kernel, 1 if depthwise else inputs, outputs)
         self.kernel = _weight(shape, Initial("normal", math.sqrt(2 / fan_out)))
-        self.norm = BatchNorm(outputs, activation)
+        self.norm = BatchNorm(outputs, None if linear else form.activation, form.norm_epsilon)
 
     def __call__(self, x: Array, training: Array | None) -> Array:
         """(b, h, w, inputs) -> (b, ceil(h / stride), ceil(w / stride), outputs)."""
-        kernel = self.kernel.get_value()
+        kernel = self.kernel.get_value().astype(x.dtype)
         match self.convolution:
             case "pointwise":
                 y = ops.pointwise(x, kernel)
             case "depthwise":
-                y = ops.depthwise(x, kernel, self.stride)
+                y = ops.depthwise(x, kernel, self.stride, self.padding)
             case "dense":
-                y = ops.dense(x, kernel, self.stride)
+                y = ops.dense(x, kernel, self.stride, self.padding)
         return self.norm(y, training)
 
 
 class SqueezeExcite(nnx.Module):
-    """A gate in (0, 1) for each channel, from the channel means. `inner` channels between, swish, biases."""
+    """A gate in (0, 1) for each channel, from the channel means in float32. `inner` channels between, biases."""
 
-    def __init__(self, channels: int, inner: int) -> None:
+    def __init__(self, form: Form, channels: int, inner: int) -> None:
+        self.activation = form.activation
         # 1x1 convolutions in the paper's code, hence their initial distribution; here plain matrices
         self.reduce = _weight((channels, inner), Initial("normal", math.sqrt(2 / inner)))
         self.reduce_bias = _weight((inner,), Initial("constant", 0.0))
@@ -128,9 +136,11 @@ class SqueezeExcite(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         """(b, h, w, c) -> the same."""
-        hidden = jax.nn.swish(x.mean((1, 2)) @ self.reduce.get_value() + self.reduce_bias.get_value())
+        weights = self.reduce.get_value()
+        means = x.mean((1, 2), dtype=weights.dtype)
+        hidden = activated(means @ weights + self.reduce_bias.get_value(), self.activation)
         gate = jax.nn.sigmoid(hidden @ self.expand.get_value() + self.expand_bias.get_value())
-        return x * gate[:, None, None, :]
+        return x * gate[:, None, None, :].astype(x.dtype)
 
 
 class StochasticDepth(nnx.Module):
@@ -141,18 +151,19 @@ class StochasticDepth(nnx.Module):
         if path is None:
             return branch
         keep = 1 - path.rate
-        return branch * jnp.where(path.uniform < keep, 1 / keep, 0.0)[:, None, None, None]
+        factor = jnp.where(path.uniform < keep, 1 / keep, 0.0)[:, None, None, None]
+        return branch * factor.astype(branch.dtype)
 
 
 class MBConv(nnx.Module):
     """Expand (not if expansion is 1), depthwise, squeeze and excite, project; a skip where the shape stays."""
 
-    def __init__(self, stage: StageSpec, inputs: int, stride: int) -> None:
+    def __init__(self, form: Form, stage: StageSpec, inputs: int, stride: int) -> None:
         inner = inputs * stage.expansion
-        self.expand = ConvNormAct("pointwise", inputs, inner) if stage.expansion != 1 else None
-        self.depthwise = ConvNormAct("depthwise", inner, inner, kernel=stage.kernel, stride=stride)
-        self.excite = SqueezeExcite(inner, squeezed(inputs, stage.se_ratio)) if stage.se_ratio else None
-        self.project = ConvNormAct("pointwise", inner, stage.width, activation=None)
+        self.expand = ConvNormAct(form, "pointwise", inputs, inner) if stage.expansion != 1 else None
+        self.depthwise = ConvNormAct(form, "depthwise", inner, inner, kernel=stage.kernel, stride=stride)
+        self.excite = SqueezeExcite(form, inner, squeezed(inputs, stage.se_ratio)) if stage.se_ratio else None
+        self.project = ConvNormAct(form, "pointwise", inner, stage.width, linear=True)
         self.depth = StochasticDepth() if stride == 1 and inputs == stage.width else None
 
     def __call__(self, x: Array, path: Path | None) -> Array:
@@ -163,6 +174,72 @@ class MBConv(nnx.Module):
         y = y if self.excite is None else self.excite(y)
         y = self.project(y, training)
         return y if self.depth is None else x + self.depth(y, path)
+
+
+class FusedMBConv(nnx.Module):
+    """An MBConv whose expansion and depthwise convolution are one full convolution; without expansion it is all."""
+
+    def __init__(self, form: Form, stage: StageSpec, inputs: int, stride: int) -> None:
+        alone = stage.expansion == 1
+        inner = stage.width if alone else inputs * stage.expansion
+        self.expand = ConvNormAct(form, "dense", inputs, inner, kernel=stage.kernel, stride=stride)
+        self.excite = SqueezeExcite(form, inner, squeezed(inputs, stage.se_ratio)) if stage.se_ratio else None
+        self.project = None if alone else ConvNormAct(form, "pointwise", inner, stage.width, linear=True)
+        self.depth = StochasticDepth() if stride == 1 and inputs == stage.width else None
+
+    def __call__(self, x: Array, path: Path | None) -> Array:
+        """(b, h, w, inputs) -> (b, ceil(h / stride), ceil(w / stride), width)."""
+        training = None if path is None else path.training
+        y = self.expand(x, training)
+        y = y if self.excite is None else self.excite(y)
+        y = y if self.project is None else self.project(y, training)
+        return y if self.depth is None else x + self.depth(y, path)
+
+
+class Separable(nnx.Module):
+    """MobileNetV1's block: a depthwise and a pointwise convolution, each with its activation; no skip."""
+
+    def __init__(self, form: Form, stage: StageSpec, inputs: int, stride: int) -> None:
+        self.depthwise = ConvNormAct(form, "depthwise", inputs, inputs, kernel=stage.kernel, stride=stride)
+        self.project = ConvNormAct(form, "pointwise", inputs, stage.width)
+
+    def __call__(self, x: Array, path: Path | None) -> Array:
+        """(b, h, w, inputs) -> (b, ceil(h / stride), ceil(w / stride), width)."""
+        training = None if path is None else path.training
+        return self.project(self.depthwise(x, training), training)
+
+
+class Residual(nnx.Module):
+    """ResNet's blocks: a branch and a shortcut, added before the activation.
+
+    The branch of a basic block is two convolutions, that of a bottleneck a 1x1 down, a convolution, and a 1x1 up. The
+    stride is on the first convolution of the stage's kernel; where the shape changes the shortcut is a projection.
+    """
+
+    def __init__(self, form: Form, stage: StageSpec, inputs: int, stride: int) -> None:
+        self.activation = form.activation
+        width, kernel = stage.width, stage.kernel
+        if stage.block == "basic":
+            self.first = ConvNormAct(form, "dense", inputs, width, kernel=kernel, stride=stride)
+            self.second = ConvNormAct(form, "dense", width, width, kernel=kernel, linear=True)
+            self.third = None
+        else:
+            inner = width // stage.expansion
+            self.first = ConvNormAct(form, "pointwise", inputs, inner)
+            self.second = ConvNormAct(form, "dense", inner, inner, kernel=kernel, stride=stride)
+            self.third = ConvNormAct(form, "pointwise", inner, width, linear=True)
+        same = stride == 1 and inputs == width
+        self.shortcut = None if same else ConvNormAct(form, "dense", inputs, width, stride=stride, linear=True)
+        self.depth = StochasticDepth()
+
+    def __call__(self, x: Array, path: Path | None) -> Array:
+        """(b, h, w, inputs) -> (b, ceil(h / stride), ceil(w / stride), width)."""
+        training = None if path is None else path.training
+        y = self.second(self.first(x, training), training)
+        y = y if self.third is None else self.third(y, training)
+        skipped = x if self.shortcut is None else self.shortcut(x, training)
+        branch = y if self.shortcut is not None else self.depth(y, path)
+        return activated(skipped + branch, self.activation)
 
 
 class Classifier(nnx.Module):
@@ -177,12 +254,20 @@ class Classifier(nnx.Module):
         """(batch, channels) -> logits (batch, classes)."""
         if noise is not None:
             keep = 1 - noise.dropout
-            x = x * jnp.where(noise.units < keep, 1 / keep, 0.0)
+            x = x * jnp.where(noise.units < keep, 1 / keep, 0.0).astype(x.dtype)
         return x @ self.kernel.get_value() + self.bias.get_value()
 
 
-BlockMaker = Callable[[StageSpec, int, int], MBConv]  # stage, input channels, stride
-BLOCKS: Mapping[str, BlockMaker] = MappingProxyType({"mbconv": MBConv})
+Block = MBConv | FusedMBConv | Separable | Residual
+BLOCKS: Mapping[str, Callable[[Form, StageSpec, int, int], Block]] = MappingProxyType(  # stage, input channels, stride
+    {
+        "mbconv": MBConv,
+        "fused-mbconv": FusedMBConv,
+        "separable": Separable,
+        "basic": Residual,
+        "bottleneck": Residual,
+    }
+)
 
 
 def _weight(shape: tuple[int, ...], initial: Initial) -> "nnx.Param[Array]":

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array, lax
 
+from models import ops
 from models.architecture import ScaledArchitecture
-from models.cost import IMAGE_CHANNELS, STEM_KERNEL
-from models.layers import BLOCKS, Classifier, ConvNormAct, MBConv, Noise, Path
+from models.cost import IMAGE_CHANNELS, POOL_KERNEL, POOL_STRIDE
+from models.layers import BLOCKS, Block, Classifier, ConvNormAct, Noise, Path
 from models.ops import on_cpu
 
 # Blocks of one shape. Measured on CPUs: a loop compiles as long as two blocks and runs no slower than the blocks in a
@@ -18,52 +19,63 @@ LOOP_FROM = 3
 
 
 class Network(nnx.Module):
-    """Stem, blocks, head, average pool, classifier. (batch, height, width, 3) -> logits (batch, classes)."""
+    """Stem, blocks, head, average pool, classifier. (batch, height, width, 3) -> logits (batch, classes), float32.
+
+    Maps have the type of the images: with bfloat16 images the convolutions compute in bfloat16, from float32 weights;
+    sums over pixels, statistics and logits are float32.
+    """
 
     def __init__(self, architecture: ScaledArchitecture) -> None:
-        self.depths = architecture.depths
+        form = architecture
+        self.depths, self.pools, self.padding = architecture.depths, form.stem_pool, form.padding
         self.stem = ConvNormAct(
-            "dense", IMAGE_CHANNELS, architecture.stem, kernel=STEM_KERNEL, stride=architecture.stem_stride
+            form, "dense", IMAGE_CHANNELS, architecture.stem, kernel=form.stem_kernel, stride=form.stem_stride
         )
         blocks = []
         channels = architecture.stem
         for stage in architecture.stages:
             for repeat in range(stage.repeats):
-                blocks.append(BLOCKS[stage.block](stage, channels, stage.stride if repeat == 0 else 1))
+                blocks.append(BLOCKS[stage.block](form, stage, channels, stage.stride if repeat == 0 else 1))
                 channels = stage.width
         self.blocks = nnx.List(blocks)
-        self.head = ConvNormAct("pointwise", channels, architecture.head)
-        self.classifier = Classifier(architecture.head, architecture.classes)
+        self.head = ConvNormAct(form, "pointwise", channels, architecture.head) if architecture.head else None
+        self.classifier = Classifier(architecture.features, architecture.classes)
 
     def __call__(self, images: Array, noise: Noise | None = None) -> Array:
         """Logits; without `noise` the network evaluates."""
-        training = None if noise is None else noise.training
-        x = self.stem(images, training)
-        first = 0
-        for repeats in self.depths:
-            x = self._chain(x, range(first, first + 1), noise)
-            x = self._chain(x, range(first + 1, first + repeats), noise)
-            first += repeats
-        x = self.head(x, training)
-        return self.classifier(x.mean((1, 2)), noise)
+        return self.classifier(self.features(images, noise), noise)
 
-    def _chain(self, x: Array, numbers: range, noise: Noise | None) -> Array:
+    def features(self, images: Array, noise: Noise | None = None) -> Array:
+        """What the classifier sees: the means of the last map, float32 (batch, features)."""
+        x = self.stem(images, None if noise is None else noise.norms(0))
+        if self.pools:
+            x = ops.max_pool(x, POOL_KERNEL, POOL_STRIDE, self.padding)
+        first = 0
+        for part, repeats in enumerate(self.depths, start=1):
+            x = self._chain(x, range(first, first + 1), part, noise)
+            x = self._chain(x, range(first + 1, first + repeats), part, noise)
+            first += repeats
+        if self.head is not None:
+            x = self.head(x, None if noise is None else noise.norms(len(self.depths) + 1))
+        return x.mean((1, 2), dtype=jnp.float32)
+
+    def _chain(self, x: Array, numbers: range, part: int, noise: Noise | None) -> Array:
         """These blocks, which are of one shape, one after the other."""
         if len(numbers) >= LOOP_FROM and on_cpu():
-            return self._loop(x, numbers, noise)
+            return self._loop(x, numbers, part, noise)
         for number in numbers:
-            x = self.blocks[number](x, self._path(noise, number))
+            x = self.blocks[number](x, self._path(noise, number, part))
         return x
 
-    def _loop(self, x: Array, numbers: range, noise: Noise | None) -> Array:
-        blocks: list[MBConv] = [self.blocks[number] for number in numbers]
+    def _loop(self, x: Array, numbers: range, part: int, noise: Noise | None) -> Array:
+        blocks: list[Block] = [self.blocks[number] for number in numbers]
         graph, *_ = nnx.split(blocks[0])
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(nnx.state(block) for block in blocks))
 
         def body(x: Array, turn: tuple[Array, Any]) -> tuple[Array, Any]:
             number, state = turn
-            block: MBConv = nnx.merge(graph, state)
-            x = block(x, self._path(noise, number))
+            block: Block = nnx.merge(graph, state)
+            x = block(x, self._path(noise, number, part))
             return x, nnx.state(block, nnx.BatchStat)
 
         x, statistics = lax.scan(body, x, (jnp.arange(numbers.start, numbers.stop), stacked))
@@ -71,5 +83,5 @@ class Network(nnx.Module):
             nnx.update(block, jax.tree.map(lambda leaf, position=position: leaf[position], statistics))
         return x
 
-    def _path(self, noise: Noise | None, number: int | Array) -> Path | None:
-        return None if noise is None else noise.path(number, len(self.blocks))
+    def _path(self, noise: Noise | None, number: int | Array, part: int) -> Path | None:
+        return None if noise is None else noise.path(number, len(self.blocks), part)

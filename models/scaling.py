@@ -11,7 +11,7 @@ from typing import Literal
 from models.errors import InvalidScaling
 
 WIDTH_DIVISOR = 8  # tensorflow/tpu efficientnet_builder.py, GlobalParams.depth_divisor
-MAX_WIDTH_LOSS = 0.9  # round_filters: rounding may not take away more than 10 %
+MIN_WIDTH_KEPT = 0.9  # round_filters: rounding may not take away more than 10 %
 MAX_MULTIPLIER = 64.0  # far beyond L2 (width 4.3, depth 5.3); keeps integers and catalogues finite
 
 DepthRounding = Literal["ceil", "round"]
@@ -69,14 +69,14 @@ class Coefficients:
             raise InvalidScaling(f"phi {phi!r} scales beyond {MAX_MULTIPLIER:g} times the baseline") from None
 
 
-def round_width(width: float, divisor: int = WIDTH_DIVISOR) -> int:
-    """The multiple of `divisor` nearest to `width`, never more than 10 % below it.
+def round_width(width: float, divisor: int = WIDTH_DIVISOR, floor: float = MIN_WIDTH_KEPT) -> int:
+    """The multiple of `divisor` nearest to `width`, never below `floor` of it.
 
     >>> round_width(16 * 1.1), round_width(16 * 1.2), round_width(32 * 1.2)
     (16, 24, 40)
     """
     rounded = max(divisor, int(width + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < MAX_WIDTH_LOSS * width else rounded
+    return rounded + divisor if rounded < floor * width else rounded
 
 
 def round_depth(repeats: float, rounding: DepthRounding = "ceil") -> int:

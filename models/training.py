@@ -184,8 +184,8 @@ def _updated(places: Layout, method: Method, state: State, rates: Rates, gradien
 
 def _noise(places: Layout, method: Method, rates: Rates, turn: Turn) -> tuple[Array, Noise]:
     """All random numbers of a step in one draw: shifts (2, batch), and those inside the network."""
-    blocks, head = places.architecture.blocks, places.architecture.head
-    uniform = jax.random.uniform(turn.key, (method.batch_size, 2 + blocks + head))
+    blocks, features = places.architecture.blocks, places.architecture.features
+    uniform = jax.random.uniform(turn.key, (method.batch_size, 2 + blocks + features))
     shifts = jnp.floor(uniform[:, :2].T * (2 * method.shift + 1)).astype(jnp.int32)
     on = turn.training.astype(jnp.float32)
     noise = Noise(

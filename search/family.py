@@ -2,40 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from models.architecture import MAX_RESOLUTION, MIN_RESOLUTION, Baseline, ScaledArchitecture
 from models.baselines import EFFICIENTNET_B0
 from models.cost import Cost, cost, profile
 from models.errors import InvalidArchitecture, InvalidScaling
+from models.presets import EFFICIENTNET
 from models.scaling import Coefficients, DepthRounding, Multipliers
 
 MAX_DROPOUT = 0.5  # tensorflow/tpu efficientnet_builder.py: B6 and B7
 DROPOUT_STEP = 0.1  # the same: .2 .2 .3 .3 .4 .4 .5 .5
 PHIS = tuple(range(8))  # B0 to B7, as published
 READABLE_DIGITS = range(4, 17)
-
-
-class Official(NamedTuple):
-    """A published EfficientNet: its width and depth multipliers and its resolution in pixels."""
-
-    name: str
-    width: float
-    depth: float
-    resolution: int
-
-
-# tensorflow/tpu efficientnet_builder.py, efficientnet_params
-OFFICIAL = (
-    Official("B0", 1.0, 1.0, 224),
-    Official("B1", 1.0, 1.1, 240),
-    Official("B2", 1.1, 1.2, 260),
-    Official("B3", 1.2, 1.4, 300),
-    Official("B4", 1.4, 1.8, 380),
-    Official("B5", 1.6, 2.2, 456),
-    Official("B6", 1.8, 2.6, 528),
-    Official("B7", 2.0, 3.1, 600),
-)
+OFFICIAL = EFFICIENTNET[: len(PHIS)]
+B0_TABLE = EFFICIENTNET_B0.stem, EFFICIENTNET_B0.stages, EFFICIENTNET_B0.head
 
 
 def family(
@@ -44,7 +25,7 @@ def family(
     phis: Sequence[float] = PHIS,
     *,
     classes: int | None = None,
-    rounding: DepthRounding = "ceil",
+    rounding: DepthRounding | None = None,
     resolution_multiple: int = 1,
     solve_ratio: float | None = None,
     metric: str = "macs",
@@ -120,11 +101,7 @@ def searched_family(
 
 def closest_official(baseline: Baseline, network: ScaledArchitecture) -> str | None:
     """The published EfficientNet nearest in multiply-adds (as a ratio); None for networks of another stage table."""
-    if (baseline.stem, baseline.stages, baseline.head) != (
-        EFFICIENTNET_B0.stem,
-        EFFICIENTNET_B0.stages,
-        EFFICIENTNET_B0.head,
-    ):
+    if (baseline.stem, baseline.stages, baseline.head) != B0_TABLE:
         return None
     macs = cost(network).macs
     return min(official_macs(network.classes), key=lambda entry: max(entry[1] / macs, macs / entry[1]))[0]
@@ -133,20 +110,18 @@ def closest_official(baseline: Baseline, network: ScaledArchitecture) -> str | N
 @lru_cache(maxsize=8)
 def official_macs(classes: int) -> tuple[tuple[str, int], ...]:
     """(name, multiply-adds) of the published B0 to B7 with that many classes."""
-    found = []
-    for row in OFFICIAL:
-        at = Multipliers(row.depth, row.width, row.resolution / EFFICIENTNET_B0.resolution)
-        found.append((row.name, cost(EFFICIENTNET_B0.scale(at, classes=classes)).macs))
-    return tuple(found)
+    return tuple((row.name.upper(), cost(row.network(EFFICIENTNET_B0, classes)).macs) for row in OFFICIAL)
 
 
 def dropout_at(base: float, phi: float) -> float:
     """The rate before the classifier, as published for B0 to B7: a tenth more every second member, at most 0.5.
 
+    A baseline without dropout has a family without.
+
     >>> [dropout_at(0.2, phi) for phi in range(8)]
     [0.2, 0.2, 0.3, 0.3, 0.4, 0.4, 0.5, 0.5]
     """
-    return max(base, min(MAX_DROPOUT, round(base + DROPOUT_STEP * (phi // 2), 6)))
+    return base and max(base, min(MAX_DROPOUT, round(base + DROPOUT_STEP * (phi // 2), 6)))
 
 
 def _realised(baseline: Baseline, network: ScaledArchitecture, base: Cost, phi: float) -> dict[str, Any]:

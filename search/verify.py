@@ -40,7 +40,7 @@ def verify(config: Mapping[str, Any]) -> None:
     """Compare every integer with what the coefficients give; `InvalidExport` names the first that differs."""
     spec, table = config["provenance"]["spec"], config["provenance"]["stage_table"]
     baseline = from_table(table)
-    rounding: DepthRounding = spec["space"]["depth_rounding"]
+    rounding: DepthRounding | None = spec["space"]["depth_rounding"]
     winner, coefficients = config["winner"], {**config["coefficients"]}
     product, classes = coefficients.pop("product"), winner["architecture"]["classes"]
     _same("/baseline", config["baseline"], spec["baseline"])
@@ -62,7 +62,7 @@ def verify(config: Mapping[str, Any]) -> None:
         _member(f"/family/{at}", row, expected, baseline, rounding)
 
 
-def _trial(place: str, trial: Mapping[str, Any], baseline: Baseline, rounding: DepthRounding) -> None:
+def _trial(place: str, trial: Mapping[str, Any], baseline: Baseline, rounding: DepthRounding | None) -> None:
     shape = trial["architecture"]
     at = Coefficients(trial["alpha"], trial["beta"], trial["gamma"]).at(trial["phi"])
     network = baseline.scale(at, classes=shape["classes"], rounding=rounding)
@@ -72,7 +72,7 @@ def _trial(place: str, trial: Mapping[str, Any], baseline: Baseline, rounding: D
 
 
 def _member(
-    place: str, row: Mapping[str, Any], expected: Mapping[str, Any], baseline: Baseline, rounding: DepthRounding
+    place: str, row: Mapping[str, Any], expected: Mapping[str, Any], baseline: Baseline, rounding: DepthRounding | None
 ) -> None:
     """A row is what the search's rule gives, and its own multipliers build it."""
     for name, value in expected.items():

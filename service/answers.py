@@ -63,11 +63,36 @@ class CostOut(ScaleCostOut):
     peak_memory_bytes: int | None
 
 
+class PartOut(_Answer):
+    """One part of a network. `map_px` is the side of its last map, `step_px` the input pixels between neighbours."""
+
+    name: str
+    blocks: int
+    map_px: int
+    channels: int
+    step_px: int
+    receptive_field: int
+    params: int
+    macs: int
+    activations: int
+
+
+class MemoryOut(_Answer):
+    """Bytes: the largest pair of maps for one image, what a training step keeps of each, weights and their like."""
+
+    inference: int
+    training_per_image: int
+    training_state: int
+
+
 class ScaleOut(_Answer):
-    """The calculator's answer."""
+    """The calculator's answer. `parts` are stem, stages, head and classifier; `memory_bytes` are estimates in fp32."""
 
     architecture: ArchitectureOut
     cost: ScaleCostOut
+    parts: list[PartOut]
+    memory_bytes: MemoryOut
+    warnings: list[str]
 
 
 class TrialOut(_Answer):

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from models import anatomy
 from models.architecture import Baseline, ScaledArchitecture
 from models.cost import Cost, cost
+from models.presets import get_preset
 from models.scaling import Coefficients, DepthRounding, Multipliers
 
+SMALLEST_MAP = 3  # pixels a side: the kernels of the last stages are 3x3 and larger
 UNSCALED = Multipliers(1.0, 1.0, 1.0)
 
 
@@ -19,19 +22,30 @@ class Scaled:
     macs_ratio: float
 
     def document(self) -> dict[str, Any]:
-        """The JSON shape of the public contract: {"architecture": {…}, "cost": {…}}."""
+        """The JSON shape of the public contract, {"architecture": {…}, "cost": {…}}, and the network part by part."""
         return {
             "architecture": self.architecture.document(),
             "cost": {**self.cost.document(), "macs_ratio": self.macs_ratio},
+            **anatomy.document(self.architecture),
+            "warnings": self.warnings,
         }
 
     @property
-    def warning(self) -> str | None:
-        """Why deeper layers would see no more: the receptive field against the input. None when all is well."""
+    def warnings(self) -> list[str]:
+        """What of the network's geometry wastes its layers; empty when all is well."""
         field, pixels = self.cost.receptive_field, self.architecture.resolution
-        if field >= pixels:
-            return None
-        return f"the receptive field ({field} px) is smaller than the input ({pixels} px): no unit sees the whole image"
+        last = anatomy.anatomy(self.architecture)[-2].map_px
+        found = []
+        if field < pixels:
+            found.append(
+                f"the receptive field ({field} px) does not cover the input ({pixels} px): no unit sees the whole image"
+            )
+        if last < SMALLEST_MAP:
+            found.append(
+                f"the last map is {last}x{last} px: kernels there mostly see padding; a larger resolution or a "
+                "baseline of smaller total stride would use them"
+            )
+        return found
 
 
 def by_coefficients(
@@ -40,7 +54,7 @@ def by_coefficients(
     phi: float,
     *,
     classes: int | None = None,
-    rounding: DepthRounding = "ceil",
+    rounding: DepthRounding | None = None,
 ) -> Scaled:
     """The network of alpha, beta, gamma at phi."""
     return _priced(baseline, baseline.scale(coefficients.at(phi), classes=classes, rounding=rounding))
@@ -53,12 +67,17 @@ def by_multipliers(
     resolution: int,
     *,
     classes: int | None = None,
-    rounding: DepthRounding = "ceil",
+    rounding: DepthRounding | None = None,
 ) -> Scaled:
     """The network of a depth and a width multiplier at a resolution in pixels, as model tables list them."""
     multipliers = Multipliers(depth, width, 1.0)
     depths, widths = baseline.depths_at(multipliers.depth, rounding), baseline.widths_at(multipliers.width)
     return _priced(baseline, baseline.build(depths, widths, resolution, classes=classes))
+
+
+def by_preset(baseline: Baseline, name: str, *, classes: int | None = None) -> Scaled:
+    """A published member of the baseline's family, with its own dropout."""
+    return _priced(baseline, get_preset(baseline.name, name).network(baseline, classes))
 
 
 def _priced(baseline: Baseline, network: ScaledArchitecture) -> Scaled:

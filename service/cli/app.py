@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from service.cli import config, datasets, keys
+from service.cli import baselines, config, datasets, keys
 from service.cli.config import version
 from service.cli.demo import demo
 from service.cli.doctor import doctor
@@ -30,6 +30,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
+app.add_typer(baselines.app, name="baselines")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(keys.app, name="keys")
 app.command()(doctor)

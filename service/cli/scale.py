@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from service.cli.baselines import baseline_of
 from service.cli.failure import UsageFailure
 from service.cli.options import Json
 from service.cli.output import emit, pairs, table, warn
@@ -11,6 +12,7 @@ from service.cli.output import emit, pairs, table, warn
 if TYPE_CHECKING:
     from service.calculator import Scaled
 
+Groups = dict[str, dict[str, float | str | None]]
 MAX_FAMILY = 32  # rows; B0 to B7 are 8, and no multiplier within the limit needs more
 
 FAMILY = (
@@ -18,8 +20,15 @@ FAMILY = (
     *("depths", "closest_official"),
 )
 
+PARTS = ("part", "blocks", "map px", "channels", "step px", "receptive field px", "params", "macs", "activations")
+
 BaselineName = Annotated[
-    str, typer.Argument(metavar="BASELINE", help="A built-in network, such as efficientnet-b0.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="BASELINE",
+        help="A name of 'effscale baselines list', or a file with a stage table (.json).",
+        show_default=False,
+    ),
 ]
 Classes = Annotated[
     int | None,
@@ -28,7 +37,12 @@ Classes = Annotated[
     ),
 ]
 Rounding = Annotated[
-    Literal["ceil", "round"], typer.Option("--depth-rounding", help="ceil as EfficientNet, round as TinyNet.")
+    Literal["ceil", "round"] | None,
+    typer.Option(
+        "--depth-rounding",
+        help="ceil as EfficientNet, round as TinyNet; default: the baseline's own rule.",
+        show_default=False,
+    ),
 ]
 
 
@@ -43,34 +57,41 @@ def scale(
     resolution: Annotated[
         int | None, typer.Option(help="Input height and width in pixels.", show_default=False)
     ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="A published member of the family, such as b3.", show_default=False)
+    ] = None,
     classes: Classes = None,
-    depth_rounding: Rounding = "ceil",
+    depth_rounding: Rounding = None,
     json: Json = False,
 ) -> None:
     """What a scaled network really is after rounding, and what it costs.
 
-    Give either --alpha --beta --gamma --phi, or --depth --width --resolution.
+    Give --alpha --beta --gamma --phi, or --depth --width --resolution, or --preset.
     """
-    from models.baselines import get_baseline
     from models.scaling import Coefficients
-    from service.calculator import by_coefficients, by_multipliers
+    from service.calculator import by_coefficients, by_multipliers, by_preset
 
-    compound = {"--alpha": alpha, "--beta": beta, "--gamma": gamma, "--phi": phi}
-    direct = {"--depth": depth, "--width": width, "--resolution": resolution}
-    network = get_baseline(baseline)
-    if _complete(compound, direct):
-        *triple, step = _numbers(compound)
-        coefficients = Coefficients(*triple)
-        scaled = by_coefficients(network, coefficients, step, classes=classes, rounding=depth_rounding)
-    else:
-        deep, wide, pixels = _numbers(direct)
+    groups: Groups = {
+        "compound": {"--alpha": alpha, "--beta": beta, "--gamma": gamma, "--phi": phi},
+        "direct": {"--depth": depth, "--width": width, "--resolution": resolution},
+        "preset": {"--preset": preset},
+    }
+    network = baseline_of(baseline)
+    name, values = _chosen(groups)
+    if name == "compound":
+        *triple, step = map(float, values)
+        scaled = by_coefficients(network, Coefficients(*triple), step, classes=classes, rounding=depth_rounding)
+    elif name == "direct":
+        deep, wide, pixels = map(float, values)
         scaled = by_multipliers(network, deep, wide, int(pixels), classes=classes, rounding=depth_rounding)
+    else:
+        scaled = by_preset(network, str(*values), classes=classes)
     if json:
         emit(scaled.document())
     else:
         _print(scaled)
-    if scaled.warning:
-        warn(scaled.warning)
+    for warning in scaled.warnings:
+        warn(warning)
 
 
 def family(
@@ -80,15 +101,14 @@ def family(
     gamma: Annotated[float, typer.Option(help="Resolution coefficient, at least 1.", show_default=False)],
     phi: Annotated[str, typer.Option(metavar="LOW..HIGH", help="Whole compound steps.")] = "0..7",
     classes: Classes = None,
-    depth_rounding: Rounding = "ceil",
+    depth_rounding: Rounding = None,
     json: Json = False,
 ) -> None:
     """The family B0, B1, … of one coefficient triple, with real costs beside the nominal ones."""
-    from models.baselines import get_baseline
     from models.scaling import Coefficients
     from search.family import family as family_of
 
-    network, coefficients = get_baseline(baseline), Coefficients(alpha, beta, gamma)
+    network, coefficients = baseline_of(baseline), Coefficients(alpha, beta, gamma)
     rows = family_of(network, coefficients, _steps(phi), classes=classes, rounding=depth_rounding)
     if json:
         triple = {"alpha": alpha, "beta": beta, "gamma": gamma, "product": coefficients.product}
@@ -97,27 +117,19 @@ def family(
         table(FAMILY, [[row[name] for name in FAMILY] for row in rows])
 
 
-def _complete(compound: dict[str, float | None], direct: dict[str, float | None]) -> bool:
-    """True for the compound group, False for the direct one; anything mixed or missing is bad usage."""
-    given = {
-        name: [key for key, value in group.items() if value is not None]
-        for name, group in (("compound", compound), ("direct", direct))
-    }
-    if given["compound"] and given["direct"]:
-        raise UsageFailure(
-            f"{given['compound'][0]} and {given['direct'][0]} cannot be mixed: give either {' '.join(compound)}, "
-            f"or {' '.join(direct)}"
-        )
-    if not given["compound"] and not given["direct"]:
-        raise UsageFailure(f"how far? Give either {' '.join(compound)}, or {' '.join(direct)}")
-    group = compound if given["compound"] else direct
+def _chosen(groups: Groups) -> tuple[str, list[float | str]]:
+    """The one group that is given, whole, and its values; anything mixed or missing is bad usage."""
+    given = {name: [key for key, value in group.items() if value is not None] for name, group in groups.items()}
+    begun = [name for name, keys in given.items() if keys]
+    choices = ", or ".join(" ".join(group) for group in groups.values())
+    if not begun:
+        raise UsageFailure(f"how far? Give {choices}")
+    if len(begun) > 1:
+        raise UsageFailure(f"{given[begun[0]][0]} and {given[begun[1]][0]} cannot be mixed: give {choices}")
+    group = groups[begun[0]]
     if missing := [key for key, value in group.items() if value is None]:
         raise UsageFailure(f"{' and '.join(missing)} missing: {' '.join(group)} belong together")
-    return group is compound
-
-
-def _numbers(group: dict[str, float | None]) -> list[float]:
-    return [value for value in group.values() if value is not None]
+    return begun[0], [value for value in group.values() if value is not None]
 
 
 def _steps(text: str) -> range:
@@ -132,18 +144,30 @@ def _steps(text: str) -> range:
 
 
 def _print(scaled: "Scaled") -> None:
+    from dataclasses import astuple
+
+    from models.anatomy import anatomy, memory
+
     network, cost = scaled.architecture, scaled.cost
+    needs = memory(network)
     pairs(
         [
             ("key", network.key),
             ("depths", network.depths),
             ("widths", network.widths),
-            ("stem, head", f"{network.stem}, {network.head}"),
+            ("stem, head", f"{network.stem}, {network.head or 'none'}"),
             ("resolution", f"{network.resolution} px"),
+            ("receptive field", f"{cost.receptive_field} px"),
             ("classes", network.classes),
+            ("dropout", network.dropout),
             ("parameters", cost.params),
             ("multiply-adds", f"{cost.macs:,} ({scaled.macs_ratio:.4g} times the baseline)"),
             ("activations", cost.activations),
-            ("receptive field", f"{cost.receptive_field} px"),
+            ("memory, inference", f"about {needs.inference / 1e6:,.1f} MB of maps an image"),
+            (
+                "memory, training",
+                f"about {needs.training_per_image / 1e6:,.1f} MB an image and {needs.training_state / 1e6:,.1f} MB",
+            ),
         ]
     )
+    table(PARTS, [list(astuple(part)) for part in anatomy(network)])

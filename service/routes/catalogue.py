@@ -9,9 +9,10 @@ from models.architecture import Baseline
 from models.baselines import BASELINES, get_baseline
 from models.cost import cost
 from models.data.registry import DATASETS, get_dataset
+from models.presets import PRESETS
 from models.scaling import Coefficients, DepthRounding, Multipliers
 from service import answers
-from service.calculator import by_coefficients, by_multipliers
+from service.calculator import by_coefficients, by_multipliers, by_preset
 from service.documents import Document
 from service.errors import BadQuery
 from service.routes.dependencies import Reader
@@ -58,21 +59,26 @@ def scale(
     width: Number = None,
     resolution: Annotated[int | None, Query(ge=1, le=MAX_RESOLUTION, description="Pixels.")] = None,
     classes: Annotated[int | None, Query(ge=1, le=100_000)] = None,
-    depth_rounding: DepthRounding = "ceil",
+    preset: Annotated[str | None, Query(max_length=20, description="A published member of the family.")] = None,
+    depth_rounding: DepthRounding | None = None,
 ) -> JSONResponse:
     """The network that coefficients, or multipliers and a resolution in pixels, really give, and what it costs."""
     network = get_baseline(baseline)
-    match (alpha, beta, gamma, phi), (depth, width, resolution):
-        case (float(), float(), float(), float()) as chosen, (None, None, None):
+    match (alpha, beta, gamma, phi), (depth, width, resolution), preset:
+        case (float(), float(), float(), float()) as chosen, (None, None, None), None:
             scaled = by_coefficients(
                 network, Coefficients(*chosen[:3]), chosen[3], classes=classes, rounding=depth_rounding
             )
-        case (None, None, None, None), (float() as deep, float() as wide, int() as pixels):
+        case (None, None, None, None), (float() as deep, float() as wide, int() as pixels), None:
             scaled = by_multipliers(network, deep, wide, pixels, classes=classes, rounding=depth_rounding)
+        case (None, None, None, None), (None, None, None), str():
+            scaled = by_preset(network, preset, classes=classes)
         case _:
-            raise BadQuery("give either alpha, beta, gamma and phi, or depth, width and resolution (in pixels)")
+            raise BadQuery("give alpha, beta, gamma and phi, or depth, width and resolution (in pixels), or preset")
     return JSONResponse(scaled.document())
 
 
 def _baseline(network: Baseline) -> Document:
-    return {**network.document(), "cost": cost(network.scale(Multipliers(1, 1, 1))).document()}
+    presets = [preset._asdict() for preset in PRESETS.get(network.name, ())]
+    price = cost(network.scale(Multipliers(1, 1, 1)))
+    return {**network.document(), "cost": price.document(), "presets": presets}

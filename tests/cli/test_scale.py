@@ -54,7 +54,7 @@ def test_a_receptive_field_smaller_than_the_input_is_warned_of(effscale: Effscal
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "Give either"),
+        ((), "how far? Give --alpha"),
         (("--alpha", "1.2", "--depth", "2"), "cannot be mixed"),
         (("--alpha", "1.2", "--beta", "1.1", "--gamma", "1.1"), "--phi missing"),
         (("--depth", "1.2", "--width", "1"), "--resolution missing"),

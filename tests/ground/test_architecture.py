@@ -9,27 +9,56 @@ from models.scaling import Multipliers
 from tests.ground import golden
 
 UNITS = golden.facts("units")
-STAGES = st.builds(
+KERNELS = st.sampled_from((1, 3, 5, 7, 9))
+EXCITED = st.builds(
     StageSpec,
     repeats=st.integers(1, 6),
-    kernel=st.sampled_from((1, 3, 5, 7, 9)),
+    kernel=KERNELS,
     stride=st.integers(1, 4),
     expansion=st.integers(1, 8),
     width=st.integers(1, 400),
     se_ratio=st.sampled_from((0, 0.0, 0.25, 1.0)),
+    block=st.sampled_from(("mbconv", "fused-mbconv")),
 )
+PLAIN = st.builds(
+    StageSpec,
+    repeats=st.integers(1, 6),
+    kernel=KERNELS,
+    stride=st.integers(1, 4),
+    expansion=st.just(1),
+    width=st.integers(1, 400),
+    se_ratio=st.just(0.0),
+    block=st.sampled_from(("separable", "basic", "bottleneck")),
+)
+BOTTLENECKS = st.builds(
+    lambda inner, ratio, repeats: StageSpec(repeats, 3, 2, ratio, inner * ratio, 0.0, "bottleneck"),
+    st.integers(1, 100),
+    st.integers(2, 4),
+    st.integers(1, 6),
+)
+STAGES = st.one_of(EXCITED, PLAIN, BOTTLENECKS)
 BASELINE = st.builds(
     Baseline,
     name=st.text(max_size=20),
     stem=st.integers(1, 100),
-    stem_stride=st.integers(1, 4),
     stages=st.lists(STAGES, min_size=1, max_size=6).map(tuple),
-    head=st.integers(1, 2000),
+    head=st.integers(0, 2000),
     resolution=st.integers(8, 512),
     classes=st.integers(1, 2000),
     dropout=st.floats(0, 0.9),
     drop_path=st.floats(0, 0.9),
     summary=st.text(max_size=50),
+    depth_rounding=st.sampled_from(("ceil", "round")),
+    stem_scaling=st.sampled_from(("scaled", "fixed")),
+    head_scaling=st.sampled_from(("scaled", "fixed", "at-least")),
+    width_divisor=st.sampled_from((1, 4, 8, 16)),
+    width_floor=st.sampled_from((0.0, 0.5, 0.9)),
+    stem_kernel=st.sampled_from((3, 7)),
+    stem_stride=st.integers(1, 4),
+    stem_pool=st.booleans(),
+    activation=st.sampled_from(("swish", "relu", "relu6")),
+    padding=st.sampled_from(("same", "symmetric")),
+    norm_epsilon=st.sampled_from((1e-5, 1e-3)),
 )
 MULTIPLIERS = st.builds(Multipliers, depth=st.floats(1, 4), width=st.floats(1, 4), resolution=st.floats(1, 4))
 
@@ -65,8 +94,8 @@ def test_the_key_names_the_integers(baseline: Baseline, at: Multipliers) -> None
 
 def test_the_key_never_changes() -> None:
     """Keys are stored: another key for the same network would train it again."""
-    assert EFFICIENTNET_B0.scale(Multipliers(1, 1, 1)).key == "573f8c1567b90933"
-    assert EFFICIENTNET_NANO.scale(Multipliers(1, 1, 1)).key == "5eadb363c13866b1"
+    assert EFFICIENTNET_B0.scale(Multipliers(1, 1, 1)).key == "4366a326b2d2387c"
+    assert EFFICIENTNET_NANO.scale(Multipliers(1, 1, 1)).key == "f155dba57be2c7d3"
 
 
 def test_regularization_is_not_part_of_the_key() -> None:
@@ -112,11 +141,18 @@ def _stage(**changed: object) -> dict[str, object]:
         ({"repeats": 0}, "stages/0: repeats must be a whole number from 1"),
         ({"repeats": True}, "stages/0: repeats"),
         ({"repeats": 1.5}, "stages/0: repeats"),
-        ({"kernel": 4}, "stages/0: kernel must be odd"),
+        ({"kernel": 4}, "stages/0: kernel must be one of 1, 3, 5, 7, 9, got 4"),
         ({"stride": 9}, "stages/0: stride"),
         ({"se_ratio": 2}, r"stages/0: se_ratio must be in \[0, 1\]"),
         ({"se_ratio": "0.25"}, "stages/0: se_ratio must be a number"),
-        ({"block": "resnet"}, "stages/0: block must be 'mbconv'"),
+        ({"block": "resnet"}, "stages/0: block must be one of 'mbconv', 'fused-mbconv', 'separable'"),
+        ({"block": "basic", "se_ratio": 0.25}, "stages/0: se_ratio must be 0 in a basic block"),
+        ({"block": "separable", "expansion": 2}, "stages/0: expansion must be 1 in a separable block, got 2"),
+        (
+            {"block": "bottleneck", "width": 30},
+            "stages/0: the width of a bottleneck block must be a multiple of its exp",
+        ),
+        ({"block": ["mbconv"]}, "stages/0: block must be one of"),
         ({"padding": 1}, "stages/0: unknown field 'padding'; allowed: repeats, kernel"),
     ],
 )
@@ -135,10 +171,23 @@ def test_a_wrong_stage_is_named(stage: dict[str, object], said: str) -> None:
         ({"dropout": 1}, r"dropout must be in \[0, 1\)"),
         ({"name": 3}, "name must be a string"),
         ({"wings": 2}, "unknown field 'wings'"),
+        ({"head": -1}, "head must be a whole number from 0"),
+        ({"activation": "gelu"}, "activation must be one of 'swish', 'relu', 'relu6', got 'gelu'"),
+        ({"padding": "valid"}, "padding must be one of 'same', 'symmetric'"),
+        ({"norm_epsilon": 0}, r"norm_epsilon must be in \(0, 1\]"),
+        ({"norm_epsilon": "tiny"}, "norm_epsilon must be a number"),
+        ({"stem_pool": 1}, "stem_pool must be one of False, True, got 1"),
+        ({"stem_kernel": 2}, "stem_kernel must be one of 1, 3, 5, 7, 9"),
+        ({"depth_rounding": "floor"}, "depth_rounding must be one of 'ceil', 'round'"),
+        ({"head_scaling": "shrunk"}, "head_scaling must be one of 'scaled', 'fixed', 'at-least'"),
+        ({"width_floor": 2}, r"width_floor must be in \[0, 1\]"),
+        ({"width_divisor": 0}, "width_divisor must be a whole number from 1 to 256"),
+        ({"extends": "efficientnet-b9"}, "there is no baseline 'efficientnet-b9'"),
+        ({"extends": 3}, "extends must be a string"),
     ],
 )
 def test_a_wrong_table_is_named(changed: dict[str, object], said: str) -> None:
-    with pytest.raises(InvalidBaseline, match=said):
+    with pytest.raises((InvalidBaseline, UnknownBaseline), match=said):
         from_table({**EFFICIENTNET_NANO.document(), **changed})
 
 
@@ -150,6 +199,31 @@ def test_a_missing_field_is_named() -> None:
 
 
 def test_an_unknown_baseline_is_answered_with_those_there_are() -> None:
-    with pytest.raises(UnknownBaseline, match="efficientnet-b0, efficientnet-nano"):
+    with pytest.raises(UnknownBaseline, match="efficientnet-b0, efficientnet-nano, efficientnetv2-b0"):
         get_baseline("efficientnet-b8")
     assert all(get_baseline(name).name == name for name in BASELINES)
+
+
+def test_a_table_may_extend_another() -> None:
+    torch = from_table({"extends": "efficientnet-b0", "padding": "symmetric", "norm_epsilon": 1e-5})
+    assert torch.stages == EFFICIENTNET_B0.stages
+    assert (torch.padding, torch.norm_epsilon) == ("symmetric", 1e-5)
+    one = Multipliers(1, 1, 1)
+    assert torch.scale(one).key != EFFICIENTNET_B0.scale(one).key
+
+
+def test_every_baseline_is_what_its_table_says_after_rounding() -> None:
+    """The unscaled network has the table's own integers: no width of a built-in table is off its divisor."""
+    for baseline in BASELINES.values():
+        network = baseline.scale(Multipliers(1, 1, 1))
+        assert (network.stem, network.stages, network.head) == (baseline.stem, baseline.stages, baseline.head)
+
+
+def test_scaling_rules() -> None:
+    tiny, mobile, resnet = (BASELINES[name] for name in ("tinynet", "mobilenet-v2", "resnet-50"))
+    assert tiny.depths_at(0.695) == (1, 1, 1, 2, 2, 3, 1)
+    assert (tiny.widths_at(0.54)[0], tiny.widths_at(0.54)[-1]) == (32, 1280)
+    assert (mobile.widths_at(0.5)[-1], mobile.widths_at(1.4)[-1]) == (1280, 1792)
+    assert resnet.widths_at(1.1) == (72, 288, 576, 1120, 2240, 0)  # inside: 72, 144, 280, 560
+    assert BASELINES["efficientnetv2-b0"].widths_at(1.2)[:2] == (40, 16)  # 19.2 -> 16: no 10 % rule there
+    assert EFFICIENTNET_B0.widths_at(1.2)[:2] == (40, 24)

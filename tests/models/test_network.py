@@ -1,6 +1,8 @@
 """The network that is built is the one that was counted, starts as published, and regularizes as published."""
 
 import math
+from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +17,6 @@ from models.cost import cost, profile
 from models.layers import MBConv, Noise, Path, StochasticDepth
 from models.layout import layout
 from models.network import Network
-from models.normalization import EPSILON
 from models.programs import compile_options
 from models.scaling import Multipliers
 
@@ -33,10 +34,16 @@ def noise(batch: int, *, training: bool, drop_path: float, dropout: float, archi
     return Noise(
         jnp.asarray(training),
         jnp.asarray(random.random((batch, architecture.blocks)), jnp.float32),
-        jnp.asarray(random.random((batch, architecture.head)), jnp.float32),
+        jnp.asarray(random.random((batch, architecture.features)), jnp.float32),
         jnp.float32(drop_path),
         jnp.float32(dropout),
     )
+
+
+def small(name: str) -> ScaledArchitecture:
+    """A baseline shrunk until it compiles in seconds: every kind of block is still there, and a map of 2x2 at the end."""
+    baseline = BASELINES[name]
+    return baseline.build(baseline.depths_at(0.2), baseline.widths_at(0.25), 2 * baseline.resolution // 7, classes=10)
 
 
 @settings(max_examples=15, deadline=None)
@@ -86,7 +93,7 @@ def test_seeds_give_other_weights_and_the_same_again() -> None:
 
 
 def test_batch_normalisation_as_published() -> None:
-    assert EPSILON == 1e-3
+    assert NANO.norm_epsilon == EFFICIENTNET_B0.norm_epsilon == 1e-3
     x = jax.random.normal(jax.random.key(0), (8, 16, 16, 3)) * 3 + 2
     network = started(NANO)
     y = network.stem(x, jnp.asarray(True))
@@ -99,7 +106,7 @@ def test_stochastic_depth_drops_whole_samples_at_the_published_rate() -> None:
     architecture = EFFICIENTNET_B0.scale(ONE)
     found = noise(10_000, training=True, drop_path=0.2, dropout=0.0, architecture=architecture)
     for block in (1, 8, 15):
-        path = found.path(block, architecture.blocks)
+        path = found.path(block, architecture.blocks, part=1)
         branch = jnp.ones((10_000, 2, 2, 3))
         kept = StochasticDepth()(branch, path)
         dropped = np.asarray((kept == 0).all((1, 2, 3)))
@@ -107,16 +114,16 @@ def test_stochastic_depth_drops_whole_samples_at_the_published_rate() -> None:
         assert dropped.mean() == pytest.approx(rate, abs=4 * math.sqrt(rate * (1 - rate) / 10_000))
         assert float(kept.max()) == pytest.approx(1 / (1 - rate))
         assert bool(((kept == 0) == (kept == 0).all((1, 2, 3), keepdims=True)).all())
-    assert found.path(0, 16).rate == 0
-    assert float(found.path(15, 16).rate) == pytest.approx(0.1875)
+    assert found.path(0, 16, part=1).rate == 0
+    assert float(found.path(15, 16, part=7).rate) == pytest.approx(0.1875)
 
 
 def test_skip_only_where_the_shape_stays() -> None:
     stage = EFFICIENTNET_NANO.stages[1]
-    assert MBConv(stage, stage.width, 1).depth is not None
-    assert MBConv(stage, stage.width, 2).depth is None
-    assert MBConv(stage, 16, 1).depth is None
-    assert MBConv(EFFICIENTNET_B0.stages[0], 32, 1).expand is None
+    assert MBConv(NANO, stage, stage.width, 1).depth is not None
+    assert MBConv(NANO, stage, stage.width, 2).depth is None
+    assert MBConv(NANO, stage, 16, 1).depth is None
+    assert MBConv(NANO, EFFICIENTNET_B0.stages[0], 32, 1).expand is None
 
 
 def test_a_dropped_branch_leaves_the_input() -> None:
@@ -133,10 +140,10 @@ def test_a_dropped_branch_leaves_the_input() -> None:
 
 @pytest.mark.parametrize("name", sorted(BASELINES))
 def test_outputs_and_gradients_are_finite(name: str) -> None:
-    architecture = BASELINES[name].build(BASELINES[name].depths_at(1), BASELINES[name].widths_at(1), 32, classes=10)
+    architecture = small(name)
     places = layout(architecture)
     vector = jnp.asarray(places.initial(0))
-    images = jax.random.normal(jax.random.key(1), (4, 32, 32, 3))
+    images = jax.random.normal(jax.random.key(1), (4, architecture.resolution, architecture.resolution, 3))
     found = noise(4, training=True, drop_path=0.2, dropout=0.2, architecture=architecture)
 
     def loss(vector: jax.Array) -> jax.Array:
@@ -156,3 +163,74 @@ def test_evaluation_needs_no_random_numbers() -> None:
     alone, with_noise = jax.jit(lambda: (started(NANO)(images), started(NANO)(images, quiet)))()
     assert alone.shape == (2, 10)
     np.testing.assert_allclose(with_noise, alone, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(BASELINES))
+def test_the_compilers_count_is_near_ours(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """XLA counts two operations a multiply-add, and element-wise ones besides; a loop's body it counts once."""
+    monkeypatch.setattr("models.network.LOOP_FROM", 1000)
+    architecture = BASELINES[name].scale(ONE)
+    images = jax.ShapeDtypeStruct((1, architecture.resolution, architecture.resolution, 3), jnp.float32)
+    places = layout(architecture)
+    vector = jax.ShapeDtypeStruct((places.size,), jnp.float32)
+    lowered = jax.jit(lambda vector, images: places.network(*places.arrays(vector))(images)).lower(vector, images)
+    ratio = lowered.cost_analysis()["flops"] / 2 / cost(architecture).macs
+    assert 0.9 < ratio < 1.15
+
+
+@pytest.mark.parametrize("name", ["efficientnet-b0", "resnet-18", "mobilenet-v1"])
+def test_activations_keep_their_scale_at_the_start(name: str) -> None:
+    """With unit-variance images no map grows or dies on its way: what each BatchNorm sees is of order one."""
+    baseline = BASELINES[name]
+    architecture = baseline.build(baseline.depths_at(1), baseline.widths_at(0.25), 64, classes=10)
+    places = layout(architecture)
+    images = jax.random.normal(jax.random.key(1), (8, 64, 64, 3))
+    found = noise(8, training=True, drop_path=0.0, dropout=0.0, architecture=architecture)
+
+    @jax.jit
+    def variances(vector: jax.Array) -> tuple[jax.Array, jax.Array]:
+        network = places.network(*places.arrays(vector))
+        features = network.features(images, found)
+        _, statistics = places.arrays(
+            jnp.concatenate([vector[: places.weight_count], places.batch_statistics(network)])
+        )
+        means = [s.mean() for leaf, s in zip(places.statistics, statistics, strict=True) if leaf.path[-1] == "var"]
+        return jnp.stack(means), features
+
+    seen, features = variances(jnp.asarray(places.initial(0)))
+    assert float(seen.min()) > 0.05
+    assert float(seen.max()) < 50
+    assert 0.05 < float(features.std()) < 5
+
+
+def test_fixed_parts_keep_to_their_stored_statistics() -> None:
+    images = jax.random.normal(jax.random.key(1), (2, 32, 32, 3)) + 3
+    loud = noise(2, training=True, drop_path=0.0, dropout=0.0, architecture=NANO)
+    parts = len(NANO.stages) + 2
+    places = layout(NANO)
+
+    @partial(jax.jit, static_argnums=0)
+    def after(fixed: int) -> tuple[jax.Array, jax.Array]:
+        network = started(NANO)
+        logits = network(images, replace(loud, fixed=fixed))
+        return logits, places.batch_statistics(network)
+
+    stored = places.initial(0)[places.weight_count :]
+    logits, statistics = after(parts)
+    np.testing.assert_array_equal(statistics, stored)
+    np.testing.assert_allclose(logits, jax.jit(lambda: started(NANO)(images))(), rtol=1e-5, atol=1e-6)
+    _, partly = after(2)
+    names = [leaf.name for leaf in places.statistics for _ in range(leaf.size)]
+    changed = {name for name, one, other in zip(names, partly, stored, strict=True) if one != other}
+    first = NANO.depths[0]
+    kept = ("stem.", *(f"blocks.{number}." for number in range(first)))
+    assert changed
+    assert not any(name.startswith(kept) for name in changed)
+    assert any(name.startswith(f"blocks.{first}.") for name in changed)
+
+
+def test_bfloat16_images_give_float32_logits_near_the_exact_ones() -> None:
+    images = jax.random.normal(jax.random.key(1), (4, 32, 32, 3))
+    exact, rough = jax.jit(lambda: (started(NANO)(images), started(NANO)(images.astype(jnp.bfloat16))))()
+    assert rough.dtype == jnp.float32
+    np.testing.assert_allclose(rough, exact, atol=0.05 * float(jnp.abs(exact).max()) + 0.02)

@@ -1,5 +1,6 @@
 """The lowerings against XLA's own convolution, in values and in all gradients, in float64."""
 
+import math
 from collections.abc import Callable, Iterator
 
 import jax
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 from jax import Array, lax
 
 from models import ops
+from models.architecture import Padding
 
+PADDINGS = st.sampled_from(("same", "symmetric"))
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
@@ -22,9 +25,15 @@ def _float64() -> Iterator[None]:
     jax.config.update("jax_enable_x64", False)
 
 
-def xla(x: Array, kernel: Array, stride: int, groups: int = 1) -> Array:
+def xla(x: Array, kernel: Array, stride: int, groups: int = 1, padding: Padding = "same") -> Array:
+    margin = (len(kernel) // 2, len(kernel) // 2)
     return lax.conv_general_dilated(
-        x, kernel, (stride, stride), "SAME", dimension_numbers=DIMENSIONS, feature_group_count=groups
+        x,
+        kernel,
+        (stride, stride),
+        "SAME" if padding == "same" else (margin, margin),
+        dimension_numbers=DIMENSIONS,
+        feature_group_count=groups,
     )
 
 
@@ -54,11 +63,14 @@ def numbers(*shape: int) -> Array:
     channels=st.integers(1, 4),
     kernel=st.sampled_from([1, 3, 5, 7]),
     stride=st.integers(1, 3),
+    padding=PADDINGS,
 )
-def test_depthwise(batch: int, height: int, width: int, channels: int, kernel: int, stride: int) -> None:
+def test_depthwise(
+    batch: int, height: int, width: int, channels: int, kernel: int, stride: int, padding: Padding
+) -> None:
     agree(
-        lambda x, k: ops.depthwise(x, k, stride),
-        lambda x, k: xla(x, k, stride, channels),
+        lambda x, k: ops.depthwise(x, k, stride, padding),
+        lambda x, k: xla(x, k, stride, channels, padding),
         numbers(batch, height, width, channels),
         numbers(kernel, kernel, 1, channels),
     )
@@ -69,15 +81,31 @@ def test_depthwise(batch: int, height: int, width: int, channels: int, kernel: i
     size=st.integers(1, 11),
     inputs=st.integers(1, 4),
     outputs=st.integers(1, 4),
-    kernel=st.sampled_from([1, 3, 5]),
+    kernel=st.sampled_from([1, 3, 5, 7]),
     stride=st.integers(1, 2),
+    padding=PADDINGS,
 )
-def test_dense(size: int, inputs: int, outputs: int, kernel: int, stride: int) -> None:
+def test_dense(size: int, inputs: int, outputs: int, kernel: int, stride: int, padding: Padding) -> None:
     agree(
-        lambda x, k: ops.dense(x, k, stride),
-        lambda x, k: xla(x, k, stride),
+        lambda x, k: ops.dense(x, k, stride, padding),
+        lambda x, k: xla(x, k, stride, 1, padding),
         numbers(2, size, size, inputs),
         numbers(kernel, kernel, inputs, outputs),
+    )
+
+
+@settings(max_examples=6, deadline=None)
+@given(size=st.integers(1, 12), kernel=st.sampled_from([3, 5]), stride=st.integers(1, 3), padding=PADDINGS)
+def test_max_pool(size: int, kernel: int, stride: int, padding: Padding) -> None:
+    """All values differ, so that the gradient has one place to go to."""
+    margin = ((kernel // 2, kernel // 2),) * 2
+    around = "SAME" if padding == "same" else ((0, 0), *margin, (0, 0))
+    shape = (2, size, size, 3)
+    x = jnp.asarray(np.random.default_rng(0).permutation(math.prod(shape)).reshape(shape), jnp.float64)
+    agree(
+        lambda x: ops.max_pool(x, kernel, stride, padding),
+        lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, kernel, kernel, 1), (1, stride, stride, 1), around),
+        x,
     )
 
 
@@ -88,8 +116,11 @@ def test_pointwise() -> None:
 @pytest.mark.parametrize(
     ("size", "kernel", "stride", "padding"), [(32, 3, 2, (0, 1)), (32, 5, 2, (1, 2)), (33, 3, 2, (1, 1))]
 )
-def test_same_padding_is_tensorflows(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> None:
-    assert ops.same_padding(size, kernel, stride) == padding
+def test_same_padding_is_tensorflows_and_symmetric_is_not(
+    size: int, kernel: int, stride: int, padding: tuple[int, int]
+) -> None:
+    assert ops.margin(size, kernel, stride) == padding
+    assert ops.margin(size, kernel, stride, "symmetric") == (kernel // 2, kernel // 2)
 
 
 def test_no_xla_convolution_is_left_on_a_cpu() -> None:

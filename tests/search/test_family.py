@@ -8,6 +8,7 @@ from models.architecture import MAX_RESOLUTION
 from models.baselines import EFFICIENTNET_B0, EFFICIENTNET_NANO, PAPER_COEFFICIENTS, from_table
 from models.cost import cost
 from models.errors import InvalidScaling
+from models.presets import Preset
 from models.scaling import Coefficients, DepthRounding, Multipliers
 from search.family import OFFICIAL, dropout_at, family, official_macs
 from tests.ground import golden
@@ -16,16 +17,15 @@ COEFFICIENTS = st.builds(Coefficients, st.floats(1, 1.4), st.floats(1, 1.3), st.
 
 
 @pytest.mark.parametrize(("row", "official"), list(zip(golden.rows("efficientnet"), OFFICIAL, strict=True)))
-def test_the_published_family(row: dict[str, str], official: tuple[str, float, float, int]) -> None:
-    name, width, depth, resolution = official
-    assert (name.lower(), width, depth, resolution) == (
+def test_the_published_family(row: dict[str, str], official: Preset) -> None:
+    assert official[:4] == (
         row["model"],
         float(row["width"]),
         float(row["depth"]),
         int(row["resolution"]),
     )
-    assert dict(official_macs(1000))[name] == int(row["macs"])
-    assert dropout_at(0.2, int(name[1:])) == float(row["dropout"])
+    assert dict(official_macs(1000))[official.name.upper()] == int(row["macs"])
+    assert dropout_at(0.2, int(official.name[1:])) == official.dropout == float(row["dropout"])
 
 
 def test_b0_is_the_baseline_and_phi_1_is_b2() -> None:
