@@ -80,8 +80,8 @@ def test_initial_distributions() -> None:
     expand = arrays["blocks.5.expand.kernel"]
     assert expand.std() == pytest.approx(math.sqrt(2 / expand.shape[-1]), rel=0.02)
     head = arrays["classifier.kernel"]
-    assert np.abs(head).max() <= 1 / math.sqrt(1000)
-    assert head.std() == pytest.approx(1 / math.sqrt(3000), rel=0.02)
+    assert np.abs(head).max() <= 1 / math.sqrt(2560)
+    assert head.std() == pytest.approx(1 / math.sqrt(3 * 2560), rel=0.02)
     assert all((array == 1).all() for name, array in arrays.items() if name.endswith(("norm.scale", "norm.var")))
     assert all((array == 0).all() for name, array in arrays.items() if name.endswith(("bias", "norm.mean")))
 

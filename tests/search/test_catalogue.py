@@ -46,13 +46,17 @@ SPACES = st.fixed_dictionaries(
         "beta": st.tuples(st.just(1), st.floats(1, 1.6)).map(list),
         "gamma": st.tuples(st.just(1), st.floats(1, 1.6)).map(list),
         "resolution_multiple": st.sampled_from((1, 4, 8)),
-        "depth_rounding": st.sampled_from(("ceil", "round")),
+        "depth_rounding": st.sampled_from((None, "ceil", "round")),
     }
 )
 SPECS = st.builds(
-    lambda phi, metric, ratio, tolerance, space: spec(
-        phi=phi, target={"metric": metric, "ratio": ratio, "tolerance": tolerance}, space=space
+    lambda baseline, phi, metric, ratio, tolerance, space: spec(
+        baseline=baseline,
+        phi=phi,
+        target={"metric": metric, "ratio": ratio, "tolerance": tolerance},
+        space=space,
     ),
+    st.sampled_from(("efficientnet-nano", "efficientnetv2-nano", "resnet-nano", "resnet-18", "mobilenet-v1")),
     st.sampled_from((0.5, 1, 1.5, 2, 3)),
     st.sampled_from(("macs", "params", "activations", "product")),
     st.one_of(st.none(), st.floats(1, 6)),
