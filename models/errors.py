@@ -7,8 +7,12 @@
     ├── InvalidArchitecture        integers that describe no network
     ├── InvalidRecipe              a training recipe that cannot be run
     ├── UnknownDataset             no data set of that name
+    ├── InvalidDataset             a name, source or manifest that gives no data set
+    │   ├── RefusedImages          images that the declared policies refuse
+    │   └── SourceChanged          the source no longer holds the images that were registered
     ├── TrainingDiverged           loss or weights became NaN or infinite
-    └── CorruptCheckpoint          bytes that differ from their own manifest
+    ├── CorruptCheckpoint          bytes that differ from their own manifest
+    └── InvalidWeights             a file of weights, or a parent network, that does not fit
 
 Every message says what was wrong, what is allowed and, where there is one, the value that was given.
 """
@@ -45,9 +49,25 @@ class UnknownDataset(ModelError, LookupError):
     """There is no data set of that name."""
 
 
+class InvalidDataset(ModelError, ValueError):
+    """This gives no data set."""
+
+
+class RefusedImages(InvalidDataset):
+    """The source holds images that the declared policies refuse."""
+
+
+class SourceChanged(InvalidDataset):
+    """The source no longer holds the images that were registered."""
+
+
 class TrainingDiverged(ModelError):
     """The training loss became NaN or infinite."""
 
 
 class CorruptCheckpoint(ModelError):
     """The checkpoint's bytes differ from its manifest."""
+
+
+class InvalidWeights(ModelError, ValueError):
+    """The weights do not fit the network that is to start from them."""

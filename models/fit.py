@@ -4,83 +4,41 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from models import checkpoint
 from models.architecture import ScaledArchitecture
 from models.data.dataset import Dataset
 from models.errors import CorruptCheckpoint, TrainingDiverged
-from models.programs import Program, initial_state, method, places_of, program, rates
+from models.feed import Resident, Streamed, chunk_steps, on_device, resident_bytes
+from models.method import method
+from models.programs import Named, Program, initial_state, places_of, program, rates
+from models.progress import EpochReport, Progress
 from models.recipe import TrainingRecipe
-from models.training import Pixels, State, Sums
+from models.training import Span, State, Sums
 
-CHECKPOINT_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class EpochReport:
-    """One epoch (1-based). Validation uses the averaged weights; losses in nats, the training one with smoothing.
-
-    `seconds` are those of training and validation without compiling, `compile_seconds` those of compiling, which are
-    0 when the program is there already. `images_per_second` counts training images and training time.
-    """
-
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    seconds: float
-    images_per_second: float
-    compile_seconds: float
-
-    def metrics(self) -> dict[str, float]:
-        """All but the epoch's number."""
-        return {name: value for name, value in asdict(self).items() if name != "epoch"}
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What a training has to show so far; it travels in the checkpoint."""
-
-    epoch: int = 0
-    accuracy: float = 0.0
-    best_accuracy: float = 0.0
-    best_epoch: int = 0
-    train_accuracy: float = 0.0
-    validation_loss: float = 0.0
-    device_seconds: float = 0.0
-    compile_seconds: float = 0.0
-    training_seconds: float = 0.0
-
-    def after(self, report: EpochReport, training_seconds: float) -> "Progress":
-        """With one more epoch. The first of equally good epochs is the best one."""
-        better = self.epoch == 0 or report.validation_accuracy > self.best_accuracy
-        return Progress(
-            report.epoch,
-            report.validation_accuracy,
-            report.validation_accuracy if better else self.best_accuracy,
-            report.epoch if better else self.best_epoch,
-            report.train_accuracy,
-            report.validation_loss,
-            self.device_seconds + report.seconds,
-            self.compile_seconds + report.compile_seconds,
-            self.training_seconds + training_seconds,
-        )
+__all__ = ["EpochReport", "Progress", "Training"]
+CHECKPOINT_VERSION = 2
+BEST = "best"  # the array of a checkpoint that is no part of the state
 
 
 class Training:
     """One network trained with one recipe on one data set from one seed.
 
-    Iterating goes on from the next epoch to `recipe.epochs`. On one kind of device everything but the times is a
-    function of the arguments: a training that was restored from a checkpoint ends bit-identical to one that was not
-    interrupted. Raises `TrainingDiverged` when a loss or a weight is NaN or infinite.
+    Iterating goes on from the next epoch to `recipe.epochs`, or until its patience ends. It begins with random weights,
+    or with the arrays of `start`, which are named as `weights()` names them. On one kind of device everything but the
+    times is a function of the arguments: a training that was restored from a checkpoint ends bit-identical to one that
+    was not interrupted. Images of more than `resident` bytes (by default what suits the device) are streamed to it;
+    the numbers stay the same.
+
+    Rates that the recipe leaves open or gives as rules are the architecture's: see `regularization.regularized`.
+    Raises `TrainingDiverged` when a loss or a weight is NaN or infinite, `InvalidRecipe` when network and recipe do not
+    go together.
     """
 
     def __init__(
@@ -90,63 +48,89 @@ class Training:
         dataset: Dataset,
         *,
         seed: int,
+        start: Named | None = None,
+        resident: int | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.architecture, self.recipe, self.dataset, self.seed = architecture, recipe, dataset, seed
         self.progress = Progress()
         self._clock = clock
+        chunk = chunk_steps(dataset, recipe.batch_size, resident_bytes() if resident is None else resident)
+        self._method = method(architecture, recipe, dataset, chunk)
         self._rates = rates(architecture, recipe, seed)
-        self._method = method(recipe, dataset)
-        self._pixels = on_device(dataset)
-        self._state: State = initial_state(places_of(architecture), recipe.optimizer, seed)
+        self._feed = Streamed(dataset, self._method) if chunk else Resident(on_device(dataset))
+        self._state: State = initial_state(places_of(architecture), recipe.optimizer, seed, start)
+        self._start = None if start is None else _digest(start)
+        self._best: NDArray[np.float32] | None = None
 
     @property
     def epoch(self) -> int:
         """Epochs done."""
-        return self.progress.epoch
+        return self.progress.last.epoch
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is no epoch left to do: all are done, or patience ended."""
+        return self.epoch >= self.recipe.epochs or self.progress.stopped_early(self.recipe)
 
     def __iter__(self) -> Iterator[EpochReport]:
-        while self.epoch < self.recipe.epochs:
+        while not self.finished:
             yield self._next()
 
     def accuracy(self, split: Literal["validation", "test"]) -> float:
-        """Share of a split that the averaged network classifies correctly."""
-        return float(self._run(getattr(self._method, split)).correct) / len(getattr(self.dataset, split))
+        """Share of a split that the network of the declared epoch classifies correctly."""
+        current = np.array(self._state.average) if self._best is not None else None
+        if self._best is not None:
+            self._state = self._state._replace(average=jnp.array(self._best, copy=True))
+        correct = float(self._run(getattr(self._method, split)).correct)
+        if current is not None:
+            self._state = self._state._replace(average=jnp.array(current, copy=True))
+        return correct / len(getattr(self.dataset, split))
 
     def summary(self) -> dict[str, Any]:
-        """What there is to say of the training: `accuracy` is the validation accuracy after the last epoch done.
+        """What there is to say of the training.
 
+        `accuracy` is the validation accuracy after the epoch that `recipe.selection` declares, `train_accuracy` and
+        `validation_loss` are of the same epoch; those after the last and the best epoch stand beside it.
         `device_seconds` leave compiling out. `test_accuracy` is None: the test split is for winners, ask for it.
         """
         done = self.progress
-        images = done.epoch * self._images_an_epoch
+        chosen = done.best if self.recipe.selection == "best" else done.last
+        images = done.last.epoch * self._images_an_epoch
         return {
-            "accuracy": done.accuracy,
-            "best_accuracy": done.best_accuracy,
-            "best_epoch": done.best_epoch,
-            "train_accuracy": done.train_accuracy,
-            "validation_loss": done.validation_loss,
+            "accuracy": chosen.accuracy,
+            "last_accuracy": done.last.accuracy,
+            "best_accuracy": done.best.accuracy,
+            "best_epoch": done.best.epoch,
+            "train_accuracy": chosen.train_accuracy,
+            "validation_loss": chosen.validation_loss,
             "test_accuracy": None,
-            "epochs": done.epoch,
+            "epochs": done.last.epoch,
+            "stopped_early": done.stopped_early(self.recipe),
             "device_seconds": done.device_seconds,
             "compile_seconds": done.compile_seconds,
             "images_per_second": images / done.training_seconds if done.training_seconds else 0.0,
         }
 
-    def weights(self) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
-        """The averaged network: float32 arrays by name, BatchNorm's running statistics among them."""
-        return places_of(self.architecture).named(np.asarray(self._state.average))
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """The averaged network after the declared epoch: float32 arrays by name, BatchNorm's running statistics among
+        them.
+        """
+        return places_of(self.architecture).named(self._chosen())
 
     def checkpoint(self) -> bytes:
         """Everything needed to go on, with its own SHA-256."""
         leaves = jax.tree.leaves(self._state)
         arrays = {f"state.{number:02d}": np.asarray(leaf) for number, leaf in enumerate(leaves)}
-        return checkpoint.pack(arrays, {"identity": self._identity(), "progress": asdict(self.progress)})
+        if self._best is not None:
+            arrays[BEST] = self._best
+        return checkpoint.pack(arrays, {"identity": self._identity(), "progress": self.progress.document()})
 
     def restore(self, data: bytes) -> None:
         """Go on from a checkpoint of this very training.
 
-        Raises `CorruptCheckpoint` when a byte is off, or when it belongs to another network, recipe, data set or seed.
+        Raises `CorruptCheckpoint` when a byte is off, or when it belongs to another network, recipe, data set, start or
+        seed.
         """
         arrays, document = checkpoint.unpack(data)
         for name, ours in self._identity().items():
@@ -155,16 +139,19 @@ class Training:
                 raise CorruptCheckpoint(
                     f"the checkpoint belongs to another training: its {name} is {theirs!r}, not {ours!r}"
                 )
+        self._best = arrays.pop(BEST, None)
         structure = jax.tree.structure(self._state)
         leaves = [jnp.array(arrays[name], copy=True) for name in sorted(arrays)]
         self._state = jax.tree.unflatten(structure, leaves)
-        self.progress = Progress(**document["progress"])
+        self.progress = Progress.read(document["progress"])
 
     def _next(self) -> EpochReport:
         clock, started = self._clock, self._clock()
         self._program()
         compiled = clock()
         training = self._run(self._method.training)
+        if self._method.recalibration:
+            self._run(self._method.recalibration)
         trained = clock()
         validation = self._run(self._method.validation)
         ended = clock()
@@ -184,26 +171,35 @@ class Training:
                 f"the loss became {report.train_loss} in training and {report.validation_loss} in validation in epoch "
                 f"{report.epoch}; a lower learning_rate than {self.recipe.learning_rate:g} may help"
             )
-        self.progress = self.progress.after(report, trained - compiled)
+        self.progress = self.progress.after(report, trained - compiled, self.recipe.patience_delta)
+        if self.recipe.selection == "best" and self.progress.best.epoch == report.epoch:
+            self._best = np.array(self._state.average)
         return report
 
+    def _chosen(self) -> NDArray[np.float32]:
+        return np.array(self._state.average) if self._best is None else self._best
+
     def _program(self) -> Program:
-        height, width, channels = self._pixels.images.shape[1:]
+        height, width, channels = self.dataset.train.images.shape[1:]
         return program(self.architecture, self._method, (height, width, channels))
 
     def _run(self, steps: range) -> Sums:
         """Run steps and wait for them. The state is donated: only this method may hold it."""
-        numbers = (np.int32(number) for number in (self.epoch, steps.start, steps.stop))
-        self._state, sums = self._program()(self._state, self._rates, self._pixels, *numbers)
-        done: Sums = jax.block_until_ready(sums)
-        return done
+        rows, run = self._method.rows(self.seed, self.epoch), self._program()
+        sums = Sums(jnp.zeros(()), jnp.zeros(()))
+        for portion in self._feed.portions(rows, steps):
+            numbers = (self.epoch, portion.base, portion.steps.start, portion.steps.stop)
+            span = Span(*(np.int32(number) for number in numbers))  # type: ignore[arg-type]  # become arrays there
+            self._state, sums = run(self._state, sums, self._rates, portion.pixels, portion.rows, span)
+            jax.block_until_ready(sums)
+        return sums
 
     @property
     def _images_an_epoch(self) -> int:
         return len(self._method.training) * self._method.batch_size
 
     def _identity(self) -> dict[str, Any]:
-        recipe = self.recipe.model_dump_json()
+        recipe = self.recipe.model_dump_json(exclude={"preset"})
         return {
             "version": CHECKPOINT_VERSION,
             "architecture": self.architecture.key,
@@ -211,12 +207,13 @@ class Training:
             "rates": [self.architecture.dropout, self.architecture.drop_path],
             "dataset": self.dataset.fingerprint,
             "seed": self.seed,
+            "start": self._start,
         }
 
 
-@lru_cache(maxsize=4)
-def on_device(dataset: Dataset) -> Pixels:
-    """All splits of a data set on the device, once for all trainings of a process."""
-    splits = dataset.train, dataset.validation, dataset.test
-    images, labels = np.concatenate([s.images for s in splits]), np.concatenate([s.labels for s in splits])
-    return Pixels(*(jnp.asarray(array) for array in (images, labels, dataset.mean, dataset.deviation)))
+def _digest(arrays: Named) -> str:
+    """SHA-256 over names and values."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(name.encode() + b"\0" + np.ascontiguousarray(arrays[name], np.float32).tobytes())
+    return digest.hexdigest()

@@ -1,6 +1,6 @@
 """Compiled programs, kept as long as the process lives, by all they are compiled for and nothing more."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, cast
@@ -8,37 +8,57 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from models.architecture import ScaledArchitecture
-from models.data.dataset import Dataset
+from models.data.augmentation import Strengths
+from models.data.mixing import QUANTILES, beta_quantiles
+from models.errors import InvalidArchitecture
 from models.layout import Layout, layout
+from models.method import Method
 from models.ops import on_cpu
 from models.optimizer import transformation
-from models.recipe import OptimizerName, TrainingRecipe
-from models.training import Method, Pixels, Rates, State, Sums, run_steps
+from models.parts import kernels, speeds
+from models.recipe import OptimizerName, RateRule, TrainingRecipe
+from models.training import Pixels, Rates, Span, State, Sums, run_steps
 
 KEPT = 128  # programs: several searches' worth of networks, a few MB each
 # Measured on a 13-block network without loops: 8.7 s of CPU time instead of 19 to compile, 15 % more time a step.
 CPU_OPTIONS: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 
-# (state, rates, pixels, 0-based epoch, first step, stop) -> (state, sums over these steps). The state is donated.
-Program = Callable[[State, Rates, Pixels, Any, Any, Any], tuple[State, Sums]]
-
-
-def method(recipe: TrainingRecipe, dataset: Dataset) -> Method:
-    """What of a recipe and a data set shapes the program; a batch holds at most the whole train split."""
-    sizes = len(dataset.train), len(dataset.validation), len(dataset.test)
-    return Method(min(recipe.batch_size, sizes[0]), recipe.optimizer, recipe.schedule, recipe.shift_px, sizes)
+# Answers the state after these steps and the sums with theirs. The state is donated.
+Program = Callable[[State, Sums, Rates, Pixels, Any, Span], tuple[State, Sums]]
+Named = Mapping[str, NDArray[np.float32]]
 
 
 def rates(architecture: ScaledArchitecture, recipe: TrainingRecipe, seed: int) -> Rates:
-    """The traced numbers. A rate that the recipe leaves open is the network's own."""
-    given = recipe.model_dump(include=set(Rates._fields) - {"seed"})
-    given["dropout"] = architecture.dropout if recipe.dropout is None else recipe.dropout
-    given["drop_path"] = architecture.drop_path if recipe.drop_path is None else recipe.drop_path
-    return Rates(
-        **{name: cast(Any, np.float32(value)) for name, value in given.items()}, seed=cast(Any, np.uint32(seed))
+    """The traced numbers. A rate that the recipe leaves open, or gives as a rule, is the network's own."""
+    places = places_of(architecture)
+    layered = recipe.layer_decay < 1 or recipe.frozen_stages
+    dropout, drop_path = (
+        own if given is None or isinstance(given, RateRule) else given
+        for given, own in ((recipe.dropout, architecture.dropout), (recipe.drop_path, architecture.drop_path))
     )
+    return Rates(
+        **_scalars(recipe, Rates._fields, dropout=dropout, drop_path=drop_path),
+        seed=cast(Any, np.uint32(seed)),
+        strengths=_strengths(recipe),
+        speeds=jnp.asarray(speeds(places, recipe)) if layered else None,
+        decayed=jnp.asarray(kernels(places)) if recipe.weight_decay_on == "kernels" else None,
+    )
+
+
+def _strengths(recipe: TrainingRecipe) -> Strengths:
+    low, high = recipe.crop_area
+    tables = (cast(Any, beta_quantiles(alpha)) for alpha in (recipe.mixup, recipe.cutmix))
+    numbers = _scalars(recipe, Strengths._fields, flip=0.5 * recipe.flip, crop_low=low, crop_high=high)
+    return Strengths(**{**numbers, **dict(zip(("mixup", "cutmix"), tables, strict=True))})
+
+
+def _scalars(recipe: TrainingRecipe, names: tuple[str, ...], **beside: float) -> dict[str, Any]:
+    """Those numbers of a recipe as float32, and others beside them."""
+    given = {name: getattr(recipe, name) for name in names if name in TrainingRecipe.model_fields}
+    return {name: np.float32(value) for name, value in {**given, **beside}.items()}
 
 
 def places_of(architecture: ScaledArchitecture) -> Layout:
@@ -46,12 +66,25 @@ def places_of(architecture: ScaledArchitecture) -> Layout:
     return layout(replace(architecture, dropout=0.0, drop_path=0.0))
 
 
-def initial_state(places: Layout, optimizer: OptimizerName, seed: int) -> State:
-    """Before the first step: values drawn on the host from the seed."""
-    values = places.initial(seed)
+def initial_state(places: Layout, optimizer: OptimizerName, seed: int, start: Named | None = None) -> State:
+    """Before the first step: values drawn on the host from the seed, or those of `start`."""
+    values = places.initial(seed) if start is None else _given(places, start)
     weights = jnp.asarray(values[: places.weight_count])
     moments = transformation(optimizer, 0.0, 0.0, 0.0).init(weights)
     return State(jnp.asarray(values), jnp.array(values, copy=True), moments, jnp.zeros((), jnp.int32))
+
+
+def _given(places: Layout, start: Named) -> NDArray[np.float32]:
+    leaves = (*places.weights, *places.statistics)
+    expected = {leaf.name: leaf.shape for leaf in leaves}
+    found = {name: array.shape for name, array in start.items()}
+    if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
+        name = wrong[0]
+        raise InvalidArchitecture(
+            f"{len(wrong)} arrays to start from are not those of the network; the first is {name}: "
+            f"it must be {expected.get(name, 'absent')}, and is {found.get(name, 'absent')}"
+        )
+    return np.concatenate([np.asarray(start[leaf.name], np.float32).ravel() for leaf in leaves])
 
 
 def program(architecture: ScaledArchitecture, method: Method, image: tuple[int, int, int]) -> Program:
@@ -64,15 +97,29 @@ def _program(architecture: ScaledArchitecture, method: Method, image: tuple[int,
     places = layout(architecture)
     values, weights = _shape(jnp.float32, places.size), _shape(jnp.float32, places.weight_count)
     moments = jax.eval_shape(transformation(method.optimizer, 0.0, 0.0, 0.0).init, weights)
-    number, images = _shape(jnp.int32), sum(method.sizes)
-    state = State(values, values, moments, number)
-    scalar = _shape(jnp.float32)
-    rates = Rates(**dict.fromkeys(Rates._fields, scalar))._replace(seed=_shape(jnp.uint32))
-    per_channel = _shape(jnp.float32, image[-1])
-    pixels = Pixels(_shape(jnp.uint8, images, *image), _shape(jnp.int32, images), per_channel, per_channel)
+    number, scalar, per_channel = _shape(jnp.int32), _shape(jnp.float32), _shape(jnp.float32, image[-1])
+    images, labels = _shape(jnp.uint8, method.images, *image), _shape(jnp.int32, method.images)
     run = jax.jit(partial(run_steps, places, method), donate_argnums=0)
-    lowered = run.lower(state, rates, pixels, number, number, number)
+    lowered = run.lower(
+        State(values, values, moments, number),
+        Sums(scalar, scalar),
+        _rates_shape(method, weights),
+        Pixels(images, labels, per_channel, per_channel),
+        _shape(jnp.int32, *method.rows_shape),
+        Span(number, number, number, number),
+    )
     return cast(Program, lowered.compile(compile_options() if on_cpu() else None))
+
+
+def _rates_shape(method: Method, weights: Any) -> Rates:
+    scalar, table = _shape(jnp.float32), _shape(jnp.float32, QUANTILES)
+    strengths = Strengths(**dict.fromkeys(Strengths._fields, scalar))._replace(mixup=table, cutmix=table)
+    return Rates(**dict.fromkeys(Rates._fields, scalar))._replace(
+        seed=_shape(jnp.uint32),
+        strengths=strengths,
+        speeds=weights if method.layered else None,
+        decayed=weights if method.masked else None,
+    )
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ distinct (depth vector, width vector, resolution) once, at its real cost; sample
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from models.architecture import Baseline, ScaledArchitecture
@@ -71,7 +71,8 @@ def of(spec: SearchSpec) -> Catalogue:
 
     Raises `SpaceTooLarge`, or `NoFeasibleNetwork` with the nearest cost there is and the bound that stops it.
     """
-    return _remembered(spec.model_dump_json(include={"dataset", "baseline", "phi", "target", "space"}))
+    text = spec.model_dump_json(include={"baseline", "phi", "target", "space"})
+    return _remembered(_Question(text, spec.data.classes, spec))
 
 
 def build(spec: SearchSpec, classes: int) -> Catalogue:
@@ -163,10 +164,18 @@ def _gamma(spec: SearchSpec, pixels: int) -> float:
     return shortest_decimal(max(low, spec.space.gamma[0]), min(high, spec.space.gamma[1]))
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What of a spec decides its catalogue, and the spec itself."""
+
+    text: str
+    classes: int
+    spec: SearchSpec = field(compare=False)
+
+
 @lru_cache(maxsize=64)
-def _remembered(spec_json: str) -> Catalogue:
-    spec = SearchSpec.model_validate_json(spec_json)
-    return build(spec, spec.data.classes)
+def _remembered(question: _Question) -> Catalogue:
+    return build(question.spec, question.classes)
 
 
 def _profile(network: Baseline, depths: Vector, widths: Vector, classes: int) -> CostProfile:

@@ -27,10 +27,11 @@ Document = Mapping[str, Any]
 # interval of the accuracy takes two columns; the rest is the trial shape of the contract, section 5, flattened.
 COLUMNS = (
     *("number", "state", "reason", "message", "reference", "finalist", "ties", "alpha", "beta", "gamma", "phi"),
-    *("key", "depths", "widths", "stem", "head", "resolution", "classes", "dropout"),
+    *("key", "depths", "widths", "stem", "head", "resolution", "classes", "dropout", "drop_path"),
     *("params", "macs", "macs_ratio", "activations", "receptive_field", "latency_ms", "images_per_second"),
     *("peak_memory_bytes", "accuracy", "accuracy_low", "accuracy_high", "seeds", "train_accuracy"),
-    *("generalization_gap", "best_accuracy", "best_epoch", "test_accuracy", "epochs", "device_seconds", "attempts"),
+    *("generalization_gap", "selection", "last_accuracy", "best_accuracy", "best_epoch", "test_accuracy", "epochs"),
+    *("stopped_early", "diagnosis", "diagnosis_rule", "device_seconds", "attempts"),
     *("cached_from", "created_at", "started_at", "finished_at"),
 )
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that begins with one of these (OWASP)
@@ -96,17 +97,6 @@ def built(spec: SearchSpec, trial: Document) -> ScaledArchitecture:
     return spec.network.build(shape["depths"], widths, shape["resolution"], classes=spec.data.classes)
 
 
-def render(form: str, config: Document, trials: Sequence[Document]) -> str:
-    """The export in one of `MEDIA_TYPES`; `UnknownFormat` names them, `NothingFinished` until a trial has finished."""
-    if form not in MEDIA_TYPES:
-        raise UnknownFormat(f"there is no export format {form!r}; there are: {', '.join(sorted(MEDIA_TYPES))}")
-    if not any(trial["state"] in FINISHED for trial in trials):
-        raise NothingFinished("no trial of this search has been trained to the end yet: there is nothing to export")
-    if form == "csv":
-        return trials_csv(trials)
-    return export(config, form)
-
-
 def export(config: Document, form: str = "json") -> str:
     """The scaling config as text; `search.verify.from_export` reads it back and checks every number."""
     if form == "yaml":
@@ -118,7 +108,12 @@ def export(config: Document, form: str = "json") -> str:
 
 
 def trials_csv(trials: Sequence[Document]) -> str:
-    """One flat row a trial, in the order given; the columns are `COLUMNS`. Empty cells are unknown values."""
+    """One flat row a trial, in the order given; the columns are `COLUMNS`. Empty cells are unknown values.
+
+    Raises `NothingFinished` until a trial has finished.
+    """
+    if not any(trial["state"] in FINISHED for trial in trials):
+        raise NothingFinished("no trial of this search has been trained to the end yet: there is nothing to export")
     text = io.StringIO()
     writer = csv.DictWriter(
         text, COLUMNS, extrasaction="ignore", lineterminator="\r\n"

@@ -11,7 +11,7 @@ from search.leaderboard import spoken
 from search.lifecycle import planned_runs
 from search.pruning import rungs
 from search.reference import paper_candidate, reference
-from search.spec import SearchSpec
+from search.spec import SearchSpec, Start
 
 BACKWARD = 3  # a training step is a forward pass and a backward pass of twice its multiply-adds
 # Multiply-adds a second of training on two CPU cores. Measured: efficientnet-nano's candidates (3.6 M forward) train
@@ -42,6 +42,7 @@ def plan(spec: SearchSpec) -> dict[str, Any]:
         },
         "programs": trials,
         "runs": {"search": trials, "final": finals},
+        "dataset": spec.data.document(),
         "device_seconds": _device_seconds(spec, space, trials, finals),
         "warnings": list(_warnings(spec, space)),
     }
@@ -102,7 +103,28 @@ def _warnings(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
             "finalists.count is 0: the winner will be the highest of single runs, which is biased upwards, "
             "and nothing can be said about ties",
         )
+    if spec.start is not None:
+        yield _inherited(spec.start)
+    if spec.recipe.selection == "best":
+        yield _warning(
+            "best-epoch",
+            "recipe.selection is `best`: each accuracy is the highest of several epochs, which is biased upwards, the "
+            "more so the longer a training is",
+        )
     yield from _statistics(spec)
+
+
+def _inherited(start: Start) -> Warning_:
+    grown = (
+        "each network grows from it"
+        if start.grow
+        else "networks of other shapes than its own are infeasible, because start.grow is false"
+    )
+    return _warning(
+        "inherited-weights",
+        f"all trials start from the weights {start.weights!r}: {grown}. Inherited weights favour networks like their "
+        "parent: what the search shows holds for this start, and not for training from random weights",
+    )
 
 
 def _geometry(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
@@ -126,11 +148,12 @@ def _geometry(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
 
 def _statistics(spec: SearchSpec) -> Iterator[Warning_]:
     recipe = spec.recipe
+    kept = recipe.recalibration_batches or recipe.frozen_norm  # BatchNorm's are not those of the last steps
     steps = recipe.epochs * max(1, spec.data.train // recipe.batch_size)
     slow = [
         f"{name} {value:g} still keeps {left:.0%} of the initial values"
         for name, value, left in (
-            ("bn_momentum", recipe.bn_momentum, recipe.bn_momentum**steps),
+            ("bn_momentum", recipe.bn_momentum, 0.0 if kept else recipe.bn_momentum**steps),
             ("ema_decay", recipe.ema_decay, ramped(recipe.ema_decay, steps)),
         )
         if left > LEFT_OVER

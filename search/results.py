@@ -7,12 +7,14 @@ from typing import Literal
 
 from models.scaling import Coefficients
 from search.catalogue import Identity
+from search.diagnosis import Diagnosis, agree
 from search.statistics import t_interval
 
 Role = Literal["search", "final"]
 
-# contract, section 5: a trial or a run in one of these never changes again
-TERMINAL = frozenset({"completed", "pruned", "infeasible", "failed", "quarantined", "cancelled", "cached"})
+# contract, section 5: a trial or a run in one of these never changes again; in the order they are shown in
+ENDS = ("completed", "pruned", "infeasible", "failed", "quarantined", "cancelled", "cached")
+TERMINAL = frozenset(ENDS)
 FINISHED = frozenset({"completed", "cached"})  # trained to the last epoch, here or (cached) in an earlier search
 
 
@@ -20,7 +22,8 @@ FINISHED = frozenset({"completed", "cached"})  # trained to the last epoch, here
 class RunRecord:
     """One training of a network with one seed. Accuracies are fractions, on the validation split unless named.
 
-    `accuracy` is that after the last epoch; `history` holds one value for each epoch reported, from epoch 1 on.
+    `accuracy` is that of the epoch that the recipe's `selection` chooses, the last or the best; both stand beside it.
+    `history` holds one value for each epoch reported, from epoch 1 on.
     """
 
     seed: int
@@ -29,11 +32,14 @@ class RunRecord:
     accuracy: float | None
     test_accuracy: float | None = None
     train_accuracy: float | None = None
+    last_accuracy: float | None = None
     best_accuracy: float | None = None
     best_epoch: int | None = None
     epochs: int = 0
     device_seconds: float = 0.0
+    stopped_early: bool = False
     history: tuple[float, ...] = ()
+    diagnosis: Diagnosis | None = None
 
     @property
     def finished(self) -> bool:
@@ -41,11 +47,18 @@ class RunRecord:
         return self.state in FINISHED and self.accuracy is not None
 
     @property
-    def last_accuracy(self) -> float | None:
-        """The accuracy after the last epoch that was trained, also of a run that was stopped early."""
+    def reached(self) -> float | None:
+        """The accuracy, also of a run that was pruned and says no more than its last epoch does."""
         if self.accuracy is None and self.history:
             return self.history[-1]
         return self.accuracy
+
+    @property
+    def final_accuracy(self) -> float | None:
+        """The accuracy after the last epoch that was trained, whichever epoch was selected."""
+        if self.last_accuracy is not None:
+            return self.last_accuracy
+        return self.history[-1] if self.history else self.accuracy
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +107,9 @@ class TrialSummary:
     """What is shown of a trial. `seeds` counts the runs behind `accuracy`; `epochs` is of one run.
 
     `ci95` is the 95 % interval of the mean over training seeds on the fixed validation split; None on one seed.
-    `generalization_gap` is training minus validation accuracy. `device_seconds` is the sum over all runs.
+    `generalization_gap` is training minus validation accuracy, both after the last epoch. `last_accuracy` and
+    `best_accuracy` are means too, `best_epoch` is a median. `device_seconds` is the sum over all runs, `stopped_early`
+    whether any of those shown ran out of patience.
     """
 
     accuracy: float | None
@@ -102,11 +117,14 @@ class TrialSummary:
     seeds: int
     train_accuracy: float | None
     generalization_gap: float | None
+    last_accuracy: float | None
     best_accuracy: float | None
     best_epoch: int | None
     test_accuracy: float | None
     epochs: int
     device_seconds: float
+    stopped_early: bool = False
+    diagnosis: Diagnosis | None = None
 
 
 def summarise(runs: Sequence[RunRecord]) -> TrialSummary:
@@ -116,20 +134,24 @@ def summarise(runs: Sequence[RunRecord]) -> TrialSummary:
     """
     finals = [run for run in runs if run.role == "final" and run.finished]
     shown = finals or _search_run(runs)
-    accuracies = _known(shown, lambda run: run.last_accuracy)
-    accuracy, train = _mean(accuracies), _mean(_known(shown, lambda run: run.train_accuracy))
+    accuracies = _known(shown, lambda run: run.reached)
+    train, last = (_mean(_known(shown, of)) for of in (lambda run: run.train_accuracy, lambda run: run.final_accuracy))
+    diagnoses = [run.diagnosis for run in shown or runs if run.diagnosis is not None]
     best_epochs = sorted(run.best_epoch for run in shown if run.best_epoch is not None)
     return TrialSummary(
-        accuracy=accuracy,
+        accuracy=_mean(accuracies),
         ci95=_clipped(t_interval(accuracies)),
         seeds=len(accuracies),
         train_accuracy=train,
-        generalization_gap=None if train is None or accuracy is None else train - accuracy,
+        generalization_gap=None if train is None or last is None else train - last,
+        last_accuracy=last,
         best_accuracy=_mean(_known(shown, lambda run: run.best_accuracy)),
         best_epoch=stdlib.median_low(best_epochs) if best_epochs else None,
         test_accuracy=_mean(_known(finals or shown, lambda run: run.test_accuracy)),
         epochs=max((run.epochs for run in shown), default=0),
         device_seconds=sum(run.device_seconds for run in runs),
+        stopped_early=any(run.stopped_early for run in shown),
+        diagnosis=agree(diagnoses),
     )
 
 

@@ -4,11 +4,21 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from models.architecture import Baseline
 from models.baselines import from_table, get_baseline
-from models.data.registry import DatasetInfo, get_dataset
+from models.data.registry import DatasetInfo, Datasets, Registry
 from models.errors import ModelError
 from models.recipe import TrainingRecipe
 from models.scaling import MAX_MULTIPLIER, DepthRounding
@@ -17,6 +27,7 @@ SPEC_VERSION = 1
 Metric = Literal["macs", "params", "activations", "product"]
 SamplerName = Literal["tpe", "random"]
 PrunerName = Literal["asha", "median", "none"]
+WEIGHTS_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"  # also a file's name, which must not climb out of its folder
 
 
 class _Document(BaseModel):
@@ -63,7 +74,10 @@ class Space(_Document):
     resolution_multiple: Annotated[
         int, Field(ge=1, le=1024, description="Resolutions are multiples of this, in pixels.")
     ] = 8
-    depth_rounding: Annotated[DepthRounding, Field(description="`ceil` as EfficientNet, `round` as TinyNet.")] = "ceil"
+    depth_rounding: Annotated[
+        DepthRounding | None,
+        Field(description="`ceil` as EfficientNet, `round` as TinyNet; null: the baseline's own rule."),
+    ] = None
 
 
 class Sampler(_Document):
@@ -88,13 +102,41 @@ class Finalists(_Document):
     seeds: Annotated[int, Field(ge=2, le=100, description="Trainings of each finalist.")] = 5
 
 
+class Start(_Document):
+    """The weights that every trial starts from, instead of random ones: one parent for all of them.
+
+    Weights that are inherited favour networks like the parent. That is fine for the same choice made again on other
+    images, and says less of the shapes themselves.
+    """
+
+    weights: Annotated[
+        str,
+        StringConstraints(pattern=WEIGHTS_NAME),
+        Field(description="A name of GET /v1/weights (`effscale weights add NAME FILE`)."),
+    ]
+    layout: Annotated[
+        Literal["effscale", "torchvision", "timm"],
+        Field(description="How the arrays in the file are named: as ours, as torchvision's or as timm's."),
+    ] = "effscale"
+    grow: Annotated[
+        bool,
+        Field(description="Grow a smaller parent into each network; else a network of other shapes is infeasible."),
+    ] = False
+    sha256: Annotated[
+        str | None,
+        StringConstraints(pattern="^[0-9a-f]{64}$"),
+        Field(description="The file's SHA-256; null: that of the file when the search is submitted."),
+    ] = None
+
+
 Label = Annotated[str, StringConstraints(max_length=200)]
 
 
 class SearchSpec(_Document):
     """A search: which network to scale, on what data, how far, and how hard to look.
 
-    Only `dataset` and `baseline` are required.
+    Only `dataset` and `baseline` are required. Validated with `context={"datasets": Registry(...)}` it may name a
+    registered data set; without, only built-in ones are known.
     """
 
     model_config = ConfigDict(
@@ -126,6 +168,7 @@ class SearchSpec(_Document):
     trials: Annotated[int, Field(ge=1, le=100_000, description="Distinct networks to train.")] = 24
     finalists: Finalists = Finalists()
     recipe: TrainingRecipe = TrainingRecipe()
+    start: Annotated[Start | None, Field(description="Weights to start from; null: random ones.")] = None
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     parallelism: Annotated[int, Field(ge=1, le=1024, description="Trials trained at the same time.")] = 1
     priority: Annotated[int, Field(ge=-1000, le=1000, description="Higher is leased first.")] = 0
@@ -134,14 +177,21 @@ class SearchSpec(_Document):
     ] = None
     labels: Annotated[dict[Label, Label], Field(max_length=64)] = {}
 
+    _data: DatasetInfo = PrivateAttr()
+
     @field_validator("dataset")
     @classmethod
-    def _known_dataset(cls, name: str) -> str:
+    def _known_dataset(cls, name: str, info: ValidationInfo) -> str:
         try:
-            get_dataset(name)
+            _datasets(info).get(name)
         except ModelError as error:
             raise ValueError(str(error)) from None
         return name
+
+    @model_validator(mode="after")
+    def _with_data(self, info: ValidationInfo) -> "SearchSpec":
+        self._data = _datasets(info).get(self.dataset)
+        return self
 
     @field_validator("baseline")
     @classmethod
@@ -169,10 +219,10 @@ class SearchSpec(_Document):
         """The baseline itself."""
         return get_or_table(self.baseline)
 
-    @cached_property
+    @property
     def data(self) -> DatasetInfo:
-        """What is known of the data set."""
-        return get_dataset(self.dataset)
+        """What was known of the data set when this was validated."""
+        return self._data
 
     @property
     def ratio(self) -> float:
@@ -183,7 +233,13 @@ class SearchSpec(_Document):
         """As JSON, every default written out."""
         document = self.model_dump(mode="json")
         document["target"]["ratio"] = self.ratio
+        document["space"]["depth_rounding"] = self.space.depth_rounding or self.network.depth_rounding
         return document
+
+
+def _datasets(info: ValidationInfo) -> Datasets:
+    context: Mapping[str, Datasets] = info.context or {}
+    return context.get("datasets", Registry())
 
 
 def get_or_table(baseline: str | Mapping[str, Any]) -> Baseline:

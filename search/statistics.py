@@ -54,15 +54,6 @@ def paired_difference(
     return Difference(mean, mean - half, mean + half, 2 * _t_tail(abs(mean) / error, count - 1), count)
 
 
-def pooled_sd(groups: Sequence[Sequence[float]]) -> float | None:
-    """The standard deviation within groups, all groups together; None when no group has two values."""
-    usable = [group for group in groups if len(group) >= 2]
-    if not usable:
-        return None
-    squares = sum(stdlib.variance(group) * (len(group) - 1) for group in usable)
-    return math.sqrt(squares / sum(len(group) - 1 for group in usable))
-
-
 def holm(p_values: Mapping[int, float], level: float = 1 - CONFIDENCE) -> frozenset[int]:
     """The keys whose hypothesis is rejected when all of them together may err with probability `level` (Holm 1979).
 

@@ -10,6 +10,8 @@ from models.architecture import Baseline, ScaledArchitecture
 from models.baselines import from_table
 from models.cost import cost
 from models.errors import ModelError
+from models.recipe import TrainingRecipe
+from models.regularization import regularized
 from models.scaling import Coefficients, DepthRounding, Multipliers
 from search.errors import InvalidExport, UnknownFormat
 from search.export import SCHEMA
@@ -31,7 +33,7 @@ def from_export(text: str, form: str = "json") -> dict[str, Any]:
         verify(config)
     except ModelError as error:
         raise InvalidExport(f"the scaling config describes no network: {error}") from None
-    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+    except (LookupError, TypeError, AttributeError, ArithmeticError, ValueError) as error:
         raise InvalidExport(f"the scaling config is not complete: {error!r}") from None
     return config
 
@@ -49,7 +51,7 @@ def verify(config: Mapping[str, Any]) -> None:
         _same(f"/winner/{name}", winner[name], value)
     _same("/coefficients/product", product, Coefficients(**coefficients).product)
     for place, trial in [("/winner", winner), *((f"/ties/{at}", tie) for at, tie in enumerate(config["ties"] or ()))]:
-        _trial(place, trial, baseline, rounding)
+        _trial(place, trial, baseline, spec)
     for name, ends in config["intervals"].items():
         for end in ends:
             edge = Coefficients(**{**coefficients, name: end}).at(winner["phi"])
@@ -62,10 +64,12 @@ def verify(config: Mapping[str, Any]) -> None:
         _member(f"/family/{at}", row, expected, baseline, rounding)
 
 
-def _trial(place: str, trial: Mapping[str, Any], baseline: Baseline, rounding: DepthRounding | None) -> None:
-    shape = trial["architecture"]
+def _trial(place: str, trial: Mapping[str, Any], baseline: Baseline, spec: Mapping[str, Any]) -> None:
+    shape, recipe = trial["architecture"], TrainingRecipe.model_validate(spec["recipe"])
     at = Coefficients(trial["alpha"], trial["beta"], trial["gamma"]).at(trial["phi"])
-    network = baseline.scale(at, classes=shape["classes"], rounding=rounding)
+    network = baseline.scale(at, classes=shape["classes"], rounding=spec["space"]["depth_rounding"])
+    network = regularized(network, recipe, trial["cost"]["macs_ratio"])
+    _same(f"{place}/architecture/drop_path", shape["drop_path"], network.drop_path)
     for name, value in network.document().items():
         _same(f"{place}/architecture/{name}", shape[name], value)
     _costs(f"{place}/cost", trial["cost"], network, baseline)

@@ -8,10 +8,30 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Fraction = float
+DiagnosisName = Literal["diverged", "overfits", "noisy", "underfits", "fits"]
 
 
 class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class WeightsOut(_Answer):
+    """A registered file of weights to start from."""
+
+    name: str
+    sha256: str
+    size: int = Field(description="Bytes.")
+    arrays: int
+    parameters: int = Field(description="Numbers in all arrays.")
+    source: str = Field(description="Name of the file that was registered.")
+    added_at: str
+
+
+class WeightsListOut(_Answer):
+    """All registered weights, by name."""
+
+    items: list[WeightsOut]
+    next_cursor: None
 
 
 class FieldErrorOut(_Answer):
@@ -43,6 +63,12 @@ class ArchitectureOut(_Answer):
     resolution: int = Field(description="Pixels.")
     classes: int
     dropout: float
+
+
+class TrialArchitectureOut(ArchitectureOut):
+    """A network in integers, and the rates it is trained with: what the recipe's rules give for its size."""
+
+    drop_path: float
 
 
 class ScaleCostOut(_Answer):
@@ -96,7 +122,7 @@ class ScaleOut(_Answer):
 
 
 class TrialOut(_Answer):
-    """One distinct network and what it came to. `accuracy` is that of the last epoch, on the validation split."""
+    """One distinct network and what it came to. `accuracy` is on the validation split, after the epoch `selection`."""
 
     rank: int | None = None
     number: int
@@ -107,15 +133,20 @@ class TrialOut(_Answer):
     beta: float
     gamma: float
     phi: float
-    architecture: ArchitectureOut
+    architecture: TrialArchitectureOut
     cost: CostOut
     accuracy: Fraction | None
     accuracy_ci95: list[float] | None
     seeds: int
     train_accuracy: Fraction | None
-    generalization_gap: float | None
+    generalization_gap: float | None = Field(description="Training minus validation accuracy, after the last epoch.")
+    selection: Literal["last", "best"] = Field(description="The epoch that `accuracy` and the test accuracy are of.")
+    last_accuracy: Fraction | None
     best_accuracy: Fraction | None
     best_epoch: int | None
+    stopped_early: bool = Field(description="Validation did not get better for the recipe's `patience`.")
+    diagnosis: DiagnosisName | None = Field(description="What the curves say; null before a training has ended.")
+    diagnosis_rule: str | None = Field(description="The rule that gave the diagnosis, with its numbers.")
     test_accuracy: Fraction | None
     epochs: int
     device_seconds: float
@@ -143,6 +174,24 @@ class AttemptOut(_Answer):
     message: str | None
 
 
+class DiagnosisOut(_Answer):
+    """What the curves of a training say, the rule that said it, and the numbers of the rule."""
+
+    label: DiagnosisName
+    rule: str
+    values: dict[str, float]
+
+
+class StartOut(_Answer):
+    """The weights file that a training began with: how many arrays were taken as they are, grown, or drawn instead."""
+
+    sha256: str
+    taken: int
+    grown: int
+    drawn: int
+    warnings: list[str] = Field(description="What the file's arrays cannot tell, such as another padding.")
+
+
 class RunOut(_Answer):
     """One training with one seed."""
 
@@ -152,8 +201,15 @@ class RunOut(_Answer):
     reason: str | None
     message: str | None
     accuracy: Fraction | None
+    train_accuracy: Fraction | None
+    last_accuracy: Fraction | None
+    best_accuracy: Fraction | None
+    best_epoch: int | None
     test_accuracy: Fraction | None
+    started_from: StartOut | None
     epochs: int
+    stopped_early: bool
+    diagnosis: DiagnosisOut | None
     device_seconds: float
     compile_seconds: float
     attempts: list[AttemptOut]
@@ -201,6 +257,8 @@ class SearchOut(_Answer):
     finished_at: str | None
     trials: dict[str, int]
     runs: RunCountsOut
+    diagnoses: dict[str, int] = Field(description="How many trials each diagnosis was given to.")
+    dataset_hash: str | None = Field(description="Content of the data set when the search was submitted.")
     progress: float
     best: TrialOut | None
     device_seconds: float

@@ -13,7 +13,7 @@ from service.answers import ProblemOut
 from service.errors import DatabaseUnavailable
 from service.guard import Guard
 from service.kernel import Kernel
-from service.routes import catalogue, events, exports, health, leases, pages, searches, trials
+from service.routes import catalogue, datasets, events, exports, health, leases, pages, searches, trials, weights
 from service.version import VERSION
 
 # the same shape for every error of every route
@@ -28,7 +28,7 @@ def create_app(kernel: Kernel) -> FastAPI:
     app.state.kernel = kernel
     app.add_middleware(Guard, settings=kernel.settings)
     problems.install(app)
-    for module in (searches, trials, events, exports, catalogue, leases, health, pages):
+    for module in (searches, trials, events, exports, catalogue, datasets, weights, leases, health, pages):
         app.include_router(module.router)
     return app
 

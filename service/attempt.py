@@ -162,6 +162,10 @@ class Attempt:
                 self._release("drain", self._hold.reason)
             case "diverged":
                 self._finish("infeasible", "diverged", text=message["message"])
+            case "unfit":
+                self._finish("infeasible", "start-does-not-fit", text=message["message"])
+            case "not-here":
+                self._release(message["reason"], message["message"])
             case "out-of-memory":
                 self._finish("infeasible", "memory", text=message["message"])
             case "error":
@@ -179,7 +183,7 @@ class Attempt:
             raise Cancelled
         if command == "continue" and self._drain.begun:
             command = "drain"
-        if command == "drain" and message["epoch"] == self._lease.job["recipe"]["epochs"]:
+        if command == "drain" and message["last"]:
             command = "continue"  # nothing is left but the result
         self._child.send({"do": command, "job": self._job})
         if saved is not None and command == "continue":

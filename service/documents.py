@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from search.diagnosis import LABELS
 from service.searches import state_counts
 from service.tables import ApiKeyRow, AttemptRow, EpochRow, EventRow, RunRow, SearchRow, TrialRow
 
@@ -39,6 +40,7 @@ def trial(row: TrialRow, rank: int | None = None) -> Document:
             "resolution": row.resolution,
             "classes": row.classes,
             "dropout": row.dropout,
+            "drop_path": row.drop_path,
         },
         "cost": {
             "params": row.params,
@@ -55,8 +57,13 @@ def trial(row: TrialRow, rank: int | None = None) -> Document:
         "seeds": row.seeds,
         "train_accuracy": row.train_accuracy,
         "generalization_gap": row.generalization_gap,
+        "selection": row.selection,
+        "last_accuracy": row.last_accuracy,
         "best_accuracy": row.best_accuracy,
         "best_epoch": row.best_epoch,
+        "stopped_early": row.stopped_early,
+        "diagnosis": row.diagnosis,
+        "diagnosis_rule": row.diagnosis_rule,
         "test_accuracy": row.test_accuracy if row.finalist else None,
         "epochs": row.epochs,
         "device_seconds": row.device_seconds,
@@ -79,42 +86,54 @@ def trial_detail(
     """A trial with its runs, their attempts and their epochs."""
     document = trial(row)
     document["runs"] = [
-        {
-            "seed": run.seed,
-            "role": run.role,
-            "state": run.state,
-            "reason": run.reason,
-            "message": run.message,
-            "accuracy": run.accuracy,
-            "test_accuracy": (run.result or {}).get("test_accuracy"),
-            "epochs": (run.result or {}).get("epochs", 0),
-            "device_seconds": (run.result or {}).get("device_seconds", 0.0),
-            "compile_seconds": (run.result or {}).get("compile_seconds", 0.0),
-            "attempts": [
-                {
-                    "lease_epoch": attempt.lease_epoch,
-                    "worker": attempt.worker,
-                    "devices": attempt.devices,
-                    "versions": attempt.versions,
-                    "started_at": timestamp(attempt.started_at),
-                    "ended_at": timestamp(attempt.ended_at),
-                    "outcome": attempt.outcome,
-                    "message": attempt.message,
-                }
-                for attempt in attempts
-                if attempt.run_id == run.id
-            ],
-            "history": [{"epoch": epoch.epoch, **epoch.metrics} for epoch in epochs if epoch.run_id == run.id],
-        }
+        _run(
+            run,
+            [attempt for attempt in attempts if attempt.run_id == run.id],
+            [epoch for epoch in epochs if epoch.run_id == run.id],
+        )
         for run in runs
     ]
     return document
+
+
+def _run(run: RunRow, attempts: Sequence[AttemptRow], epochs: Sequence[EpochRow]) -> Document:
+    result = run.result or {}
+    numbers = ("train_accuracy", "last_accuracy", "best_accuracy", "best_epoch", "test_accuracy", "started_from")
+    return {
+        "seed": run.seed,
+        "role": run.role,
+        "state": run.state,
+        "reason": run.reason,
+        "message": run.message,
+        "accuracy": run.accuracy,
+        **{name: result.get(name) for name in numbers},
+        "epochs": result.get("epochs", 0),
+        "stopped_early": result.get("stopped_early", False),
+        "diagnosis": run.diagnosis,
+        "device_seconds": result.get("device_seconds", 0.0),
+        "compile_seconds": result.get("compile_seconds", 0.0),
+        "attempts": [
+            {
+                "lease_epoch": attempt.lease_epoch,
+                "worker": attempt.worker,
+                "devices": attempt.devices,
+                "versions": attempt.versions,
+                "started_at": timestamp(attempt.started_at),
+                "ended_at": timestamp(attempt.ended_at),
+                "outcome": attempt.outcome,
+                "message": attempt.message,
+            }
+            for attempt in attempts
+        ],
+        "history": [{"epoch": epoch.epoch, **epoch.metrics} for epoch in epochs],
+    }
 
 
 def search(
     row: SearchRow,
     trials: Mapping[str, int],
     runs: Mapping[tuple[str, str], int],
+    diagnoses: Mapping[str, int],
     best: TrialRow | None,
     mean_seconds: float = 0.0,
 ) -> Document:
@@ -139,6 +158,8 @@ def search(
         "finished_at": timestamp(row.finished_at),
         "trials": state_counts(dict(trials), row.planned),
         "runs": {"planned": planned, "finished": done},
+        "diagnoses": {label: diagnoses[label] for label in LABELS if label in diagnoses},
+        "dataset_hash": row.plan["dataset"]["content_hash"] or None,
         "progress": 1.0 if row.state == "succeeded" else round(min(1.0, done / planned), 4) if planned else 0.0,
         "best": None if best is None else trial(best, 1),
         "device_seconds": row.device_seconds,

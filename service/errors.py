@@ -12,6 +12,7 @@ ServiceError                   anything below
 ├── TooLarge                   a body over the limit
 ├── BadContent                 bytes that differ from their own checksum
 ├── Unstorable                 text or a number that the database does not take
+├── InvalidFile                a file of weights that cannot be registered
 ├── KeysRequired               a public address without any API key
 ├── DatabaseUnavailable        the database does not answer
 └── SchemaMismatch             the database is at another migration than this code
@@ -20,6 +21,7 @@ ServiceError                   anything below
 from models.errors import (
     CorruptCheckpoint,
     InvalidBaseline,
+    InvalidDataset,
     InvalidScaling,
     ModelError,
     UnknownBaseline,
@@ -79,6 +81,10 @@ class Unstorable(ServiceError):
     """The database does not take a text or a number of this request; nothing was changed."""
 
 
+class InvalidFile(ServiceError):
+    """The file cannot be registered."""
+
+
 class KeysRequired(ServiceError):
     """An address that others can reach needs an API key: create one with 'effscale keys create'."""
 
@@ -104,6 +110,7 @@ STATUS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (TooLarge, 413, "too-large", "Body too large"),
     (BadContent, 422, "bad-content", "Checksum mismatch"),
     (Unstorable, 422, "unstorable", "Cannot be stored"),
+    (InvalidFile, 422, "invalid-file", "Invalid file"),
     (DatabaseUnavailable, 503, "database-unavailable", "Database unavailable"),
     (SchemaMismatch, 503, "schema-mismatch", "Schema mismatch"),
     (ServiceError, 400, "bad-request", "Bad request"),
@@ -112,6 +119,7 @@ STATUS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (InvalidSpec, 422, "invalid-spec", "Invalid search"),
     (UnknownBaseline, 404, "unknown-baseline", "Unknown baseline"),
     (UnknownDataset, 404, "unknown-dataset", "Unknown data set"),
+    (InvalidDataset, 422, "invalid-dataset", "Invalid data set"),
     (InvalidScaling, 422, "invalid-scaling", "Invalid scaling"),
     (InvalidBaseline, 422, "invalid-baseline", "Invalid baseline"),
     (CorruptCheckpoint, 422, "corrupt-checkpoint", "Corrupt checkpoint"),

@@ -12,7 +12,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from search import pruning
-from service import searches
+from service import curves, searches
 from service.errors import LeaseLost
 from service.schemas import EpochMetrics, FinishIn, LeaseIn, ReleaseIn, ReportIn
 from service.store import events, runs, trials
@@ -101,7 +101,8 @@ def finish(session: Session, lease_id: str, body: FinishIn, now: float) -> str:
         return run.state
     outcome = "failed" if body.outcome == "cancelled" else body.outcome
     if body.result is not None:
-        run.result = {**body.result.model_dump(), "history": runs.history(session, run.id)}
+        history = [epoch.validation_accuracy for epoch in runs.curve(session, run.id)]
+        run.result = {**body.result.model_dump(), "history": history}
         run.accuracy = body.result.accuracy if outcome in ("completed", "pruned") else None
         search.device_seconds += body.result.device_seconds
     _end(session, search, run, outcome, now, body.reason, body.message)
@@ -240,6 +241,8 @@ def _end(
     runs.forget_checkpoints(session, run.id)
     run.state, run.reason, run.message, run.expires_at = outcome, reason, message, None
     trial = session.get_one(TrialRow, run.trial_id)
+    found = curves.diagnosis(session, searches.spec_of(search), run, trial.classes)
+    run.diagnosis = None if found is None else found.document()
     if run.role == "search":
         trial.state, trial.reason, trial.message = outcome, reason, message
         search.active -= 1
@@ -255,5 +258,6 @@ def _end(
         seed=run.seed,
         role=run.role,
         accuracy=run.accuracy,
+        diagnosis=None if found is None else found.label,
     )
     searches.advance(session, search, now)

@@ -11,6 +11,7 @@ Text = Annotated[str, StringConstraints(max_length=4000)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
 
 class _Body(BaseModel):
@@ -60,10 +61,21 @@ class ReportIn(_Body):
         return self
 
 
+class StartedFrom(_Body):
+    """The weights file that a training began with: how many arrays were taken as they are, grown, or drawn instead."""
+
+    sha256: Sha256
+    taken: Count
+    grown: Count = 0
+    drawn: Count
+    warnings: Annotated[list[Text], Field(max_length=64)] = []
+
+
 class RunResult(_Body):
-    """What a training came to. `accuracy` is that of the last epoch."""
+    """What a training came to. `accuracy` is that of the epoch that the recipe's `selection` chooses."""
 
     accuracy: Fraction
+    last_accuracy: Fraction | None = None
     best_accuracy: Fraction
     best_epoch: Count
     train_accuracy: Fraction
@@ -73,7 +85,9 @@ class RunResult(_Body):
     device_seconds: Seconds
     compile_seconds: Seconds = 0.0
     images_per_second: Seconds = 0.0
-    dataset_hash: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None
+    stopped_early: bool = False
+    dataset_hash: Sha256 | None = None
+    started_from: StartedFrom | None = None
 
 
 class FinishIn(_Body):
@@ -96,5 +110,5 @@ class ReleaseIn(_Body):
     """A lease given back unfinished. Everything but `drain` counts as an attempt."""
 
     lease_epoch: Count
-    reason: Literal["drain", "crashed", "checkpoint-failed", "error"]
+    reason: Literal["drain", "crashed", "checkpoint-failed", "error", "dataset-differs", "start-differs"]
     message: Text | None = None

@@ -3,11 +3,14 @@
 import hashlib
 import json
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from models.cost import cost
+from models.data.registry import DatasetInfo, Pinned
+from models.regularization import regularized
 from search import catalogue, leaderboard, lifecycle, results
 from search.errors import CatalogueExhausted
 from search.plan import plan
@@ -19,20 +22,34 @@ from service.tables import IdempotencyRow, RunRow, SearchRow, TrialRow
 
 
 def body_sha256(spec: SearchSpec) -> str:
-    """Names a body by its meaning: the order of fields and defaults written out or not make no difference."""
-    return hashlib.sha256(json.dumps(spec.document(), sort_keys=True).encode()).hexdigest()
+    """Names a body by its meaning: the order of fields and defaults written out or not make no difference.
+
+    Which bytes the weights of that name had makes none either: a request may be repeated after they changed.
+    """
+    document = spec.document()
+    (document["start"] or {}).pop("sha256", None)
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
-def submit(session: Session, spec: SearchSpec, owner: str, key: str | None, now: float) -> tuple[SearchRow, bool]:
+def submit(
+    session: Session,
+    spec: SearchSpec,
+    owner: str,
+    key: str | None,
+    now: float,
+    pin: Callable[[SearchSpec], SearchSpec] = lambda spec: spec,
+) -> tuple[SearchRow, bool]:
     """Store a search; with an Idempotency-Key at most once. Returns it, and whether it is new.
 
-    Raises `InvalidSpec` when the spec cannot be searched, `IdempotencyMismatch` for a key with another body.
+    `pin` fills in what a name means at this moment. Raises `InvalidSpec` when the spec cannot be searched,
+    `IdempotencyMismatch` for a key with another body.
     """
     digest = body_sha256(spec)
     if key is not None and (known := searches.idempotent(session, owner, key)):
         if known.body_sha256 != digest:
             raise IdempotencyMismatch
         return searches.get(session, known.search_id, owner), False
+    spec = pin(spec)
     feasible = len(catalogue.of(spec).feasible)
     row = SearchRow(
         id=f"s{secrets.token_hex(8)}",
@@ -61,8 +78,9 @@ def submit(session: Session, spec: SearchSpec, owner: str, key: str | None, now:
 
 
 def spec_of(search: SearchRow) -> SearchSpec:
-    """The specification a search was submitted with."""
-    return SearchSpec.model_validate(search.spec)
+    """The specification a search was submitted with, and its data set as it was then."""
+    known = DatasetInfo.read(search.plan["dataset"])
+    return SearchSpec.model_validate(search.spec, context={"datasets": Pinned(known)})
 
 
 def propose(session: Session, search: SearchRow, now: float) -> RunRow | None:
@@ -85,6 +103,8 @@ def propose(session: Session, search: SearchRow, now: float) -> RunRow | None:
     candidate = proposal.candidate
     network = catalogue.architecture(spec, candidate)
     real = cost(network)
+    macs_ratio = real.macs / space.baseline_cost.macs
+    network = regularized(network, spec.recipe, macs_ratio)
     trial = TrialRow(
         search_id=search.id,
         number=step.number,
@@ -97,19 +117,22 @@ def propose(session: Session, search: SearchRow, now: float) -> RunRow | None:
         depths=list(candidate.depths),
         widths=list(candidate.widths),
         resolution=candidate.resolution,
-        dropout=network.dropout if spec.recipe.dropout is None else spec.recipe.dropout,
+        dropout=network.dropout,
+        drop_path=network.drop_path,
         classes=network.classes,
         params=real.params,
         macs=real.macs,
-        macs_ratio=real.macs / space.baseline_cost.macs,
+        macs_ratio=macs_ratio,
         activations=real.activations,
         receptive_field=real.receptive_field,
         reference=step.number == 0,
         reference_note=proposal.note,
         finalist=False,
         standing=leaderboard.OTHER,
+        selection=spec.recipe.selection,
         seeds=0,
         epochs=0,
+        stopped_early=False,
         device_seconds=0.0,
         attempts=0,
         created_at=now,
@@ -128,11 +151,15 @@ def record(session: Session, search: SearchRow, trial: TrialRow, now: float) -> 
     trial.accuracy, trial.seeds = summary.accuracy, summary.seeds
     trial.ci_low, trial.ci_high = summary.ci95 if summary.ci95 is not None else (None, None)
     trial.train_accuracy, trial.generalization_gap = summary.train_accuracy, summary.generalization_gap
+    trial.last_accuracy = summary.last_accuracy
     trial.best_accuracy, trial.best_epoch = summary.best_accuracy, summary.best_epoch
+    trial.stopped_early = summary.stopped_early
+    if summary.diagnosis is not None:
+        trial.diagnosis, trial.diagnosis_rule = summary.diagnosis.label, summary.diagnosis.rule
     trial.test_accuracy, trial.epochs = summary.test_accuracy, summary.epochs
     trial.device_seconds = summary.device_seconds
     trial.standing = leaderboard.standing(found)
-    if trial.state in trials.TERMINAL and trial.finished_at is None:
+    if trial.state in results.TERMINAL and trial.finished_at is None:
         trial.finished_at = now
     search.version += 1
 
@@ -258,5 +285,5 @@ def statement(session: Session, search: SearchRow) -> str | None:
 
 def state_counts(counts: dict[str, int], planned: int) -> dict[str, Any]:
     """Trials per state, zeros written out."""
-    states = ("queued", "running", *trials.TERMINAL)
+    states = ("queued", "running", *results.ENDS)
     return {"planned": planned, **{state: counts.get(state, 0) for state in states}}

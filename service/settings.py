@@ -16,7 +16,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="EFFSCALE_", frozen=True, extra="ignore")
 
-    data_dir: Annotated[Path, Field(description="Database file, checkpoints, exports.")] = Path("effscale-data")
+    data_dir: Annotated[Path, Field(description="Database file, checkpoints, exports, data sets, weights.")] = Path(
+        "effscale-data"
+    )
     database_url: Annotated[
         str | None, Field(description="`postgresql://…` for PostgreSQL; unset: a SQLite file in data_dir.")
     ] = None

@@ -70,7 +70,8 @@ class TrialRow(Table):
     depths: Mapped[list[int]] = mapped_column(JSON)
     widths: Mapped[list[int]] = mapped_column(JSON)  # stem, stages, head
     resolution: Mapped[int] = mapped_column(Integer)
-    dropout: Mapped[float] = mapped_column(Float)
+    dropout: Mapped[float] = mapped_column(Float)  # the rates this network is trained with, all rules settled
+    drop_path: Mapped[float] = mapped_column(Float)
     classes: Mapped[int] = mapped_column(Integer)
     params: Mapped[int] = mapped_column(BigInteger)
     macs: Mapped[int] = mapped_column(BigInteger)
@@ -82,16 +83,21 @@ class TrialRow(Table):
     finalist: Mapped[bool] = mapped_column(Boolean, default=False)
     ties: Mapped[bool | None] = mapped_column(Boolean)
     standing: Mapped[int] = mapped_column(Integer, default=3)  # 0 replicated, 1 completed, 2 pruned, 3 the rest
+    selection: Mapped[str] = mapped_column(String(8))  # the epoch that `accuracy` is of: last or best
     accuracy: Mapped[float | None] = mapped_column(Float)
     ci_low: Mapped[float | None] = mapped_column(Float)
     ci_high: Mapped[float | None] = mapped_column(Float)
     seeds: Mapped[int] = mapped_column(Integer, default=0)
     train_accuracy: Mapped[float | None] = mapped_column(Float)
     generalization_gap: Mapped[float | None] = mapped_column(Float)
+    last_accuracy: Mapped[float | None] = mapped_column(Float)
     best_accuracy: Mapped[float | None] = mapped_column(Float)
     best_epoch: Mapped[int | None] = mapped_column(Integer)
     test_accuracy: Mapped[float | None] = mapped_column(Float)
     epochs: Mapped[int] = mapped_column(Integer, default=0)
+    stopped_early: Mapped[bool] = mapped_column(Boolean, default=False)
+    diagnosis: Mapped[str | None] = mapped_column(String(20))
+    diagnosis_rule: Mapped[str | None] = mapped_column(Text)
     device_seconds: Mapped[float] = mapped_column(Float, default=0.0)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[float] = mapped_column(Float)
@@ -126,6 +132,7 @@ class RunRow(Table):
     expires_at: Mapped[float | None] = mapped_column(Float)
     attempts: Mapped[int] = mapped_column(Integer, default=0)  # those that count towards quarantine
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    diagnosis: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # label, rule, values
     accuracy: Mapped[float | None] = mapped_column(Float)
 
     __table_args__ = (

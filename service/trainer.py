@@ -2,8 +2,8 @@
 
 It outlives its jobs, so that what was compiled for one trial serves the next. Orders are `train` with a job; after
 every epoch it waits to be told `continue`, `stop`, `drain` or `abandon`. It answers `ready` once, then for each job
-`started`, `epoch`s, one of `result`, `stopped`, `checkpoint`, `corrupt`, `diverged`, `out-of-memory`, `error`, and
-always `idle` at the end. Only this process imports JAX.
+`started`, `epoch`s, one of `result`, `stopped`, `checkpoint`, `corrupt`, `diverged`, `unfit`, `out-of-memory`,
+`not-here`, `error`, and always `idle` at the end. Only this process imports JAX.
 """
 
 import argparse
@@ -15,20 +15,34 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.errors import CorruptCheckpoint, TrainingDiverged
+from models.errors import CorruptCheckpoint, InvalidWeights, ModelError, TrainingDiverged
+from service.datasets import datasets_dir
+from service.errors import NotFound
 from service.lifeline import die_with_parent
 from service.trainer_channel import Channel, Message, claim_standard_streams
+from service.weights import weights_of
 
 if TYPE_CHECKING:
+    from models.architecture import ScaledArchitecture
+    from models.data.dataset import Dataset
     from models.fit import Training
+    from models.transfer import Start
 
 LIBRARIES = ("effscale", "jax", "jaxlib", "flax", "optax", "numpy")
 OOM_SCORE = 500  # proc(5) oom_score_adj: the kernel takes the trainer before the worker or the database
+
+
+class NotHere(Exception):
+    """What the job needs is not on this machine; another worker may have it. `reason` is a machine word."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass
@@ -66,18 +80,22 @@ def main() -> None:
     while True:
         order = channel.next()
         if order["do"] == "train":
-            obey(order, channel)
+            obey(order, channel, options.data_dir)
 
 
-def obey(order: Message, channel: Channel) -> None:
+def obey(order: Message, channel: Channel, data_dir: Path) -> None:
     """Train one job; whatever happens is told to the worker as a message."""
     job = order["job"]
     try:
-        train(order, channel)
+        train(order, channel, data_dir)
     except CorruptCheckpoint as error:
         channel.say("corrupt", job=job, message=str(error))
     except TrainingDiverged as error:
         channel.say("diverged", job=job, message=str(error))
+    except InvalidWeights as error:
+        channel.say("unfit", job=job, message=headline(error, named=False))
+    except NotHere as error:
+        channel.say("not-here", job=job, reason=error.reason, message=headline(error, named=False))
     except Exception as error:  # noqa: BLE001 the worker decides what becomes of the trial, whatever it was
         if out_of_memory(error):
             channel.say("out-of-memory", job=job, message=headline(error))
@@ -87,49 +105,95 @@ def obey(order: Message, channel: Channel) -> None:
     channel.say("idle", job=job)
 
 
-def train(order: Message, channel: Channel) -> None:
+def train(order: Message, channel: Channel, data_dir: Path) -> None:
     """From the order to its result, one answer of the worker an epoch."""
     job, work = order["job"], order["work"]
-    training = begin(work)
+    training, start = begin(work, data_dir)
     if order["checkpoint"] is not None:
         training.restore(Path(order["checkpoint"]).read_bytes())
     saver = Saver(Path(order["directory"]), order["checkpoint_seconds"])
     channel.say("started", job=job)
     for report in training:
-        ends = report.epoch == work["recipe"]["epochs"]
+        ends = training.finished
         saved = saver.save(training, report.epoch) if saver.due() and not ends else None
-        channel.say("epoch", job=job, epoch=report.epoch, metrics=report.metrics(), checkpoint=saved)
+        channel.say("epoch", job=job, epoch=report.epoch, metrics=report.metrics(), checkpoint=saved, last=ends)
         match channel.answer(job):
             case "continue":
                 continue
             case "stop":
-                channel.say("stopped", job=job, result=result(training, evaluate_test=False))
+                channel.say("stopped", job=job, result=result(training, start, evaluate_test=False))
             case "drain":
                 saved = saver.save(training, report.epoch) if saved is None else saved
                 channel.say("checkpoint", job=job, checkpoint=saved)
         return
-    channel.say("result", job=job, result=result(training, evaluate_test=work["evaluate_test"]))
+    channel.say("result", job=job, result=result(training, start, evaluate_test=work["evaluate_test"]))
 
 
-def begin(work: Message) -> "Training":
-    """The training of a job as it came over the wire."""
+def begin(work: Message, data_dir: Path) -> "tuple[Training, Start | None]":
+    """The training of a job as it came over the wire, and the weights that it starts from.
+
+    Raises `NotHere` when this machine's copy of the data or of the weights is another, or missing.
+    """
     from models.baselines import from_table
-    from models.data.dataset import load
     from models.fit import Training
     from models.recipe import TrainingRecipe
 
     baseline = from_table(work["baseline"])
     network = baseline.build(work["depths"], work["widths"], work["resolution"], classes=work["classes"])
+    network = replace(network, dropout=work["dropout"], drop_path=work["drop_path"])
     recipe = TrainingRecipe.model_validate(work["recipe"])
-    return Training(network, recipe, load(work["dataset"]), seed=work["seed"])
+    start = starting_weights(work, network, data_dir)
+    arrays = None if start is None else start.arrays
+    return Training(network, recipe, data_of(work, data_dir), seed=work["seed"], start=arrays), start
 
 
-def result(training: "Training", *, evaluate_test: bool) -> dict[str, Any]:
+def data_of(work: Message, data_dir: Path) -> "Dataset":
+    """The data set of a job; `NotHere` when this machine has none of that name, or one of another content."""
+    from models.data.dataset import load
+
+    try:
+        dataset = load(work["dataset"], datasets_dir(data_dir), px=work["dataset_px"])
+    except ModelError as error:
+        raise NotHere("dataset-differs", str(error)) from error
+    expected = work["dataset_hash"]
+    if expected is not None and dataset.fingerprint != expected:
+        raise NotHere(
+            "dataset-differs",
+            f"the data set {dataset.name!r} has the content {dataset.fingerprint[:16]}… here, the search was submitted "
+            f"for {expected[:16]}…: register the same images on this machine",
+        )
+    return dataset
+
+
+def starting_weights(work: Message, network: "ScaledArchitecture", data_dir: Path) -> "Start | None":
+    """The weights that a job starts from; `NotHere` without that file, `InvalidWeights` when they do not fit."""
+    chosen = work["start"]
+    if chosen is None:
+        return None
+    from models import transfer
+
+    try:
+        path = weights_of(data_dir).locate(chosen["weights"], chosen["sha256"])
+    except NotFound as error:
+        raise NotHere("start-differs", str(error)) from None
+    return transfer.load(path, network, layout=chosen["layout"], grow=chosen["grow"], seed=work["seed"])
+
+
+def result(training: "Training", start: "Start | None", *, evaluate_test: bool) -> dict[str, Any]:
     """The RunResult of the worker protocol."""
     return {
         **training.summary(),
         "test_accuracy": training.accuracy("test") if evaluate_test else None,
         "dataset_hash": training.dataset.fingerprint,
+        "started_from": None
+        if start is None
+        else {
+            "sha256": start.sha256,
+            "taken": len(start.taken),
+            "grown": len(start.grown),
+            "drawn": len(start.drawn),
+            "warnings": list(start.warnings),
+        },
     }
 
 
@@ -138,10 +202,12 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
 
 
-def headline(error: BaseException) -> str:
-    """An error as one line of at most 500 characters."""
+def headline(error: BaseException, *, named: bool = True) -> str:
+    """An error as one line of at most 500 characters, with its type unless its message speaks for itself."""
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}"[:500] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    return f"{type(error).__name__}: {lines[0]}"[:500] if named else lines[0][:500]
 
 
 def devices() -> list[dict[str, str]]:
@@ -160,6 +226,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m service.trainer", description="Started by a worker; not by hand.")
     parser.add_argument("--parent", type=int, required=True, help="process id of the worker")
     parser.add_argument("--compile-cache", type=Path, required=True, help="directory of compiled programs")
+    parser.add_argument("--data-dir", type=Path, required=True, help="registered data sets and weights")
     return parser.parse_args()
 
 

@@ -48,6 +48,7 @@ class WorkerOptions:
     name: str
     compile_cache: Path
     scratch: Path
+    data_dir: Path
     checkpoint_seconds: float
     poll_seconds: float = 5.0  # of one long poll; a drain waits for it to end
     process: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -65,6 +66,7 @@ def options_of(settings: Settings, name: str, poll_seconds: float = 5.0) -> Work
         name=name,
         compile_cache=private(settings.compile_cache_dir or cache / "compiled"),
         scratch=private(cache / "workers") / file_name(name),
+        data_dir=settings.data_dir,
         checkpoint_seconds=settings.checkpoint_seconds,
         poll_seconds=poll_seconds,
     )
@@ -183,7 +185,7 @@ class Worker:
         """A trainer process and its first message, `ready`; None when the worker is told to end meanwhile."""
         how = ""
         for _ in range(STARTS):
-            child = Child(self._inbox, self._options.compile_cache)
+            child = Child(self._inbox, self._options.compile_cache, self._options.data_dir)
             until = self._clock() + READY_SECONDS
             while True:
                 try:

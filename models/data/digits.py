@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from models.data.dataset import Dataset, Split
 
 LEVELS = 16  # the highest grey level of the source
+CLASS_NAMES = tuple("0123456789")
 VALIDATION_SHARE = TEST_SHARE = 0.2
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from service.cli import baselines, config, datasets, keys
+from service.cli import baselines, config, datasets, keys, weights
 from service.cli.config import version
 from service.cli.demo import demo
 from service.cli.doctor import doctor
@@ -32,6 +32,7 @@ for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(baselines.app, name="baselines")
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(weights.app, name="weights")
 app.add_typer(keys.app, name="keys")
 app.command()(doctor)
 app.add_typer(config.app, name="config")

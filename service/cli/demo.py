@@ -14,8 +14,8 @@ from service.cli.demo_spec import DEMO_NAME, demo_spec
 from service.cli.failure import JobFailed
 from service.cli.options import DataDir, settings
 from service.cli.output import duration, pairs
-from service.cli.searches import show_leaderboard
 from service.cli.serve import INTERRUPTED, interrupted_by, say, start_failures
+from service.cli.trials import show_leaderboard
 from service.cli.watching import LiveView, PlainView, View, follow
 
 if TYPE_CHECKING:

@@ -11,23 +11,8 @@ from service.cli.options import Identity, Json, Server, connect
 from service.cli.output import duration, emit, pairs, percent, table
 from service.cli.plan import SpecPath
 from service.cli.spec_file import read_document
+from service.cli.trials import diagnosis, show_leaderboard, show_trial
 from service.cli.watching import follow, view_for
-
-LEADERBOARD = (
-    "rank",
-    "trial",
-    "state",
-    "accuracy",
-    "95 %",
-    "alpha",
-    "beta",
-    "gamma",
-    "px",
-    "macs",
-    "params",
-    "seeds",
-    "note",
-)
 
 
 def submit(
@@ -75,14 +60,23 @@ def list_(
     table(columns, [[*_line(search)] for search in searches])
 
 
-def show(identity: Identity, server: Server = None, json: Json = False) -> None:
-    """One search: state, counters, best network so far."""
+def show(
+    identity: Identity,
+    server: Server = None,
+    trial: Annotated[
+        int | None, typer.Option("--trial", min=0, help="Show this trial with its trainings.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """One search: state, counters, best network so far; or one of its trials, with what its curves say."""
     with connect(server) as client:
-        search = client.search(identity)
+        document = client.search(identity) if trial is None else client.trial(identity, trial)
     if json:
-        emit(search)
+        emit(document)
+    elif trial is None:
+        show_search(document)
     else:
-        show_search(search)
+        show_trial(document)
 
 
 def leaderboard(
@@ -167,38 +161,14 @@ def show_search(search: dict[str, Any]) -> None:
             ("trials", f"{trials['planned']} planned; {counted or 'none begun'}"),
             ("runs", f"{runs['finished']} of {runs['planned']} done ({percent(search['progress'])})"),
             ("best", None if best is None else _best(best)),
+            ("its diagnosis", None if best is None else diagnosis(best)),
+            ("diagnoses", ", ".join(f"{count} {label}" for label, count in search["diagnoses"].items()) or None),
             ("device time", duration(search["device_seconds"])),
             ("time left", duration(search["estimated_seconds_left"])),
             ("created", search["created_at"]),
             ("finished", search["finished_at"]),
         ]
     )
-
-
-def show_leaderboard(trials: list[dict[str, Any]]) -> None:
-    """Ranked trials for a person. A finalist's accuracy is its mean over seeds."""
-    table(LEADERBOARD, [_ranked(trial) for trial in trials])
-
-
-def _ranked(trial: dict[str, Any]) -> list[object]:
-    interval, notes = trial["accuracy_ci95"], []
-    if trial.get("ties"):
-        notes.append("not separable from rank 1")
-    if trial.get("reference"):
-        notes.append("reference")
-    return [
-        trial["rank"],
-        trial["number"],
-        trial["state"],
-        percent(trial["accuracy"]),
-        "-" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}",
-        *(f"{trial[name]:g}" for name in ("alpha", "beta", "gamma")),
-        trial["architecture"]["resolution"],
-        f"{trial['cost']['macs_ratio']:.3f}x",
-        trial["cost"]["params"],
-        trial["seeds"],
-        ", ".join(notes),
-    ]
 
 
 def _best(trial: dict[str, Any]) -> str:

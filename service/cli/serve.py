@@ -23,6 +23,15 @@ Host = Annotated[
     ),
 ]
 Port = Annotated[int | None, typer.Option("--port", min=1, max=65_535, help="Port to bind [8000].", show_default=False)]
+WorkerData = Annotated[
+    str | None,
+    typer.Option(
+        "--data-dir",
+        metavar="DIR",
+        help="Data sets and weights registered on this machine [EFFSCALE_DATA_DIR; ./effscale-data].",
+        show_default=False,
+    ),
+]
 Parent = Annotated[int | None, typer.Option("--parent", hidden=True, help="End when this process does.")]
 
 
@@ -75,12 +84,13 @@ def worker(
         str | None, typer.Option(help="Name of this worker [host and process id].", show_default=False)
     ] = None,
     poll_seconds: Annotated[float, typer.Option(min=0.1, max=30, help="Longest wait for work in one request.")] = 5.0,
+    data_dir: WorkerData = None,
     parent: Parent = None,
 ) -> None:
     """Train what a service has to train, until SIGTERM or Ctrl-C."""
     from service.worker import CannotTrain, default_name, options_of, run_worker
 
-    chosen = settings(server=server)
+    chosen = settings(server=server, data_dir=data_dir)
     set_up_logging(chosen.log_level)
     follow(parent)
     try:

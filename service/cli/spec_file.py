@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from service.cli.failure import UsageFailure
+from service.cli.options import settings
 
 if TYPE_CHECKING:
     from search.spec import SearchSpec
@@ -40,10 +41,11 @@ def read_spec(path: str) -> "SearchSpec":
     from pydantic import ValidationError
 
     from search.spec import SearchSpec
+    from service.datasets import registry_of
 
     document = read_document(path)
     try:
-        return SearchSpec.model_validate(document)
+        return SearchSpec.model_validate(document, context={"datasets": registry_of(settings().data_dir)})
     except ValidationError as error:
         lines = [f"  {_pointer(part['loc'])}: {_plain(part['msg'])}" for part in error.errors()]
         raise UsageFailure("\n".join([f"{path} is not a search specification:", *lines])) from None

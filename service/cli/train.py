@@ -4,17 +4,26 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from service.cli.failure import JobFailed, UsageFailure
-from service.cli.options import Json, settings
-from service.cli.output import duration, emit, pairs, percent
+from service.cli.baselines import baseline_of
+from service.cli.failure import JobFailed
+from service.cli.options import DataDir, Json, settings
+from service.cli.output import duration, emit, pairs, percent, warn
+from service.cli.recipe import Change, Preset, recipe_of
 from service.cli.scale import BaselineName
+from service.datasets import datasets_dir
 
 if TYPE_CHECKING:
+    from models.architecture import ScaledArchitecture
     from models.fit import EpochReport, Training
+    from models.recipe import TrainingRecipe
+    from models.transfer import Start, WeightLayout
+
+LayoutName = Literal["effscale", "torchvision", "timm"]
 
 
 def train(
@@ -24,68 +33,131 @@ def train(
     beta: Annotated[float, typer.Option(help="Width coefficient, at least 1.")] = 1.0,
     gamma: Annotated[float, typer.Option(help="Resolution coefficient, at least 1.")] = 1.0,
     phi: Annotated[float, typer.Option(help="Compound step, at least 0.")] = 1.0,
-    epochs: Annotated[int, typer.Option(min=1, max=10_000, help="Passes over the training split.")] = 8,
-    batch_size: Annotated[int, typer.Option(min=2, max=65_536, help="Images a step.")] = 64,
-    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 0.016,
+    preset: Preset = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training split.", show_default=False)] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step.", show_default=False)] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.", show_default=False)] = None,
+    change: Change = None,
+    start: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights (safetensors) to start from.", show_default=False)
+    ] = None,
+    layout: Annotated[LayoutName, typer.Option(help="How the arrays of --start are named.")] = "effscale",
+    grow: Annotated[bool, typer.Option("--grow", help="--start is of a smaller network of the family.")] = False,
+    weights_out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the trained weights there.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of weights, order and augmentation.")] = 0,
     test: Annotated[bool, typer.Option("--test", help="Evaluate the test split at the end, too.")] = False,
+    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Train one scaled network here and now."""
-    recipe = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    network, training = _begin(baseline, dataset, (alpha, beta, gamma, phi), recipe, seed)
+    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    recipe = recipe_of(preset, given, change or [])
+    folder = datasets_dir(settings(data_dir=data_dir).data_dir)
+    network = _network(baseline, _classes(dataset, folder), (alpha, beta, gamma, phi), recipe)
+    _wake_jax()
+    begun = None if start is None else _start(start, network, layout, grow=grow, seed=seed)
+    training = _training(network, recipe, (dataset, folder), begun, seed)
     started = time.monotonic()
-    with progress(epochs, show=not json) as advance:
+    with progress(recipe.epochs, show=not json) as advance:
         try:
             history = [advance(report) for report in training]
         except Exception as error:
             raise _as_failure(error) from error
-    result = training.summary()
+    result = {**training.summary(), "started_from": None if begun is None else _origin(begun)}
     if test:
         result["test_accuracy"] = training.accuracy("test")
+    if weights_out is not None:
+        result["weights_sha256"] = _save(weights_out, training)
     if json:
-        emit({"architecture": network.document(), "result": result, "history": history})
-        return
-    pairs(
-        [
-            ("accuracy", f"{percent(result['accuracy'])} on the validation split after the last epoch"),
-            ("best", f"{percent(result['best_accuracy'])} after epoch {result['best_epoch']}"),
-            ("test", percent(result["test_accuracy"])),
-            ("training", f"{duration(result['device_seconds'])}, {result['images_per_second']:,.0f} images/s"),
-            ("compiling", duration(result["compile_seconds"])),
-            ("in all", duration(time.monotonic() - started)),
-        ]
-    )
+        described = recipe.model_dump(mode="json")
+        emit({"architecture": network.document(), "recipe": described, "result": result, "history": history})
+    else:
+        _show(result, recipe, time.monotonic() - started)
 
 
-def _begin(
-    baseline: str, dataset: str, coefficients: tuple[float, float, float, float], recipe: dict[str, Any], seed: int
-) -> tuple[Any, "Training"]:
-    """Check everything before JAX is woken."""
-    from pydantic import ValidationError
+def _classes(dataset: str, folder: Path) -> int:
+    from models.data.registry import Registry
 
-    from models.baselines import get_baseline
-    from models.data.registry import get_dataset
-    from models.recipe import TrainingRecipe
-    from models.scaling import Coefficients
+    return Registry(folder).get(dataset).classes
 
-    info = get_dataset(dataset)
+
+def _network(
+    baseline: str, classes: int, coefficients: tuple[float, float, float, float], recipe: "TrainingRecipe"
+) -> "ScaledArchitecture":
+    """Everything is checked before JAX is woken."""
+    from models.cost import cost
+    from models.regularization import regularized
+    from models.scaling import Coefficients, Multipliers
+
     *triple, phi = coefficients
-    network = get_baseline(baseline).scale(Coefficients(*triple).at(phi), classes=info.classes)
-    try:
-        chosen = TrainingRecipe.model_validate({**recipe, "warmup_epochs": min(1.0, float(recipe["epochs"]))})
-    except ValidationError as error:
-        lines = [f"--{str(part['loc'][0]).replace('_', '-')}: {part['msg']}" for part in error.errors() if part["loc"]]
-        raise UsageFailure("; ".join(lines) or str(error)) from None
+    table = baseline_of(baseline)
+    network = table.scale(Coefficients(*triple).at(phi), classes=classes)
+    unscaled = cost(table.scale(Multipliers(1, 1, 1), classes=classes))
+    recipe.check_suits(network)
+    return regularized(network, recipe, cost(network).macs / unscaled.macs)
 
+
+def _wake_jax() -> None:
     from service.cache_dir import private, user_cache
     from service.trainer import use_compile_cache
 
     use_compile_cache(private(settings().compile_cache_dir or user_cache() / "compiled"))
+
+
+def _training(
+    network: "ScaledArchitecture", recipe: "TrainingRecipe", source: tuple[str, Path], begun: "Start | None", seed: int
+) -> "Training":
+    """`source` is the data set's name and the folder of registered ones."""
     from models.data.dataset import load
     from models.fit import Training
 
-    return network, Training(network, chosen, load(dataset), seed=seed)
+    name, folder = source
+    arrays = None if begun is None else begun.arrays
+    return Training(network, recipe, load(name, folder, px=network.resolution), seed=seed, start=arrays)
+
+
+def _start(file: Path, network: "ScaledArchitecture", layout: "WeightLayout", *, grow: bool, seed: int) -> "Start":
+    from models.transfer import load
+
+    found = load(file, network, layout=layout, grow=grow, seed=seed)
+    for text in found.warnings:
+        warn(text)
+    return found
+
+
+def _origin(begun: "Start") -> dict[str, Any]:
+    counts = {name: len(getattr(begun, name)) for name in ("taken", "grown", "drawn")}
+    return {"sha256": begun.sha256, **counts, "warnings": list(begun.warnings)}
+
+
+def _save(path: Path, training: "Training") -> str:
+    from models.transfer import save
+
+    try:
+        return save(path, training.architecture, training.weights())
+    except OSError as error:
+        raise JobFailed(f"the weights cannot be written to {path}: {error.strerror or error}") from None
+
+
+def _show(result: dict[str, Any], recipe: "TrainingRecipe", seconds: float) -> None:
+    chosen = "best" if recipe.selection == "best" else "last"
+    origin = result["started_from"]
+    stopped = ", stopped early" if result["stopped_early"] else ""
+    rows = [
+        ("accuracy", f"{percent(result['accuracy'])} on the validation split after the {chosen} epoch"),
+        ("best", f"{percent(result['best_accuracy'])} after epoch {result['best_epoch']}"),
+        ("last", f"{percent(result['last_accuracy'])} after epoch {result['epochs']}{stopped}"),
+        ("test", percent(result["test_accuracy"])),
+        ("training", f"{duration(result['device_seconds'])}, {result['images_per_second']:,.0f} images/s"),
+        ("compiling", duration(result["compile_seconds"])),
+        ("in all", duration(seconds)),
+    ]
+    if origin is not None:
+        counts = f"{origin['taken']} arrays taken, {origin['grown']} grown, {origin['drawn']} drawn"
+        rows.insert(0, ("started from", f"{origin['sha256'][:16]}…: {counts}"))
+    pairs(rows)
 
 
 @contextmanager

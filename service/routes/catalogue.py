@@ -1,4 +1,4 @@
-"""/v1/baselines, /v1/datasets, /v1/scale: what can be searched, and the calculator."""
+"""/v1/baselines, /v1/scale: what can be searched, and the calculator."""
 
 from typing import Annotated
 
@@ -8,7 +8,6 @@ from fastapi.responses import JSONResponse
 from models.architecture import Baseline
 from models.baselines import BASELINES, get_baseline
 from models.cost import cost
-from models.data.registry import DATASETS, get_dataset
 from models.presets import PRESETS
 from models.scaling import Coefficients, DepthRounding, Multipliers
 from service import answers
@@ -32,19 +31,6 @@ def baselines(_caller: Reader) -> JSONResponse:
 def baseline(name: str, _caller: Reader) -> JSONResponse:
     """One network that can be scaled."""
     return JSONResponse(_baseline(get_baseline(name)))
-
-
-@router.get("/datasets")
-def datasets(_caller: Reader) -> JSONResponse:
-    """The data sets that can be trained on."""
-    items = [DATASETS[name].document() for name in sorted(DATASETS)]
-    return JSONResponse({"items": items, "next_cursor": None})
-
-
-@router.get("/datasets/{name}")
-def dataset(name: str, _caller: Reader) -> JSONResponse:
-    """One data set."""
-    return JSONResponse(get_dataset(name).document())
 
 
 @router.get("/scale", responses={200: {"model": answers.ScaleOut}})

@@ -38,9 +38,11 @@ def export_search(
         raise UnknownFormat(f"there is no export format {form!r}; there are: {', '.join(sorted(export.MEDIA_TYPES))}")
     with kernel.read() as session:
         search = search_rows.get(session, search_id, caller.owner)
-        config = _config(session, search)
-        everything = rows.page(session, search_id, state=None, after=-1, limit=ALL) if form == "csv" else []
-        text = export.render(form, config, [documents.trial(row) for row in everything] or [config["winner"]])
+        if form == "csv":
+            everything = rows.page(session, search_id, state=None, after=-1, limit=ALL)
+            text = export.trials_csv([documents.trial(row) for row in everything])
+        else:
+            text = export.export(_config(session, search), form)
     name = f"effscale-{search_id}.{form}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(text, media_type=export.MEDIA_TYPES[form], headers=headers)

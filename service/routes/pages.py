@@ -55,7 +55,13 @@ def list_page() -> Response:
 @router.get("/new", response_class=HTMLResponse)
 def new_page() -> Response:
     """The form for a new search."""
-    return _page("new.html", groups=form.groups())
+    return _page("new.html", groups=form.groups(), presets=form.presets())
+
+
+@router.get("/datasets", response_class=HTMLResponse)
+def datasets_page() -> Response:
+    """What can be trained on, with examples."""
+    return _page("datasets.html")
 
 
 @router.get("/searches/{search_id}", response_class=HTMLResponse)

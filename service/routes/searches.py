@@ -15,9 +15,11 @@ from service import answers, cursors, documents, searches
 from service.errors import Conflict
 from service.kernel import Kernel
 from service.routes.dependencies import KernelDep, Reader, Submitter
+from service.routes.submission import Spec
 from service.store import events, runs
 from service.store import searches as rows
 from service.tables import SearchRow
+from service.weights import weights_of
 
 router = APIRouter(prefix="/v1", tags=["searches"])
 State = Literal["queued", "running", "paused", "finalizing", "succeeded", "failed", "cancelled"]
@@ -34,7 +36,7 @@ Change = Callable[[Session, SearchRow, float], None]
     },
 )
 def submit(
-    spec: SearchSpec,
+    spec: Spec,
     kernel: KernelDep,
     caller: Submitter,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
@@ -48,9 +50,9 @@ def submit(
 
 
 @router.post("/plans", status_code=200)
-def preview(spec: SearchSpec, _caller: Reader) -> JSONResponse:
+def preview(spec: Spec, kernel: KernelDep, _caller: Reader) -> JSONResponse:
     """What a search would cost and find, without storing anything."""
-    return JSONResponse(plan(spec))
+    return JSONResponse(plan(weights_of(kernel.settings.data_dir).pin(spec)))
 
 
 @router.get("/searches", responses={200: {"model": answers.SearchesOut}})
@@ -125,14 +127,16 @@ def delete(search_id: str, kernel: KernelDep, caller: Submitter) -> Response:
 
 
 def show_all(session: Session, found: list[SearchRow]) -> list[documents.Document]:
-    """The documents of searches, counted in two statements for all of them."""
+    """The documents of searches, counted in three statements for all of them."""
     ids = [row.id for row in found]
     trials, counts = rows.trial_counts(session, ids), rows.run_counts(session, ids)
+    diagnoses = rows.diagnosis_counts(session, ids)
     return [
         documents.search(
             row,
             trials[row.id],
             counts[row.id],
+            diagnoses[row.id],
             searches.best(session, row.id),
             runs.completed_seconds(session, row.id)[1],
         )
@@ -143,10 +147,10 @@ def show_all(session: Session, found: list[SearchRow]) -> list[documents.Documen
 def _submit(
     kernel: Kernel, spec: SearchSpec, owner: str, key: str | None
 ) -> tuple[SearchRow, bool, documents.Document]:
-    spec = SearchSpec.model_validate(spec.document())  # every default written out, as it is read back later
     catalogue.of(spec)  # may take seconds, and is kept: not while the database is locked
     with kernel.write() as (session, now):
-        row, is_new = searches.submit(session, spec, owner, key, now)
+        pin = weights_of(kernel.settings.data_dir).pin
+        row, is_new = searches.submit(session, spec, owner, key, now, pin)
         return row, is_new, show_all(session, [row])[0]
 
 

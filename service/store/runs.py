@@ -1,12 +1,16 @@
 """Rows of runs: who holds which lease, what has expired, what was reported and saved."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from search.diagnosis import Epoch
 from service.errors import LeaseLost
 from service.tables import AttemptRow, CheckpointRow, EpochRow, RunRow
+
+CURVE = tuple(field.name for field in fields(Epoch))
 
 
 def by_lease(session: Session, lease_id: str) -> RunRow:
@@ -79,10 +83,10 @@ def end_attempt(session: Session, run: RunRow, now: float, outcome: str, message
     )
 
 
-def history(session: Session, run_id: int) -> list[float]:
-    """Validation accuracy per epoch, in epoch order."""
-    statement = select(EpochRow.validation_accuracy).where(EpochRow.run_id == run_id).order_by(EpochRow.epoch)
-    return list(session.scalars(statement))
+def curve(session: Session, run_id: int) -> list[Epoch]:
+    """What was reported of each epoch, in epoch order."""
+    statement = select(EpochRow.metrics).where(EpochRow.run_id == run_id).order_by(EpochRow.epoch)
+    return [Epoch(*(metrics[name] for name in CURVE)) for metrics in session.scalars(statement)]
 
 
 def checkpoints(session: Session, run_id: int) -> Sequence[CheckpointRow]:

@@ -70,6 +70,17 @@ def trial_counts(session: Session, search_ids: Sequence[str]) -> dict[str, dict[
     return counts
 
 
+def diagnosis_counts(session: Session, search_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Per search, how many trials each diagnosis was given to."""
+    counts: dict[str, dict[str, int]] = {search_id: {} for search_id in search_ids}
+    statement = select(TrialRow.search_id, TrialRow.diagnosis, func.count()).where(
+        TrialRow.search_id.in_(search_ids), TrialRow.diagnosis.is_not(None)
+    )
+    for search_id, label, count in session.execute(statement.group_by(TrialRow.search_id, TrialRow.diagnosis)):
+        counts[search_id][str(label)] = count
+    return counts
+
+
 def run_counts(session: Session, search_ids: Sequence[str]) -> dict[str, dict[tuple[str, str], int]]:
     """Per search, how many runs there are of each (role, state)."""
     counts: dict[str, dict[tuple[str, str], int]] = {search_id: {} for search_id in search_ids}

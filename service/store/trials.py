@@ -6,11 +6,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.scaling import Coefficients
+from search.diagnosis import Diagnosis
 from search.results import RunRecord, TrialRecord
 from service.errors import NotFound
 from service.tables import AttemptRow, EpochRow, RunRow, TrialRow
-
-TERMINAL = ("completed", "pruned", "infeasible", "failed", "quarantined", "cancelled", "cached")
 
 
 def get(session: Session, search_id: str, number: int) -> TrialRow:
@@ -75,11 +74,14 @@ def run_record(run: RunRow) -> RunRecord:
         accuracy=run.accuracy,
         test_accuracy=result.get("test_accuracy"),
         train_accuracy=result.get("train_accuracy"),
+        last_accuracy=result.get("last_accuracy"),
         best_accuracy=result.get("best_accuracy"),
         best_epoch=result.get("best_epoch"),
         epochs=result.get("epochs", 0),
         device_seconds=result.get("device_seconds", 0.0),
+        stopped_early=result.get("stopped_early", False),
         history=tuple(result.get("history", ())),
+        diagnosis=None if run.diagnosis is None else Diagnosis(**run.diagnosis),
     )
 
 

@@ -10,101 +10,22 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from models.recipe import TrainingRecipe
+from models.recipe_presets import PRESETS
 from search.spec import SearchSpec
+from service.web.form_fields import BASICS, EMPTY, HELP, MORE
 
 Schema = Mapping[str, Any]
-
-# What the form leaves out, and why: objectives has one legal value.
-OMITTED = ("/objectives",)
-# Labels and units; the order is the order on the page. (pointer, label, unit)
-BASICS = (
-    ("/name", "Name", ""),
-    ("/dataset", "Data set", ""),
-    ("/baseline", "Baseline", ""),
-    ("/target/metric", "Cost that counts", ""),
-    ("/target/ratio", "Target cost", "× baseline"),
-    ("/target/tolerance", "Tolerance", "relative"),
-    ("/trials", "Trials", "networks"),
-    ("/recipe/epochs", "Epochs", "per training"),
-)
-MORE = (
-    (
-        "Where to look",
-        (
-            ("/space/alpha", "α, depth", ""),
-            ("/space/beta", "β, width", ""),
-            ("/space/gamma", "γ, resolution", ""),
-            ("/phi", "φ, compound step", ""),
-            ("/space/resolution_multiple", "Resolution multiple", "px"),
-            ("/space/depth_rounding", "Depth rounding", ""),
-        ),
-    ),
-    (
-        "How to look",
-        (
-            ("/sampler/name", "Sampler", ""),
-            ("/sampler/startup_trials", "Random start", "trials"),
-            ("/pruner/name", "Pruner", ""),
-            ("/pruner/min_epochs", "No pruning before", "epochs"),
-            ("/pruner/reduction_factor", "Reduction factor", ""),
-            ("/finalists/count", "Finalists", "networks"),
-            ("/finalists/seeds", "Seeds per finalist", "trainings"),
-        ),
-    ),
-    (
-        "Training recipe",
-        (
-            ("/recipe/batch_size", "Batch size", "images"),
-            ("/recipe/optimizer", "Optimizer", ""),
-            ("/recipe/learning_rate", "Learning rate", ""),
-            ("/recipe/schedule", "Schedule", ""),
-            ("/recipe/warmup_epochs", "Warm-up", "epochs"),
-            ("/recipe/weight_decay", "Weight decay", ""),
-            ("/recipe/label_smoothing", "Label smoothing", ""),
-            ("/recipe/dropout", "Dropout", ""),
-            ("/recipe/drop_path", "Stochastic depth", ""),
-            ("/recipe/ema_decay", "Weight averaging", ""),
-            ("/recipe/bn_momentum", "BatchNorm momentum", ""),
-            ("/recipe/shift_px", "Random shift", "px"),
-        ),
-    ),
-    (
-        "Budget and order",
-        (
-            ("/parallelism", "Parallel trials", ""),
-            ("/max_device_seconds", "Training time limit", "s"),
-            ("/priority", "Priority", ""),
-            ("/seed", "Seed", ""),
-            ("/labels", "Labels", ""),
-        ),
-    ),
-)
-# Words for what the schema leaves to the contract.
-HELP = {
-    "/name": "Shown in lists; may be left empty.",
-    "/baseline": "A network that the service knows, or a stage table of your own.",
-    "/target/ratio": "Relative to the baseline at φ = 0; empty means 2^φ.",
-    "/target/metric": "`macs` are multiply-adds of the network that is really built; `product` is the paper's α β² γ².",
-    "/space/alpha": "Lowest and highest depth coefficient.",
-    "/space/beta": "Lowest and highest width coefficient.",
-    "/space/gamma": "Lowest and highest resolution coefficient.",
-    "/sampler/name": "`tpe` learns from finished trials, `random` does not.",
-    "/pruner/name": "`asha` keeps one in a few at each rung, `median` stops what is below the median.",
-    "/seed": "The same seed proposes the same networks.",
-    "/labels": "One `key=value` a line.",
-}
-# What an empty field means.
-EMPTY = {
-    "/target/ratio": "2^φ",
-    "/max_device_seconds": "no limit",
-    "/recipe/dropout": "baseline's",
-    "/recipe/drop_path": "baseline's",
-}
+KINDS = {"array": "bounds", "integer": "integer", "number": "number", "boolean": "boolean"}  # by JSON type
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One control. `kind` is text, integer, number, choice, bounds, labels, dataset or baseline."""
+    """One control.
+
+    `kind` is text, integer, number, boolean, choice, bounds, labels, dataset, baseline, weights, preset or rate: a
+    number or a rule as JSON. One that `is_optional` may be left empty, for what `placeholder` says.
+    """
 
     pointer: str
     label: str
@@ -117,6 +38,7 @@ class Field:
     help: str
     placeholder: str
     required: bool
+    is_optional: bool
 
     @property
     def id(self) -> str:
@@ -134,6 +56,12 @@ def groups() -> tuple[tuple[str, tuple[Field, ...]], ...]:
     )
 
 
+@lru_cache(maxsize=1)
+def presets() -> dict[str, dict[str, Any]]:
+    """The whole recipe of each preset, as JSON."""
+    return {name: TrainingRecipe.model_validate({"preset": name}).model_dump(mode="json") for name in PRESETS}
+
+
 def pointers(schema: Schema, at: Schema | None = None, prefix: str = "") -> list[str]:
     """The JSON pointers of all leaves of a spec's schema. Lists and open objects are leaves."""
     found: list[str] = []
@@ -147,10 +75,13 @@ def pointers(schema: Schema, at: Schema | None = None, prefix: str = "") -> list
 
 
 def _field(schema: Schema, defaults: Mapping[str, Any], pointer: str, label: str, unit: str) -> Field:
-    part, default = schema, defaults
+    part, is_optional = schema, False
+    default: Any = defaults
     for name in pointer.split("/")[1:]:
-        part = _resolve(schema, part["properties"][name])
-        default = (default or {}).get(name)  # type: ignore[assignment]
+        given = part["properties"][name]
+        is_optional = any(option.get("type") == "null" for option in given.get("anyOf", ()))
+        part = _resolve(schema, given)
+        default = part.get("default") if default is None else default.get(name)
     limits = part.get("items", part)
     return Field(
         pointer=pointer,
@@ -159,25 +90,28 @@ def _field(schema: Schema, defaults: Mapping[str, Any], pointer: str, label: str
         kind=_kind(pointer, part),
         default=default,
         choices=tuple(part.get("enum", ())),
-        minimum=1.0 if part.get("type") == "array" else limits.get("minimum"),
+        minimum=limits.get("minimum", 1.0 if pointer.startswith("/space/") else limits.get("exclusiveMinimum")),
         maximum=limits.get("maximum"),
         help=HELP.get(pointer) or str(part.get("description", "")),
         placeholder=EMPTY.get(pointer, ""),
         required=pointer.strip("/") in schema["required"],
+        is_optional=is_optional,
     )
 
 
 def _kind(pointer: str, part: Schema) -> str:
-    if pointer in ("/dataset", "/baseline", "/labels"):
-        return pointer[1:]
+    if pointer in ("/dataset", "/baseline", "/labels", "/start/weights", "/recipe/preset"):
+        return pointer.rpartition("/")[2]
+    if pointer in ("/recipe/dropout", "/recipe/drop_path"):
+        return "rate"
     if "enum" in part:
         return "choice"
-    return {"array": "bounds", "integer": "integer", "number": "number"}.get(part.get("type", ""), "text")
+    return KINDS.get(part.get("type", ""), "text")
 
 
 def _resolve(schema: Schema, part: Schema) -> Schema:
     """Follow a reference, and of `X | null` take X; a description beside them is kept."""
-    kept = {key: part[key] for key in ("description",) if key in part}
+    kept = {key: part[key] for key in ("description", "default") if key in part}
     for option in part.get("anyOf", ()):
         if option.get("type") != "null":
             return {**_resolve(schema, option), **kept}

@@ -53,7 +53,7 @@ def _kind(trial: Document, run: Document) -> str:
 def _trace(kind: str, trial: Document, run: Document, *, show: bool) -> Figure:
     legend, colour, width, opacity, dash = KINDS[kind]
     points = [
-        (epoch["epoch"], value)
+        (epoch["epoch"], value, _gap(epoch, value))
         for epoch in run["history"]
         if (value := finite(epoch.get("validation_accuracy"))) is not None
     ]
@@ -64,12 +64,18 @@ def _trace(kind: str, trial: Document, run: Document, *, show: bool) -> Figure:
         "name": legend,
         "legendgroup": kind,
         "showlegend": show,
-        "x": [epoch for epoch, _ in points],
-        "y": [value for _, value in points],
+        "x": [epoch for epoch, _, _ in points],
+        "y": [value for _, value, _ in points],
         "customdata": [[trial["number"]] for _ in points],
         "hoverinfo": "text",
-        "hovertext": [f"{title}<br>epoch {epoch}: {value:.2%}".replace("%", " %") for epoch, value in points],
+        "hovertext": [f"{title}<br>epoch {epoch}: {value:.2%}{gap}".replace("%", " %") for epoch, value, gap in points],
         "opacity": opacity,
         "line": {"color": colour, "width": width, "dash": dash},
         "marker": {"color": colour, "size": 5},
     }
+
+
+def _gap(epoch: Document, validation: float) -> str:
+    """How far training is ahead of validation, in words; nothing where training accuracy is unknown."""
+    train = finite(epoch.get("train_accuracy"))
+    return "" if train is None else f", training {train:.2%}, a gap of {100 * (train - validation):.1f} points"

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from service.cli.app import COMMANDS
 from tests.cli.conftest import SECONDS, Effscale, environment
@@ -28,6 +30,14 @@ HEAVY = {
     "rich",
 }
 SPEC = {"dataset": "digits", "baseline": "efficientnet-nano"}
+# A stage table whose network compiles in seconds
+STAGE = {"kernel": 3, "repeats": 1, "expansion": 1, "se_ratio": 0.25}
+SMALL = {
+    "stem": 8,
+    "head": 16,
+    "resolution": 16,
+    "stages": [{**STAGE, "stride": 1, "width": 8}, {**STAGE, "stride": 2, "width": 16}],
+}
 NOBODY = "http://127.0.0.1:9"  # the discard port; nothing listens there
 
 
@@ -141,6 +151,26 @@ def test_data_sets(effscale: Effscale) -> None:
     assert "digits" in unknown.err
 
 
+def test_weights(effscale: Effscale, tmp_path: Path) -> None:
+    save_file({"a": np.zeros((2, 3), np.float32)}, tmp_path / "some.safetensors")
+    added = effscale("weights", "add", "parent", str(tmp_path / "some.safetensors"), "--json").document
+    assert (added["name"], added["parameters"]) == ("parent", 6)
+    assert effscale("weights", "list", "--json").document["items"] == [added]
+    assert effscale("weights", "show", "parent", "--json").document == added
+    assert "parent" in effscale("weights", "list").out
+    (tmp_path / "some.pt").write_bytes(b"PK")
+    for arguments, said in (
+        (("add", "other", str(tmp_path / "some.pt")), "convert it to safetensors"),
+        (("add", "a/b", str(tmp_path / "some.safetensors")), "is no name for weights"),
+        (("show", "nothing"), "there are: parent"),
+    ):
+        done = effscale("weights", *arguments)
+        assert done.status == 2
+        assert said in done.err
+    assert effscale("weights", "remove", "parent").status == 0
+    assert effscale("weights", "list", "--json").document["items"] == []
+
+
 def test_the_configuration_hides_secrets(effscale: Effscale) -> None:
     secrets = {"EFFSCALE_API_KEY": "effs_secret", "EFFSCALE_DATABASE_URL": "postgresql://me:hidden@db/x"}
     for arguments in (("config", "show", "--json"), ("config", "show")):
@@ -179,9 +209,34 @@ def test_train_refuses_nonsense_before_jax_is_woken(effscale: Effscale) -> None:
         ("--dataset", "none"),
         ("--dataset", "digits", "--alpha", "0"),
         ("--dataset", "digits", "--learning-rate", "nan"),
+        ("--dataset", "digits", "--preset", "best"),
+        ("--dataset", "digits", "--set", "mixup"),
+        ("--dataset", "digits", "--set", "mixup=-1"),
+        ("--dataset", "digits", "--set", "optimizer=lion"),
+        ("--dataset", "digits", "--set", "frozen_stages=9"),
+        ("--dataset", "digits", "--epochs", "3", "--set", "epochs=4"),
     ):
         done = effscale("train", "efficientnet-nano", *options)
         assert done.status == 2, done.err
+        assert "Traceback" not in done.err
+
+
+def test_weights_of_one_training_start_another(effscale: Effscale, tmp_path: Path) -> None:
+    table, weights = tmp_path / "small.json", str(tmp_path / "small.safetensors")
+    table.write_text(json.dumps({**SMALL, "extends": "efficientnet-nano"}))
+    options = ("train", str(table), "--dataset", "digits", "--preset", "digits", "--epochs", "1", "--json")
+    first = effscale(*options, "--weights-out", weights)
+    assert first.status == 0, first.err
+    assert first.document["recipe"]["policy"] == "trivial"
+    second = effscale(*options, "--start", weights, "--set", "learning_rate=1e-9", "--set", "ema_decay=0", "--test")
+    assert second.status == 0, second.err
+    result = second.document["result"]
+    assert result["started_from"]["sha256"] == first.document["result"]["weights_sha256"]
+    assert result["started_from"]["drawn"] == 0
+    assert 0 <= result["test_accuracy"] <= 1
+    other = effscale("train", "efficientnet-nano", "--dataset", "digits", "--epochs", "1", "--start", weights)
+    assert other.status == 2
+    assert "safetensors" in other.err
 
 
 def test_the_reader_of_a_pipe_may_leave_early(tmp_path: Path) -> None:

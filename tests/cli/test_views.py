@@ -12,7 +12,9 @@ from service.cli.demo import time_spent, unfinished
 from service.cli.demo_spec import demo_spec
 from service.cli.failure import JobFailed
 from service.cli.output import duration, percent, show
+from service.cli.trials import show_leaderboard, show_trial
 from service.cli.watching import JsonView, LiveView, PlainView, follow, spoken
+from tests.web.simulated import OVERFITTED, finished
 
 
 def event(identity: int, kind: str, /, **data: Any) -> dict[str, Any]:
@@ -98,6 +100,35 @@ def detail(number: int, *runs: dict[str, Any]) -> dict[str, Any]:
     network = {"depths": [1], "widths": [8 + number], "stem": 8, "head": 16, "resolution": 32}
     trial = {"number": number, "state": "completed", "alpha": 1.0, "beta": 1.0 + number / 10, "gamma": 1.0}
     return {**trial, "architecture": network, "reference": number == 0, "finalist": len(runs) > 1, "runs": list(runs)}
+
+
+SIMULATED = finished()
+
+
+def test_the_leaderboard_says_what_the_curves_say_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    show_leaderboard(SIMULATED.board())
+    out = capsys.readouterr().out
+    assert "diagnosis" in out
+    assert (
+        f"trial {OVERFITTED} overfits: over the last 3 epochs training 98.4 %, validation 90.4 %: a gap of 8.0" in out
+    )
+
+
+@pytest.mark.parametrize("number", [1, OVERFITTED, 9])
+def test_a_trial_is_shown_with_its_trainings(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    trial = SIMULATED.details[number]
+    show_trial(trial)
+    out = capsys.readouterr().out
+    assert f"{trial['diagnosis']}: " in out
+    for run in trial["runs"]:
+        assert f"{run['role']}, seed {run['seed']}: {run['diagnosis']['label']}: {run['diagnosis']['rule']}" in out
+
+
+def test_a_trial_that_has_not_begun_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("accuracy", "last_accuracy", "best_accuracy", "best_epoch", "train_accuracy", "test_accuracy")
+    nothing = dict.fromkeys((*names, "generalization_gap", "diagnosis", "diagnosis_rule"))
+    show_trial({**SIMULATED.details[0], **nothing, "state": "queued", "runs": []})
+    assert "queued" in capsys.readouterr().out
 
 
 def test_where_the_time_went() -> None:

@@ -19,7 +19,7 @@ from tests.contracts.fleet import Fleet
 ROUNDS = 2
 MOST = 1000  # items of any list here: pages that go round in circles end
 SORTS = [None, *SORTABLE, *(f"-{name}" for name in SORTABLE)]
-GAPS = ("accuracy", "train_accuracy", "generalization_gap", "test_accuracy")
+GAPS = ("accuracy", "train_accuracy", "generalization_gap", "last_accuracy", "best_accuracy", "test_accuracy")
 Document = dict[str, Any]
 
 
@@ -47,6 +47,8 @@ def fill(kernel: Kernel, search_id: str, chance: random.Random) -> int:
                 "depths": [1],
                 "widths": [8, 8, 8],
                 "dropout": 0.2,
+                "drop_path": 0.1,
+                "selection": "last",
                 "classes": 10,
                 **{
                     name: chance.choice([5, 2**40 + 1, chance.randrange(2**50)])

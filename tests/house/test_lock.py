@@ -16,7 +16,7 @@ from tests.house.tree import PACKAGES, ROOT, imported, name, sources
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ("3.11", "3.12", "3.13")
 LOCKS = {
-    "requirements.lock": ("postgres", "dev"),
+    "requirements.lock": ("parquet", "postgres", "dev"),
     "docker/requirements.lock": ("postgres",),
     "docker/requirements-cuda13.lock": ("postgres", "cuda"),
 }
@@ -73,7 +73,7 @@ def test_the_images_run_what_the_tests_ran() -> None:
 
 @pytest.mark.parametrize(
     ("folders", "extras"),
-    [((*PACKAGES, "alembic"), ("postgres",)), (("tests",), ("postgres", "dev"))],
+    [((*PACKAGES, "alembic"), ("parquet", "postgres")), (("tests",), ("bench", "parquet", "postgres", "dev"))],
     ids=["code", "tests"],
 )
 def test_what_is_imported_is_declared(folders: tuple[str, ...], extras: tuple[str, ...]) -> None:
@@ -85,6 +85,6 @@ def test_what_is_imported_is_declared(folders: tuple[str, ...], extras: tuple[st
         f"{name(path)}: {module}"
         for path in sources(*folders)
         for module in {full.partition(".")[0] for full in imported(path)} - ours
-        if not declared & {canonicalize_name(owner) for owner in owners.get(module, [])}
+        if not declared & {canonicalize_name(owner) for owner in owners.get(module, [module])}
     }
     assert undeclared == set()

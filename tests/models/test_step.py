@@ -10,13 +10,15 @@ from jax import Array
 from models import network as networks
 from models.baselines import EFFICIENTNET_NANO
 from models.data.augmentation import prepare, resize_matrix
-from models.data.dataset import Dataset, Split, load
-from models.fit import on_device
+from models.data.dataset import Dataset
+from models.feed import on_device
 from models.layers import Noise, Path, StochasticDepth
 from models.layout import Layout, layout
-from models.programs import compile_options, initial_state, method, places_of, program, rates
+from models.method import method
+from models.programs import compile_options, initial_state, places_of, program, rates
 from models.recipe import TrainingRecipe
-from models.training import State
+from models.training import Span, State, Sums
+from tests.models.small import digits
 
 # Five blocks in the second stage: one that changes the shape, and a loop over four
 DEEP = EFFICIENTNET_NANO.build((1, 5, 1), (8, 8, 8, 16, 16), 16)
@@ -60,11 +62,13 @@ def test_a_sample_is_dropped_at_random_and_never_in_evaluation() -> None:
     assert StochasticDepth()(branch, None).ravel().tolist() == [1.0, 1.0]
 
 
-def small() -> Dataset:
-    """One batch of real images a split."""
-    digits = load("digits")
-    parts = (Split(s.images[:32], s.labels[:32]) for s in (digits.train, digits.validation, digits.test))
-    return Dataset("digits", 10, *parts)
+def steps(data: Dataset, places: Layout, first: int, stop: int) -> tuple[State, Sums]:
+    """These steps of the first epoch, from the state that a training with seed 0 starts from."""
+    how = method(DEEP, RECIPE, data)
+    span = Span(*(np.int32(number) for number in (0, 0, first, stop)))
+    state, sums = initial_state(places, "rmsprop", 0), Sums(np.float32(0), np.float32(0))
+    run = program(DEEP, how, (8, 8, 1))
+    return run(state, sums, rates(DEEP, RECIPE, 0), on_device(data), how.rows(0, 0), span)
 
 
 def written_out(places: Layout, state: State, data: Dataset) -> tuple[Array, Array]:
@@ -96,11 +100,9 @@ def written_out(places: Layout, state: State, data: Dataset) -> tuple[Array, Arr
 
 def test_a_step_is_the_published_arithmetic() -> None:
     """Loss with smoothing and L2, TensorFlow's RMSProp, BatchNorm's running statistics, and the average over both."""
-    data, places = small(), places_of(DEEP)
+    data, places = digits(32, 32, 32), places_of(DEEP)
     values, average = written_out(places, initial_state(places, "rmsprop", 0), data)
-    run = program(DEEP, method(RECIPE, data), (8, 8, 1))
-    numbers = (np.int32(number) for number in (0, 0, 1))
-    state, sums = run(initial_state(places, "rmsprop", 0), rates(DEEP, RECIPE, 0), on_device(data), *numbers)
+    state, sums = steps(data, places, 0, 1)
     assert int(state.step) == 1
     assert 0 <= float(sums.correct) <= 32
     np.testing.assert_allclose(state.values, values, rtol=2e-3, atol=2e-5)
@@ -108,10 +110,8 @@ def test_a_step_is_the_published_arithmetic() -> None:
 
 
 def test_an_evaluation_changes_nothing() -> None:
-    data, places = small(), places_of(DEEP)
-    run = program(DEEP, method(RECIPE, data), (8, 8, 1))
-    numbers = (np.int32(number) for number in (0, 1, 3))
-    state, sums = run(initial_state(places, "rmsprop", 0), rates(DEEP, RECIPE, 0), on_device(data), *numbers)
+    data, places = digits(32, 32, 32), places_of(DEEP)
+    state, sums = steps(data, places, 1, 3)
     assert int(state.step) == 0
     assert np.array_equal(state.values, places.initial(0))
     assert np.isfinite(float(sums.loss))

@@ -7,11 +7,12 @@ import pytest
 
 from models import programs
 from models.baselines import EFFICIENTNET_NANO
-from models.data.dataset import Dataset, Split, load
+from models.data.dataset import Dataset
 from models.errors import CorruptCheckpoint, TrainingDiverged
 from models.fit import Training
-from models.optimizer import averaged, rate, transformation
 from models.recipe import TrainingRecipe
+from models.training import Span, Sums
+from tests.models.small import digits
 
 # The smallest network of the family's kind: what is tested here does not depend on its size
 TINY = EFFICIENTNET_NANO.build((1, 2, 1), (8, 8, 8, 16, 16), 16)
@@ -20,13 +21,7 @@ RECIPE = TrainingRecipe(epochs=4, batch_size=32)
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    """A few hundred digits: real images, quickly trained on."""
-    digits = load("digits")
-
-    def part(split: Split, size: int) -> Split:
-        return Split(split.images[:size], split.labels[:size])
-
-    return Dataset("digits", 10, part(digits.train, 192), part(digits.validation, 70), part(digits.test, 50))
+    return digits()
 
 
 @pytest.fixture(scope="module")
@@ -121,47 +116,6 @@ def test_an_epoch_moves_nothing_to_the_host(data: Dataset) -> None:
     reports = iter(training)
     next(reports)
     with jax.transfer_guard_device_to_host("disallow_explicit"):
-        compiled = programs.program(TINY, training._method, data.train.images.shape[1:])
-        numbers = (jnp.int32(1), jnp.int32(0), jnp.int32(2))
-        compiled(training._state, training._rates, training._pixels, *numbers)
-
-
-def test_rmsprop_is_tensorflows() -> None:
-    """Mean square from 1, epsilon inside the root, the rate inside the momentum: checked against the formula."""
-    rate_, values = 0.1, jnp.asarray([1.0, -2.0])
-    optimizer = transformation("rmsprop", rate_, 0.0, 0.0)
-    state = optimizer.init(values)
-    square, momentum = np.ones(2), np.zeros(2)
-    for step in range(3):
-        gradient = np.asarray([0.5 + step, -1.0])
-        square = 0.9 * square + 0.1 * gradient**2
-        momentum = 0.9 * momentum + rate_ * gradient / np.sqrt(square + 1e-3)
-        change, state = optimizer.update(jnp.asarray(gradient, jnp.float32), state, values)
-        np.testing.assert_allclose(change, -momentum, rtol=1e-5)
-
-
-def test_weight_decay_is_l2_on_all_but_batch_normalisation() -> None:
-    optimizer = transformation("sgd", 1.0, 1e-2, jnp.asarray([1.0, 0.0]))
-    values = jnp.asarray([3.0, 3.0])
-    change, _ = optimizer.update(jnp.zeros(2), optimizer.init(values), values)
-    np.testing.assert_allclose(change, [-0.03, 0.0], rtol=1e-6)
-
-
-def test_average_is_ramped() -> None:
-    """min(decay, (1 + n) / (10 + n)): otherwise 0.9999 would keep 90 % of the initial values after 1,000 steps."""
-    zero, one = jnp.zeros(()), jnp.ones(())
-    assert float(averaged(zero, one, jnp.float32(0.9999), jnp.int32(0))) == pytest.approx(0.9)
-    assert float(averaged(zero, one, jnp.float32(0.9999), jnp.int32(1_000_000))) == pytest.approx(1e-4, rel=0.1)
-
-
-def test_schedules() -> None:
-    def at(schedule: str, epoch: float, warmup: float = 5.0) -> float:
-        speed = rate(schedule, jnp.float32(epoch * 10), 10, jnp.float32(1), jnp.float32(warmup), jnp.float32(20))  # type: ignore[arg-type]
-        return float(speed)
-
-    assert at("exponential", 2.5) == pytest.approx(26 / 50)  # in the middle of the warm-up
-    assert at("exponential", 7.0) == pytest.approx(0.97**2)  # staircase: 7 / 2.4 is 2 and a bit
-    assert at("exponential", 7.3) == pytest.approx(0.97**3)
-    assert at("cosine", 12.5) == pytest.approx(0.5)
-    assert at("cosine", 20) == pytest.approx(0.0, abs=1e-6)
-    assert at("constant", 19) == 1.0
+        (portion,) = training._feed.portions(training._method.rows(3, 1), range(2))
+        sums, span = Sums(jnp.zeros(()), jnp.zeros(())), Span(*(jnp.int32(number) for number in (1, 0, 0, 2)))
+        training._program()(training._state, sums, training._rates, portion.pixels, portion.rows, span)

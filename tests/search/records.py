@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from models.regularization import regularized
 from models.scaling import Coefficients
 from search import catalogue
 from search.catalogue import Candidate
@@ -55,8 +56,9 @@ def trial(
 
 def document(search: SearchSpec, candidate: Candidate, **fields: Any) -> dict[str, Any]:
     """A completed trial in the shape of the public contract."""
-    network = catalogue.architecture(search, candidate)
     base = catalogue.of(search).baseline_cost
+    ratio = round(candidate.cost.macs / base.macs, 6)
+    network = regularized(catalogue.architecture(search, candidate), search.recipe, ratio)
     c = candidate.coefficients
     return {
         "number": 0,
@@ -67,10 +69,10 @@ def document(search: SearchSpec, candidate: Candidate, **fields: Any) -> dict[st
         "beta": c.beta,
         "gamma": c.gamma,
         "phi": search.phi,
-        "architecture": network.document(),
+        "architecture": {**network.document(), "drop_path": network.drop_path},
         "cost": {
             **candidate.cost.document(),
-            "macs_ratio": round(candidate.cost.macs / base.macs, 6),
+            "macs_ratio": ratio,
             "latency_ms": None,
             "images_per_second": None,
             "peak_memory_bytes": None,
@@ -80,6 +82,13 @@ def document(search: SearchSpec, candidate: Candidate, **fields: Any) -> dict[st
         "seeds": 3,
         "train_accuracy": 0.99,
         "generalization_gap": 0.01,
+        "selection": "last",
+        "last_accuracy": 0.98,
+        "best_accuracy": 0.98,
+        "best_epoch": 8,
+        "stopped_early": False,
+        "diagnosis": "fits",
+        "diagnosis_rule": "training 99.0 %, validation 98.0 %: a gap of 1.0 points, within 5.0",
         "epochs": 8,
         "device_seconds": 12.3,
         "attempts": 1,

@@ -102,3 +102,12 @@ def test_a_ramped_average_forgets() -> None:
 def test_a_hopeless_spec_is_refused() -> None:
     with pytest.raises(NoFeasibleNetwork, match="the upper bounds stop it"):
         plan(spec(target={"ratio": 500.0}))
+
+
+def test_what_bends_the_numbers_is_told() -> None:
+    slow = {"bn_momentum": 0.999, "epochs": 2}
+    assert "short-run-statistics" in warned(recipe=slow)
+    assert "short-run-statistics" not in warned(recipe={**slow, "recalibration_batches": 8})
+    assert "best-epoch" in warned(recipe={"selection": "best"})
+    assert "inherited-weights" in warned(start={"weights": "parent"})
+    assert not {"best-epoch", "inherited-weights"} & warned().keys()

@@ -1,11 +1,12 @@
 import pytest
 
+from search.diagnosis import Diagnosis
 from search.results import RunRecord, TrialSummary, summarise
 from tests.search.records import final_run, search_run, trial
 
 
 def test_nothing_run_is_nothing_known() -> None:
-    assert summarise(()) == TrialSummary(None, None, 0, None, None, None, None, None, 0, 0.0)
+    assert summarise(()) == TrialSummary(None, None, 0, None, None, None, None, None, None, 0, 0.0)
 
 
 def test_a_search_run_has_no_interval() -> None:
@@ -60,3 +61,22 @@ def test_a_pruned_run_shows_its_last_epoch_and_a_running_one_nothing() -> None:
 def test_only_a_finished_trial_has_a_search_accuracy(state: str) -> None:
     assert trial(0, state, 0.7).search_accuracy is None
     assert trial(0, "completed", 0.7).search_accuracy == trial(0, "cached", 0.7).search_accuracy == 0.7
+
+
+def test_last_and_best_are_both_told_and_the_gap_is_of_the_last() -> None:
+    run = search_run(accuracy=0.92, last_accuracy=0.9, best_accuracy=0.92, best_epoch=3, train_accuracy=0.97)
+    found = summarise((run, final_run(1, None, "failed")))
+    assert (found.accuracy, found.last_accuracy, found.best_accuracy, found.best_epoch) == (0.92, 0.9, 0.92, 3)
+    assert found.generalization_gap == pytest.approx(0.07)
+
+
+def test_one_training_that_ran_out_of_patience_is_told() -> None:
+    finals = (final_run(1, 0.9, stopped_early=True), final_run(2, 0.92))
+    assert summarise((search_run(), *finals)).stopped_early
+    assert not summarise((search_run(stopped_early=True), final_run(2, 0.92))).stopped_early
+
+
+def test_the_diagnosis_is_of_the_runs_that_are_shown_or_of_those_there_are() -> None:
+    fits, wild = (Diagnosis(label, "because", {}) for label in ("fits", "diverged"))  # type: ignore[arg-type]
+    assert summarise((search_run(diagnosis=wild), final_run(1, 0.9, diagnosis=fits))).diagnosis == fits
+    assert summarise((search_run("infeasible", None, diagnosis=wild),)).diagnosis == wild

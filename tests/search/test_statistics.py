@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.statistics import holm, paired_difference, pooled_sd, separable, t_interval
+from search.statistics import holm, paired_difference, separable, t_interval
 from tests.search.records import ACCURACY
 
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=20)
@@ -84,8 +84,3 @@ def test_many_comparisons_need_more_than_one() -> None:
     same = dict(winner)
     assert separable(winner, {0: other}) == {0}
     assert separable(winner, {0: other, **dict.fromkeys(range(1, 20), same)}) == frozenset()
-
-
-def test_the_pooled_deviation_weighs_groups_by_their_freedom() -> None:
-    assert pooled_sd([[1.0, 3.0], [5.0, 5.0, 5.0], [9.0]]) == pytest.approx(math.sqrt(2 / 3))
-    assert pooled_sd([[1.0], []]) is None

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
 from models.baselines import BASELINES
-from models.data.registry import DATASETS
+from models.data.registry import DATASETS, Registry
 from search.plan import plan
 from search.spec import SearchSpec
 from service import problems
@@ -33,6 +33,7 @@ class Fake:
     submitted: list[dict[str, Any]] = field(default_factory=list)
     resumed_from: list[str | None] = field(default_factory=list)
     actions: list[str] = field(default_factory=list)
+    dataset: dict[str, Any] = field(default_factory=dict)  # over what is told of each data set
 
     def announce(self, kind: str, **data: Any) -> None:
         """Add an event; every open stream sends it."""
@@ -73,9 +74,21 @@ def _searches(app: FastAPI, fake: Fake) -> None:
     def datasets() -> dict[str, Any]:
         return {"items": [info.document() for info in DATASETS.values()], "next_cursor": None}
 
+    @app.get("/v1/datasets/{name}")
+    def dataset(name: str) -> dict[str, Any]:
+        return {**Registry().details(name), **fake.dataset}
+
+    @app.get("/v1/datasets/{name}/thumbnails")
+    def thumbnails(name: str) -> FileResponse:
+        return FileResponse(Registry().thumbnails(name), media_type="image/png")
+
     @app.get("/v1/baselines")
     def baselines() -> dict[str, Any]:
         return {"items": [{**found.document(), "cost": {}} for found in BASELINES.values()], "next_cursor": None}
+
+    @app.get("/v1/weights")
+    def weights() -> dict[str, Any]:
+        return {"items": [{"name": "parent"}], "next_cursor": None}
 
     @app.post("/v1/plans")
     def planned(spec: SearchSpec) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 import math
 import random
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from models.cost import cost
 from models.scaling import Coefficients, Multipliers
 from search import catalogue
+from search.diagnosis import Epoch, Task, diagnose
 from search.family import family
 from search.plan import plan
 from search.spec import SearchSpec
@@ -28,8 +30,12 @@ NO_TRIALS = dict.fromkeys(
 )
 
 
+OVERFITTED = 7  # number of the trial whose training runs ahead
+
+
 def history(number: int, seed: int, last: float, epochs: int) -> list[Document]:
     """Epochs that end at an accuracy."""
+    ahead = 0.08 if number == OVERFITTED else 0.008
     noise = random.Random(f"{number} {seed}")
     rows = []
     for epoch in range(1, epochs + 1):
@@ -39,7 +45,7 @@ def history(number: int, seed: int, last: float, epochs: int) -> list[Document]:
             {
                 "epoch": epoch,
                 "train_loss": round(2.3 * (1 - share) + 0.05, 4),
-                "train_accuracy": min(1.0, round(value + 0.008, 4)),
+                "train_accuracy": min(1.0, round(value + ahead, 4)),
                 "validation_loss": round(2.3 * (1 - share) + 0.08, 4),
                 "validation_accuracy": round(value, 4),
                 "seconds": 1.4,
@@ -53,6 +59,9 @@ def history(number: int, seed: int, last: float, epochs: int) -> list[Document]:
 def run(number: int, seed: int, role: str, state: str, last: float, epochs: int) -> Document:
     """One training."""
     rows = history(number, seed, last, epochs)
+    curve = [Epoch(*(row[name.name] for name in fields(Epoch))) for row in rows]
+    found = diagnose(curve, Task(10, 359), diverged=state == "failed")
+    assert found is not None
     return {
         "seed": seed,
         "role": role,
@@ -60,8 +69,15 @@ def run(number: int, seed: int, role: str, state: str, last: float, epochs: int)
         "reason": "asha" if state == "pruned" else None,
         "message": "below the rung at epoch 2" if state == "pruned" else None,
         "accuracy": None if state == "running" else rows[-1]["validation_accuracy"],
+        "train_accuracy": rows[-1]["train_accuracy"],
+        "last_accuracy": rows[-1]["validation_accuracy"],
+        "best_accuracy": max(row["validation_accuracy"] for row in rows),
+        "best_epoch": max(rows, key=lambda row: row["validation_accuracy"])["epoch"],
         "test_accuracy": 0.969 if role == "final" else None,
+        "started_from": None,
         "epochs": epochs,
+        "stopped_early": False,
+        "diagnosis": None if state == "running" else found.document(),
         "device_seconds": 1.4 * epochs,
         "compile_seconds": 6.1,
         "attempts": [
@@ -112,6 +128,8 @@ class Simulated:
             "finished_at": AT.format(40) if over else None,
             "trials": {"planned": spec.trials, **counts},
             "runs": {"planned": planned, "finished": finished},
+            "diagnoses": dict(Counter(trial["diagnosis"] for trial in self.details if trial["diagnosis"])),
+            "dataset_hash": None,
             "progress": 1.0 if self.state == "succeeded" else finished / planned,
             "best": best,
             "device_seconds": 187.4,
@@ -166,7 +184,14 @@ def going(name: str = "digits-demo", *, trials: int = 14) -> Simulated:
         trial["runs"] = trial["runs"][:1]
         trial.update(accuracy_ci95=None, seeds=1, finalist=False, ties=None, test_accuracy=None)
     last = found.details[-1]
-    last.update(state="running", accuracy=None, epochs=3, runs=[run(8, 0, "search", "running", 0.93, 3)])
+    last.update(
+        state="running",
+        accuracy=None,
+        diagnosis=None,
+        diagnosis_rule=None,
+        epochs=3,
+        runs=[run(8, 0, "search", "running", 0.93, 3)],
+    )
     return found
 
 
@@ -181,6 +206,7 @@ def _details(spec: SearchSpec, trials: int) -> list[Document]:
         accuracy = round(
             0.955 + 0.02 * candidate.coefficients.gamma - 0.01 * number / trials + noise.uniform(-0.01, 0.01), 4
         )
+        accuracy -= 0.05 * (number == OVERFITTED)
         state = "pruned" if number % 4 == 2 else "failed" if number == 9 else "completed"
         final = number in (1, 4, 5)
         runs = [run(number, 0, "search", state, accuracy, 8 if state == "completed" else 3)]
@@ -198,7 +224,7 @@ def _details(spec: SearchSpec, trials: int) -> list[Document]:
                 "beta": candidate.coefficients.beta,
                 "gamma": candidate.coefficients.gamma,
                 "phi": 1.0,
-                "architecture": network.document(),
+                "architecture": {**network.document(), "drop_path": network.drop_path},
                 "cost": {
                     **cost(network).document(),
                     "macs_ratio": cost(network).macs / base.macs,
@@ -210,9 +236,14 @@ def _details(spec: SearchSpec, trials: int) -> list[Document]:
                 "accuracy_ci95": [accuracy - 0.004, accuracy + 0.003] if final else None,
                 "seeds": 5 if final else 1,
                 "train_accuracy": None if failed else min(1.0, accuracy + 0.008),
-                "generalization_gap": None if failed else 0.008,
-                "best_accuracy": None if failed else accuracy,
-                "best_epoch": None if failed else 8,
+                "generalization_gap": None if failed else 0.08 if number == OVERFITTED else 0.008,
+                "selection": "last",
+                "last_accuracy": None if failed else accuracy - 0.03 * (state == "pruned"),
+                "best_accuracy": None if failed else runs[0]["best_accuracy"],
+                "best_epoch": None if failed else runs[0]["best_epoch"],
+                "stopped_early": False,
+                "diagnosis": runs[0]["diagnosis"]["label"],
+                "diagnosis_rule": runs[0]["diagnosis"]["rule"],
                 "test_accuracy": 0.969 if final else None,
                 "epochs": 8 if state == "completed" else 3,
                 "device_seconds": 11.2,

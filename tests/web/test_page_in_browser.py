@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.web.conftest import OpenPage, Serve
 from tests.web.fake_api import Fake
-from tests.web.simulated import finished, going, run
+from tests.web.simulated import OVERFITTED, finished, going, run
 
 pytestmark = pytest.mark.browser
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"> ünï\u202ecode & 'quotes'"
@@ -275,6 +275,58 @@ def test_a_stage_table_of_ones_own_is_sent_as_a_table(serve: Serve, open_page: O
     expect(page.locator("#f-baseline-error")).to_contain_text("not JSON")
     table.fill('{"stages": []}')
     expect(page.locator("#f-baseline-error")).not_to_be_empty()
+
+
+def test_a_diagnosis_stands_in_the_table_with_its_rule_and_its_curves(serve: Serve, open_page: OpenPage) -> None:
+    page = open_page(serve(Fake([finished()])) + "/searches/s_demo")
+    label = page.locator(f'{ROWS}[data-key="{OVERFITTED}"] [data-diagnosis]')
+    expect(label).to_have_text("overfits")
+    expect(label).to_have_attribute("title", re.compile(r"training 98\.4 %, validation 90\.4 %: a gap of 8\.0 points"))
+    expect(page.locator(f'{ROWS}[data-key="0"] [data-diagnosis]')).to_have_text("fits")
+    page.locator(f'{ROWS}[data-key="{OVERFITTED}"]').get_by_role("button").click()
+    expect(page.locator("#trial-body .diagnosis")).to_contain_text("a gap of 8.0 points, more than 5.0")
+    expect(page.locator("#trial-body")).to_contain_text("after the best, 8; the last counts")
+    accuracy, loss = page.locator(".curve svg").all()
+    expect(accuracy.locator("polyline")).to_have_count(2)
+    expect(accuracy.locator("polygon.gap")).to_have_count(1)
+    expect(accuracy.locator("line.best")).to_have_count(1)
+    expect(loss.locator("polyline")).to_have_count(2)
+    expect(page.locator(".curve figcaption").first).to_contain_text("gap at the end +8.0 points")
+
+
+def test_a_preset_fills_in_the_recipe_which_may_be_changed_then(serve: Serve, open_page: OpenPage) -> None:
+    fake = Fake([finished()])
+    base = serve(fake)
+    page = open_page(f"{base}/new")
+    expect(page.locator("#plan-feasible")).to_have_text("27")
+    for group in ("Training recipe", "Against overfitting", "Augmentation", "Weights to start from"):
+        page.locator("summary", has_text=group).click()
+    page.get_by_label("Preset").select_option("proxy-short")
+    expect(page.get_by_label("Epochs", exact=True)).to_have_value("10")
+    expect(page.get_by_label("Dropout", exact=True)).to_have_value(re.compile("per_doubling"))
+    expect(page.get_by_label("Random flip")).to_be_checked()
+    page.get_by_label("Random flip").uncheck()
+    page.get_by_label("Stochastic depth").fill("0.1")
+    page.get_by_label("Random crop, lowest").fill("0.5")
+    page.get_by_label("Weights", exact=True).select_option("parent")
+    page.get_by_label("Grow a smaller parent").check()
+    page.get_by_role("button", name="Start the search").click()
+    expect(page).to_have_url(f"{base}/searches/s_demo")
+    sent = fake.submitted[0]["spec"]
+    recipe = sent["recipe"]
+    assert (recipe["epochs"], recipe["flip"], recipe["drop_path"]) == (10, False, 0.1)
+    assert (recipe["crop_area"], recipe["dropout"]["per_doubling"]) == ([0.5, 1.0], 0.045)
+    assert sent["start"] == {"weights": "parent", "layout": "effscale", "grow": True, "sha256": None}
+
+
+def test_a_rate_that_is_neither_a_number_nor_a_rule_is_told_at_its_field(serve: Serve, open_page: OpenPage) -> None:
+    page = open_page(serve(Fake([finished()])) + "/new", allow="422")
+    expect(page.locator("#plan-feasible")).to_have_text("27")
+    page.locator("summary", has_text="Against overfitting").click()
+    page.get_by_label("Dropout", exact=True).fill("a little")
+    expect(page.locator("#f-recipe-dropout-error")).to_contain_text("or a rule as JSON")
+    page.get_by_label("Dropout", exact=True).fill("2")
+    expect(page.locator("#f-recipe-dropout-error")).to_contain_text("below 1")
 
 
 def _sideways(page: Page) -> bool:

@@ -40,7 +40,12 @@ def tiny_job(**recipe: Any) -> Message:
         "widths": [8, 8, 16, 16],
         "resolution": 16,
         "classes": 10,
+        "dropout": 0.1,
+        "drop_path": 0.0,
         "dataset": "digits",
+        "dataset_px": 16,
+        "dataset_hash": None,
+        "start": None,
         "recipe": chosen.model_dump(mode="json"),
         "seed": 3,
         "evaluate_test": False,
@@ -52,10 +57,15 @@ class Trainer:
 
     def __init__(self, cache: Path, folder: Path) -> None:
         self.folder = folder
+        self.data_dir = folder / "data"
         self.jobs = 0
         command = [sys.executable, "-m", "service.trainer", "--parent", str(os.getpid()), "--compile-cache", str(cache)]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [*command, "--data-dir", str(self.data_dir)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         self._said: queue.SimpleQueue[Message] = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()

@@ -107,6 +107,6 @@ def lease(*checkpoints: int, seconds: float = 30.0, epochs: int = 3) -> Lease:
     return Lease("L1", 7, seconds, "fake", 0, "search", 1, tiny_job(epochs=epochs), saved)
 
 
-def epoch(number: int, checkpoint: Any = None) -> dict[str, Any]:
+def epoch(number: int, checkpoint: Any = None, *, last: bool = False) -> dict[str, Any]:
     """An epoch as the trainer tells it."""
-    return {"say": "epoch", "epoch": number, "metrics": METRICS, "checkpoint": checkpoint}
+    return {"say": "epoch", "epoch": number, "metrics": METRICS, "checkpoint": checkpoint, "last": last}

@@ -56,7 +56,7 @@ class Stage:
 
 
 def test_epochs_are_reported_and_the_result_finishes_the_run(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, [[STARTED, epoch(1)], [epoch(2)], [epoch(3)], [RESULT]])
+    stage = Stage(tmp_path, [[STARTED, epoch(1)], [epoch(2)], [epoch(3, last=True)], [RESULT]])
     assert stage.play() == [("report", 1), ("report", 2), ("report", 3), ("finish", "completed", None)]
     assert stage.child.answers == ["train", "continue", "continue", "continue"]
 
@@ -64,14 +64,14 @@ def test_epochs_are_reported_and_the_result_finishes_the_run(tmp_path: Path) -> 
 def test_a_checkpoint_is_uploaded_after_the_trainer_was_sent_on_and_its_file_removed(tmp_path: Path) -> None:
     stage = Stage(tmp_path, [])
     saved = stage.saved(1)
-    stage.child.script = [[STARTED, epoch(1, saved)], [epoch(2)], [epoch(3)], [RESULT]]
+    stage.child.script = [[STARTED, epoch(1, saved)], [epoch(2)], [epoch(3, last=True)], [RESULT]]
     assert stage.play()[:3] == [("report", 1), ("save", 1), ("report", 2)]
     assert not Path(saved["path"]).exists()
 
 
 def test_a_checkpoint_that_cannot_be_stored_costs_no_training(tmp_path: Path) -> None:
     stage = Stage(tmp_path, [])
-    stage.child.script = [[STARTED, epoch(1, stage.saved(1))], [epoch(2)], [epoch(3)], [RESULT]]
+    stage.child.script = [[STARTED, epoch(1, stage.saved(1))], [epoch(2)], [epoch(3, last=True)], [RESULT]]
     stage.api.answers = [CONTINUE, Unreachable("the disk is full")]
     assert stage.play()[-1] == ("finish", "completed", None)
 
@@ -107,21 +107,21 @@ def test_a_dead_trainer_gives_the_run_back_with_its_last_words(tmp_path: Path) -
 
 
 def test_a_lost_lease_stops_all_writing(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, [[STARTED, epoch(1)], [epoch(2)], [epoch(3)], [RESULT]])
+    stage = Stage(tmp_path, [[STARTED, epoch(1)], [epoch(2)], [epoch(3, last=True)], [RESULT]])
     stage.api.answers = [CONTINUE, LeaseLost()]
     assert stage.play() == [("report", 1)]
     assert stage.child.answers == ["train", "continue", "abandon"]
 
 
 def test_a_lease_that_ran_out_by_our_clock_stops_all_writing(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, [[STARTED, epoch(1)], [epoch(2)], [epoch(3)], [RESULT]])
+    stage = Stage(tmp_path, [[STARTED, epoch(1)], [epoch(2)], [epoch(3, last=True)], [RESULT]])
     stage.api.answers = [Unreachable()] * 10_000
     assert stage.play() == []
     assert stage.child.answers == ["train", "continue", "continue", "continue", "abandon"]
 
 
 def test_training_goes_on_during_an_outage_and_everything_is_told_afterwards(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, [[STARTED, epoch(1)], [epoch(2)], [epoch(3)], [RESULT]])
+    stage = Stage(tmp_path, [[STARTED, epoch(1)], [epoch(2)], [epoch(3, last=True)], [RESULT]])
     stage.api.answers = [Unreachable()] * 4
     assert stage.play() == [("report", 1), ("report", 2), ("report", 3), ("finish", "completed", None)]
 
@@ -142,8 +142,24 @@ def test_drain_saves_the_epoch_and_gives_the_run_back(tmp_path: Path) -> None:
     assert stage.child.answers == ["train", "drain"]
 
 
+@pytest.mark.parametrize(
+    ("last", "written"),
+    [
+        ({"say": "unfit", "message": "too wide"}, ("finish", "infeasible", "start-does-not-fit")),
+        (
+            {"say": "not-here", "reason": "dataset-differs", "message": "other images"},
+            ("release", "dataset-differs", "other images"),
+        ),
+    ],
+)
+def test_what_does_not_fit_ends_and_what_is_not_here_is_given_back(
+    tmp_path: Path, last: dict[str, Any], written: tuple[str, str, str]
+) -> None:
+    assert Stage(tmp_path, [[last]]).play() == [written]
+
+
 def test_drain_in_the_last_epoch_lets_the_run_finish(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, [[STARTED, epoch(3)], [RESULT]])
+    stage = Stage(tmp_path, [[STARTED, epoch(3, last=True)], [RESULT]])
     stage.drain.begin(stage.clock())
     assert stage.play() == [("report", 3), ("finish", "completed", None)]
 
@@ -168,7 +184,7 @@ def test_a_stop_signal_in_the_middle_of_an_epoch_begins_the_drain(tmp_path: Path
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     tmp_path: Path, failure: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage = Stage(tmp_path, [[STARTED, epoch(3)], [RESULT]], lease(2, 1))
+    stage = Stage(tmp_path, [[STARTED, epoch(3, last=True)], [RESULT]], lease(2, 1))
     stage.api.stored = {2: failure, 1: b"good"}  # type: ignore[dict-item]
     with caplog.at_level("INFO"):
         stage.play()
@@ -180,7 +196,7 @@ def test_checkpoints_that_the_trainer_finds_corrupt_end_in_a_start_from_scratch(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     corrupt: list[dict[str, Any] | str] = [{"say": "corrupt", "message": "one bit"}]
-    stage = Stage(tmp_path, [corrupt, corrupt, [STARTED, epoch(3)], [RESULT]], lease(2, 1))
+    stage = Stage(tmp_path, [corrupt, corrupt, [STARTED, epoch(3, last=True)], [RESULT]], lease(2, 1))
     stage.api.stored = {2: b"bad", 1: b"bad"}
     assert stage.play()[-1] == ("finish", "completed", None)
     assert [message["checkpoint"] for message in stage.child.told[:3]] == [

@@ -4,13 +4,21 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from models import transfer
+from models.data.problems import policies
+from models.data.registration import Wish, add
+from models.layout import layout
+from service.datasets import datasets_dir
 from service.trainer import Saver, headline, out_of_memory
 from service.trainer_channel import ORPHANED
-from tests.worker.conftest import PATIENCE_SECONDS, Trainer, tiny_job
+from service.weights import weights_of
+from tests.worker.conftest import PATIENCE_SECONDS, TINY, Message, Trainer, tiny_job
 
 pytestmark = pytest.mark.timeout(300)
+START = {"weights": "parent", "layout": "effscale", "grow": False}
 TIMES = {"device_seconds", "compile_seconds", "images_per_second"}
 
 
@@ -149,9 +157,9 @@ def test_divergence_is_an_answer(shared_trainer: Trainer) -> None:
 
 
 def test_a_job_that_cannot_be_done_is_an_error_of_one_line_and_the_next_one_works(shared_trainer: Trainer) -> None:
-    shared_trainer.train({**tiny_job(), "dataset": "nothing of the kind"})
+    shared_trainer.train({**tiny_job(), "widths": [8, 8]})
     message = shared_trainer.hear("error")["message"]
-    assert "nothing of the kind" in message
+    assert "widths" in message
     assert "\n" not in message
     shared_trainer.hear("idle")
     shared_trainer.train(tiny_job(epochs=1))
@@ -159,6 +167,82 @@ def test_a_job_that_cannot_be_done_is_an_error_of_one_line_and_the_next_one_work
     shared_trainer.epochs(1)
     shared_trainer.hear("result")
     shared_trainer.hear("idle")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "said"),
+    [
+        ({"dataset": "nothing of the kind"}, "dataset-differs", "nothing of the kind"),
+        ({"dataset_hash": "0" * 64}, "dataset-differs", "0000000000000000…: register the same images"),
+        ({"start": {**START, "sha256": "0" * 64}}, "start-differs", "the file that the search calls 'parent'"),
+    ],
+)
+def test_what_this_machine_lacks_is_left_to_others(
+    shared_trainer: Trainer, change: Message, reason: str, said: str
+) -> None:
+    shared_trainer.train({**tiny_job(), **change})
+    message = shared_trainer.hear("not-here")
+    assert message["reason"] == reason
+    assert said in message["message"]
+    shared_trainer.hear("idle")
+
+
+def test_a_registered_data_set_is_trained_on_when_its_content_is_that_of_the_search(
+    shared_trainer: Trainer, tmp_path: Path
+) -> None:
+    labels = np.arange(300) % 10
+    images = np.random.default_rng(0).integers(0, 256, (300, 12, 12, 3), np.uint8)
+    np.savez(tmp_path / "noise.npz", images=images, labels=labels)
+    info = add(datasets_dir(shared_trainer.data_dir), Wish("noise", tmp_path / "noise.npz", policies(())))
+    work = {**tiny_job(epochs=1, batch_size=32), "dataset": "noise", "dataset_hash": info["content_hash"]}
+    shared_trainer.train(work)
+    shared_trainer.hear("started")
+    shared_trainer.epochs(1)
+    assert shared_trainer.hear("result")["result"]["dataset_hash"] == info["content_hash"]
+    shared_trainer.hear("idle")
+    shared_trainer.train({**work, "dataset_hash": "1" * 64})
+    assert shared_trainer.hear("not-here")["reason"] == "dataset-differs"
+    shared_trainer.hear("idle")
+
+
+def test_a_training_starts_from_registered_weights_and_says_what_it_took(
+    shared_trainer: Trainer, tmp_path: Path
+) -> None:
+    network = TINY.build((1, 1), (8, 8, 16, 16), 16, classes=10)
+    places = layout(network)
+    transfer.save(tmp_path / "parent.safetensors", network, places.named(places.initial(9)))
+    info = weights_of(shared_trainer.data_dir).add("parent", tmp_path / "parent.safetensors")
+    work = {**tiny_job(epochs=1), "start": {**START, "sha256": info.sha256}}
+    shared_trainer.train(work)
+    shared_trainer.hear("started")
+    shared_trainer.epochs(1)
+    started = shared_trainer.hear("result")["result"]["started_from"]
+    shared_trainer.hear("idle")
+    arrays = len(places.weights) + len(places.statistics)
+    assert started == {"sha256": info.sha256, "taken": arrays, "grown": 0, "drawn": 0, "warnings": []}
+
+    shared_trainer.train({**work, "widths": [8, 8, 24, 16]})
+    assert "24" in shared_trainer.hear("unfit")["message"]
+    shared_trainer.hear("idle")
+
+    shared_trainer.train({**work, "widths": [8, 8, 24, 16], "start": {**work["start"], "grow": True}})
+    shared_trainer.hear("started")
+    shared_trainer.epochs(1)
+    grown = shared_trainer.hear("result")["result"]["started_from"]
+    shared_trainer.hear("idle")
+    assert grown["grown"] > 0
+    assert grown["taken"] + grown["grown"] + grown["drawn"] == arrays
+
+
+def test_a_training_that_runs_out_of_patience_says_which_epoch_was_its_last(shared_trainer: Trainer) -> None:
+    shared_trainer.train(tiny_job(epochs=9, patience=1, patience_delta=0.9))
+    shared_trainer.hear("started")
+    epochs = shared_trainer.epochs(2)
+    result = shared_trainer.hear("result")["result"]
+    shared_trainer.hear("idle")
+    assert [epoch["last"] for epoch in epochs] == [False, True]
+    assert (result["epochs"], result["stopped_early"]) == (2, True)
+    assert result["last_accuracy"] == epochs[-1]["metrics"]["validation_accuracy"]
 
 
 def test_it_ends_when_its_worker_is_gone_even_in_the_middle_of_a_job(start_trainer: Callable[[], Trainer]) -> None:

@@ -2,7 +2,7 @@
 
 import { h, s } from "./dom.js";
 import { chain, coefficient, compact, count, percent, pixels, times } from "./format.js";
-import { badge } from "./states.js";
+import { badge, diagnosis } from "./states.js";
 
 const BAR = { width: 84, height: 14 };
 
@@ -71,11 +71,16 @@ export const columns = [
   },
   {
     label: "Accuracy", sort: "accuracy", first: "-accuracy", number: true, render: accuracy,
-    hint: "Validation, last epoch; the line is the 95 % interval of the mean over seeds",
+    hint: "Validation, after the epoch that the recipe selects; the line is the 95 % interval of the mean over seeds",
     value: (trial, scale) => [trial.accuracy, trial.accuracy_ci95, scale],
   },
   { label: "Seeds", hint: "Trainings that the accuracy is the mean of", number: true, value: ({ seeds }) => count(seeds) },
   { label: "State", render: ({ state }) => badge(state), value: ({ state }) => [state] },
+  {
+    label: "Diagnosis", hint: "What the curves of training and validation say; the rule is in the tooltip and the details",
+    render: ({ diagnosis: label, diagnosis_rule: rule }) => (label ? diagnosis(label, rule) : "–"),
+    value: ({ diagnosis: label, diagnosis_rule: rule }) => [label, rule],
+  },
   plain("alpha", "α", "Depth coefficient", ({ alpha }) => coefficient(alpha), "alpha"),
   plain("beta", "β", "Width coefficient", ({ beta }) => coefficient(beta), "beta"),
   plain("gamma", "γ", "Resolution coefficient", ({ gamma }) => coefficient(gamma), "gamma"),

@@ -5,7 +5,7 @@ import { byId, h, setText } from "./dom.js";
 import { settled } from "./pace.js";
 import { clearErrors, showErrors } from "./errors.js";
 import { renderPlan } from "./plan.js";
-import { Unreadable, fillForm, readForm, TABLE } from "./spec.js";
+import { Unreadable, fillForm, fillRecipe, readForm, TABLE } from "./spec.js";
 
 const DEBOUNCE_MS = 350;
 const [form, baseline, table] = [byId("form"), byId("f-baseline"), byId("table")];
@@ -86,8 +86,9 @@ function focusError() {
 const option = (value, text = value) => h("option", { value }, text);
 
 async function choices() {
-  const [sets, nets] = await Promise.all([get("/v1/datasets"), get("/v1/baselines")]);
+  const [sets, nets, files] = await Promise.all([get("/v1/datasets"), get("/v1/baselines"), get("/v1/weights")]);
   baselines = new Map(nets.items.map((item) => [item.name, item]));
+  byId("f-start-weights").append(...files.items.map(({ name }) => option(name)));
   byId("f-dataset").replaceChildren(...sets.items.map(({ name }) => option(name)));
   baseline.replaceChildren(...nets.items.map(({ name }) => option(name)), option(TABLE, "a stage table of my own…"));
   summaries = new Map([...sets.items, ...nets.items].map(({ name, summary }) => [name, summary]));
@@ -116,7 +117,8 @@ function toggleTable() {
 async function begin() {
   try {
     await choices();
-    const from = new URLSearchParams(location.search).get("from");
+    const [from, dataset] = ["from", "dataset"].map((name) => new URLSearchParams(location.search).get(name));
+    if ([...byId("f-dataset").options].some(({ value }) => value === dataset)) byId("f-dataset").value = dataset;
     if (from) {
       const search = await get(`/v1/searches/${encodeURIComponent(from)}`);
       fillForm(form, search.spec);
@@ -132,6 +134,11 @@ async function begin() {
 const soon = settled(plan, DEBOUNCE_MS);
 form.addEventListener("input", soon);
 baseline.addEventListener("change", toggleTable);
+byId("f-recipe-preset").addEventListener("change", ({ target }) => {
+  const chosen = JSON.parse(target.dataset.presets)[target.value];
+  if (chosen) fillRecipe(form, chosen);
+  soon();
+});
 byId("f-dataset").addEventListener("change", describe);
 form.addEventListener("submit", submit);
 begin();

@@ -17,7 +17,20 @@ function parse(control) {
     return value === "" ? undefined : Number(value);
   }
   if (dataset.kind === "labels") return labels(name, value);
+  if (dataset.kind === "boolean") return control.checked;
+  if (dataset.kind === "rate") return rate(name, value.trim());
+  if (dataset.kind === "choice" || dataset.kind === "preset") return value === "" ? undefined : value;
   return value;
+}
+
+/** A number, or a rule such as {"base": 0.2, "per_doubling": 0.05}. */
+function rate(pointer, text) {
+  if (text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Unreadable(pointer, 'Write a number, or a rule as JSON: {"base": 0.2, "per_doubling": 0.05}.');
+  }
 }
 
 function labels(pointer, text) {
@@ -46,6 +59,7 @@ export function readForm(form) {
     const value = control.value === TABLE ? stageTable(form) : parse(control);
     if (value !== undefined) put(spec, control.name.split("/").slice(1), value);
   }
+  if (!spec.start?.weights) delete spec.start;
   return spec;
 }
 
@@ -54,17 +68,24 @@ function put(target, [step, ...rest], value) {
   else put((target[step] ??= /^\d+$/.test(rest[0]) ? [] : {}), rest, value);
 }
 
-/** Set every control to what a spec says. */
-export function fillForm(form, spec) {
-  for (const control of form.querySelectorAll("[name]")) {
+/** Set every control to what a spec says. The preset is left open: what it filled in stands in the spec already. */
+export const fillForm = (form, spec) => fill(form.querySelectorAll("[name]:not([data-kind=preset])"), spec);
+
+/** Set the controls of the recipe. */
+export const fillRecipe = (form, recipe) => fill(form.querySelectorAll('[name^="/recipe/"]:not([data-kind=preset])'), { recipe });
+
+function fill(controls, spec) {
+  for (const control of controls) {
     const value = control.name.split("/").slice(1).reduce((part, step) => part?.[step], spec);
     if (control.name === "/baseline" && typeof value === "object") {
       control.value = TABLE;
-      form.querySelector("[data-kind=table]").value = JSON.stringify(value, null, 1);
+      control.form.querySelector("[data-kind=table]").value = JSON.stringify(value, null, 1);
     } else if (control.dataset.kind === "labels") {
       control.value = Object.entries(value ?? {}).map(([key, text]) => `${key}=${text}`).join("\n");
+    } else if (control.dataset.kind === "boolean") {
+      control.checked = value === true;
     } else if (value !== undefined) {
-      control.value = value === null ? "" : String(value);
+      control.value = value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
     }
   }
 }

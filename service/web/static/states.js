@@ -12,6 +12,11 @@ export function badge(state) {
   return h("span", { class: "badge", "data-state": state }, state);
 }
 
+/** A diagnosis in the same dress; the rule that gave it, if any, is its tooltip. */
+export function diagnosis(label, rule) {
+  return h("span", { class: "badge", "data-diagnosis": label, title: rule, tabindex: rule ? 0 : null, "aria-label": rule && `${label}: ${rule}` }, label);
+}
+
 export function setBadge(node, state) {
   if (node.dataset.state !== state) node.dataset.state = state;
   setText(node, state);

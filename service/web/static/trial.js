@@ -1,11 +1,11 @@
 // One trial in a dialog: its network, its runs, their epochs and attempts. The address keeps it: #trial-7.
 
 import { explain, get } from "./api.js";
-import { byId, h, s, setText } from "./dom.js";
-import { chain, coefficient, compact, count, dateTime, duration, percent, pixels, time, times } from "./format.js";
-import { badge } from "./states.js";
+import { curves } from "./curve.js";
+import { byId, h, setText } from "./dom.js";
+import { chain, coefficient, compact, count, dateTime, duration, percent, pixels, plural, time, times } from "./format.js";
+import { badge, diagnosis } from "./states.js";
 
-const CURVE = { width: 560, height: 120, pad: 6 };
 let base = "";
 let shown = null;
 
@@ -46,19 +46,24 @@ function content(trial) {
     h("p", { class: "row" }, badge(trial.state), trial.reference && h("span", { class: "tag" }, "reference"), trial.finalist && h("span", { class: "tag soft" }, "finalist")),
     trial.reference_note && h("p", { class: "quiet" }, trial.reference_note),
     (trial.message || trial.reason) && h("p", { class: "reason" }, trial.message || trial.reason),
+    verdict(trial.diagnosis, trial.diagnosis_rule),
     facts(trial),
-    ...trial.runs.map(run),
+    ...trial.runs.map((entry) => run(entry, trial.runs.length > 1)),
     trial.runs.length === 0 && h("p", { class: "quiet" }, "It has not been trained yet."),
   ].filter(Boolean);
 }
+
+/** What the curves say, and why. */
+const verdict = (label, rule) => label && h("p", { class: "diagnosis" }, diagnosis(label, null), h("span", { class: "quiet" }, rule));
 
 function facts({ architecture, cost, ...trial }) {
   const rows = [
     ["Coefficients", `α ${coefficient(trial.alpha)} · β ${coefficient(trial.beta)} · γ ${coefficient(trial.gamma)} · φ ${coefficient(trial.phi)}`],
     ["Accuracy", accuracyText(trial)],
-    ["Best epoch", trial.best_epoch ? `${percent(trial.best_accuracy)} after epoch ${trial.best_epoch}` : null],
+    ["Last and best", epochsText(trial)],
     ["Test accuracy", trial.test_accuracy === null || trial.test_accuracy === undefined ? null : percent(trial.test_accuracy)],
-    ["Gap", trial.generalization_gap === null ? null : `${percent(trial.generalization_gap)} (training minus validation)`],
+    ["Gap", trial.generalization_gap === null ? null : `${percent(trial.generalization_gap)} (training minus validation, last epoch)`],
+    ["Regularization", `dropout ${coefficient(architecture.dropout)} · stochastic depth ${coefficient(architecture.drop_path)}`],
     ["Depths", chain(architecture.depths)],
     ["Widths", `${chain(architecture.widths)} (stem ${count(architecture.stem)}, head ${count(architecture.head)})`],
     ["Input", `${pixels(architecture.resolution)}; receptive field ${pixels(cost.receptive_field)}`],
@@ -75,45 +80,39 @@ function accuracyText({ accuracy, accuracy_ci95: ci, seeds }) {
   return ci ? `${percent(accuracy)} (95 % ${percent(ci[0])} to ${percent(ci[1])}, ${count(seeds)} seeds)` : `${percent(accuracy)} (one training)`;
 }
 
-function run(entry) {
+/** Both accuracies, and which of them counts. */
+function epochsText({ selection, last_accuracy: last, best_accuracy: best, best_epoch: epoch, epochs, stopped_early: early, seeds }) {
+  if (!epoch) return null;
+  const means = seeds > 1 ? " (means; the median epoch)" : "";
+  const stopped = early ? ", where it ran out of patience" : "";
+  return `${percent(last)} after the last epoch, ${epochs}${stopped}; ${percent(best)} after the best, ${epoch}${means}; the ${selection} counts`;
+}
+
+function startText({ taken, grown, drawn, warnings, sha256 }) {
+  const told = `Started from weights ${sha256.slice(0, 12)}…: ${plural(taken, "array")} taken, ${count(grown)} grown, ${count(drawn)} drawn.`;
+  return [told, ...warnings].join(" ");
+}
+
+function run(entry, isOneOfMany) {
   const title = `${entry.role === "final" ? "Final training" : "Search training"}, seed ${entry.seed}`;
   return h(
     "section",
     { class: "run" },
     h("div", { class: "row baseline" }, h("h3", { class: "grow" }, title), badge(entry.state), h("strong", { class: "figures" }, percent(entry.accuracy))),
     (entry.message || entry.reason) && h("p", { class: "reason" }, entry.message || entry.reason),
-    entry.history.length > 1 && curve(entry.history),
+    isOneOfMany && entry.diagnosis && verdict(entry.diagnosis.label, entry.diagnosis.rule),
+    entry.started_from && h("p", { class: "quiet" }, startText(entry.started_from)),
+    curves(entry.history, entry.best_epoch),
     entry.history.length > 0 && epochs(entry),
     attempts(entry.attempts),
   );
 }
 
-/** Validation (line) and training accuracy (dashes) per epoch. */
-function curve(history) {
-  const { width, height, pad } = CURVE;
-  const values = history.flatMap((row) => [row.validation_accuracy, row.train_accuracy]);
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const x = (at) => pad + (at / (history.length - 1)) * (width - 2 * pad);
-  const y = (value) => height - pad - ((value - low) / (high - low || 1)) * (height - 2 * pad);
-  const points = (name) => history.map((row, at) => `${x(at).toFixed(1)},${y(row[name]).toFixed(1)}`).join(" ");
-  const label = `Accuracy from ${percent(low, 1)} to ${percent(high, 1)} over ${history.length} epochs; solid: validation, dashed: training`;
-  return h(
-    "figure",
-    { class: "curve" },
-    s(
-      "svg",
-      { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
-      s("polyline", { class: "train", points: points("train_accuracy") }),
-      s("polyline", { class: "validation", points: points("validation_accuracy") }),
-    ),
-    h("figcaption", { class: "quiet" }, `${percent(low, 1)} to ${percent(high, 1)} · solid: validation, dashed: training`),
-  );
-}
-
 function epochs({ history }) {
-  const head = ["Epoch", "Validation", "Training", "Loss", "Time", "Images/s"];
+  const head = ["Epoch", "Validation", "Training", "Gap", "Validation loss", "Training loss", "Time", "Images/s"];
   const rows = history.map((row) => [
-    String(row.epoch), percent(row.validation_accuracy), percent(row.train_accuracy), row.validation_loss.toFixed(4), duration(row.seconds), count(row.images_per_second),
+    String(row.epoch), percent(row.validation_accuracy), percent(row.train_accuracy), percent(row.train_accuracy - row.validation_accuracy),
+    row.validation_loss.toFixed(4), row.train_loss.toFixed(4), duration(row.seconds), count(row.images_per_second),
   ]);
   return h("details", {}, h("summary", {}, `${history.length} epochs`), table(head, rows));
 }

@@ -5,6 +5,8 @@ import { byId, h, refill, setText, show } from "./dom.js";
 import { coefficient, compact, count, percent, pixels, plural, times } from "./format.js";
 import { baselineName } from "./summary.js";
 
+const SAYS = { diverged: "diverged", overfits: "overfits", noisy: "is noisy", underfits: "underfits" };
+
 /** The canonical scaling config, or null where there is none (a cancelled search, say). */
 async function config(path) {
   try {
@@ -50,6 +52,7 @@ function remarks(search, best, found) {
   if (best.test_accuracy !== null && best.test_accuracy !== undefined)
     lines.push(`On the test split, which no choice was made on: ${percent(best.test_accuracy)}.`);
   if (found?.intervals) lines.push(`The very same network comes of ${ranges(found.intervals)}: finer digits mean nothing.`);
+  if (best.diagnosis && best.diagnosis !== "fits") lines.push(`Its curves say that it ${SAYS[best.diagnosis]}: ${best.diagnosis_rule}.`);
   if (best.reference) lines.push("It is the reference network itself: the search found nothing better.");
   if (best.cost.receptive_field < best.architecture.resolution)
     lines.push(`Its receptive field, ${pixels(best.cost.receptive_field)}, is smaller than its input.`);

@@ -1,0 +1,263 @@
+"""From a source to a registered data set: index, decode, arrange, gather, describe. Killed anywhere, it continues."""
+
+import hashlib
+import json
+import logging
+import shutil
+import statistics as arithmetic
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.data import pixels, thumbnails
+from models.data.arrangement import Arrangement, Finding, arrange
+from models.data.decode import Fit, Order, header
+from models.data.journal import Journal
+from models.data.locking import locked
+from models.data.manifest import per_class, write
+from models.data.names import Names, printable
+from models.data.pool import Pool
+from models.data.problems import Kind, Policy, Problem, Tally
+from models.data.registry import DATASETS, NAME, SCHEMA, SPRITE, DatasetInfo, Registry
+from models.data.sources.item import Index, Item, Source
+from models.data.sources.opening import open_source
+from models.errors import InvalidDataset
+
+MAX_PX, SAMPLE = 256, 256  # default size of the cache at most: B2's input; headers looked at to find a smaller one
+LARGEST_PX = 2048  # B7 and L2 take 600 and 800
+HEAD_BYTES = 65_536  # where the size of an image stands in all formats, large EXIF blocks included
+LABELS, CONTENTS, ORDER, NAMES, PROBLEMS = "labels.npy", "contents.npy", "order.npy", "names.jsonl", "problems.jsonl"
+JOURNAL, STAGING, PLAN, SCRATCH = "journal.bin", "staging.bin", "plan.json", "scratch"
+
+Progress = Callable[[str, int, int | None], None]  # what is done, how much of it, of how much if that is known
+log = logging.getLogger("effscale.data")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a source is to be registered. `px`: height and width of the cache, None for what the images have."""
+
+    name: str
+    source: Path
+    policies: Mapping[Kind, Policy]
+    px: int | None = None
+    fit: Fit = "crop"
+
+
+def add(directory: Path, wish: Wish, progress: Progress = lambda *_: None) -> dict[str, Any]:
+    """Register a source below `directory`; its details. Raises `InvalidDataset`, and `RefusedImages` with names."""
+    _check(wish)
+    with locked(directory, wish.name, wait=False):
+        if (directory / wish.name).exists():
+            raise InvalidDataset(
+                f"there is a data set {wish.name!r} already: choose another name, or remove it first "
+                f"(effscale datasets remove {wish.name})"
+            )
+        work = directory / f".{wish.name}.partial"
+        work.mkdir(exist_ok=True)
+        source = open_source(wish.source.absolute(), work / SCRATCH)
+        index = _scan(source, work, progress)
+        order = _order(wish, source, index, work)
+        _decode(source, index, order, work, progress)
+        info = _finish(wish, source, index, order, work, progress)
+        work.rename(directory / wish.name)
+        for leftover in (JOURNAL, STAGING, PLAN):
+            (directory / wish.name / leftover).unlink(missing_ok=True)
+        shutil.rmtree(directory / wish.name / SCRATCH, ignore_errors=True)
+    log.info("registered %s: %d images", wish.name, info.train + info.validation + info.test)
+    return Registry(directory).details(wish.name)
+
+
+def remove(directory: Path, name: str) -> None:
+    """Delete a registered data set, or what an interrupted `add` left of it. `UnknownDataset`, `InvalidDataset`."""
+    if name in DATASETS:
+        raise InvalidDataset(f"{name!r} is built in and cannot be removed")
+    partial = directory / f".{name}.partial"
+    if not (NAME.fullmatch(name) and (directory / name).is_dir() | partial.is_dir()):
+        Registry(directory).folder(name)  # raises with the names there are
+    with locked(directory, name, wait=False):
+        gone = directory / f".{name}.removed"
+        shutil.rmtree(gone, ignore_errors=True)
+        if (directory / name).is_dir():
+            (directory / name).rename(gone)  # at once, and then the slow part
+        shutil.rmtree(gone, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _check(wish: Wish) -> None:
+    if not NAME.fullmatch(wish.name):
+        raise InvalidDataset(
+            f"{wish.name!r} is no name for a data set: small letters, digits, '.', '_' and '-', at most 63, "
+            "beginning with a letter or digit"
+        )
+    if wish.name in DATASETS:
+        raise InvalidDataset(f"{wish.name!r} is built in: choose another name")
+    if wish.px is not None and not 4 <= wish.px <= LARGEST_PX:
+        raise InvalidDataset(f"the cache's size must be 4 to {LARGEST_PX} px, got {wish.px}")
+
+
+def _scan(source: Source, work: Path, progress: Progress) -> Index:
+    """The index; the names go to a file, so that they take no memory."""
+    with Names(work / NAMES).writing() as write:
+        count = 0
+
+        def name(text: str) -> None:
+            nonlocal count
+            write(text)
+            count += 1
+            if count % 1000 == 0:
+                progress("indexing", count, None)
+
+        return source.scan(name)
+
+
+def _order(wish: Wish, source: Source, index: Index, work: Path) -> Order:
+    """What to decode to. The work of another source, or of other wishes, is thrown away."""
+    kept: list[Kind] = [kind for kind in ("huge", "truncated") if wish.policies[kind] == "keep"]
+    wanted = {"signature": index.signature, "px": wish.px, "fit": wish.fit, "kept": kept, "path": str(source.path)}
+    plan = work / PLAN
+    known = json.loads(plan.read_text(encoding="utf-8")) if plan.is_file() else {}
+    if {name: known.get(name) for name in wanted} != wanted or not (work / STAGING).is_file():
+        for stale in (JOURNAL, STAGING):
+            (work / stale).unlink(missing_ok=True)
+        known = {**wanted, "decoded_px": wish.px or min(MAX_PX, _sampled_px(source, index, work))}
+        plan.write_text(json.dumps(known), encoding="utf-8")
+    return Order(known["decoded_px"], wish.fit, frozenset(kept))
+
+
+def _sampled_px(source: Source, index: Index, work: Path) -> int:
+    """The median of the shorter sides of evenly spaced images; `MAX_PX` where none of them tells."""
+    step = max(1, len(index) // SAMPLE)
+    found = []
+    for item in source.items(lambda number: None if number % step else number, Names(work / NAMES)):
+        size = item.shape[:2] if item.shape is not None else header(_head(item))
+        if size is not None:
+            found.append(max(1, min(size)))
+    return max(4, int(arithmetic.median_low(found))) if found else MAX_PX
+
+
+def _head(item: Item) -> bytes:
+    if isinstance(item.payload, bytes):
+        return item.payload
+    try:
+        with item.payload.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError:
+        return b""  # told when it is decoded
+
+
+def _decode(source: Source, index: Index, order: Order, work: Path, progress: Progress) -> None:
+    """Every image that the journal does not know."""
+    pixels.reserve(work / STAGING, len(index), order.px)
+    with Journal(work / JOURNAL, np.arange(len(index))) as journal:
+        left = int(len(index) - journal.done.sum())
+        done = len(index) - left
+        progress("decoding", done, len(index))
+
+        def note(items: Sequence[Item], records: bytes) -> None:
+            nonlocal done
+            journal.write(items, records)
+            done += len(items)
+            progress("decoding", done, len(index))
+
+        if left:
+            with Pool(order, work / STAGING, left) as pool:
+                pool.run(source.items(lambda n: None if journal.done[n] else n, Names(work / NAMES)), note)
+        if done < len(index):
+            raise InvalidDataset(f"{source.path} lost {len(index) - done:,} images while it was read: add it again")
+
+
+def _finish(wish: Wish, source: Source, index: Index, order: Order, work: Path, progress: Progress) -> DatasetInfo:
+    """Everything that follows from the records, into the work directory; the manifest last."""
+    with Journal(work / JOURNAL, np.arange(len(index))) as journal:
+        records = journal.records()
+    tally, arrangement = _arranged(wish, index, records, work)
+    progress("gathering", 0, len(arrangement.order))
+    cache = work / pixels.file_name(order.px)
+    pixels.gather(work / STAGING, cache, arrangement.order, order.px)
+    labels = index.labels[arrangement.order]
+    contents = np.ascontiguousarray(records["content"][arrangement.order])
+    for name, array in ((LABELS, labels), (CONTENTS, contents.view("u1")), (ORDER, arrangement.order)):
+        np.save(work / name, array, allow_pickle=False)
+    known = pixels.statistics(cache, arrangement.sizes[0], order.px)
+    rows = len(arrangement.order)
+    images = pixels.opened(cache, rows, order.px)
+    layout = thumbnails.sprite(
+        images[: arrangement.sizes[0]], labels[: arrangement.sizes[0]], index.classes, work / SPRITE
+    )
+    sides = np.minimum(records["width"], records["height"])[arrangement.order]
+    names = [printable(name) for name in index.classes]
+    info = DatasetInfo(
+        name=wish.name,
+        classes=len(index.classes),
+        native_px=order.px,
+        channels=pixels.RGB,
+        train=arrangement.sizes[0],
+        validation=arrangement.sizes[1],
+        test=arrangement.sizes[2],
+        source=printable(str(source.path)),
+        summary=f"{rows:,} images of {len(index.classes):,} classes, from a {source.kind}, cached at {order.px} px",
+        source_px=int(np.median(sides)),
+        content_hash=_fingerprint(names, order, arrangement, labels, contents),
+        registered=True,
+    )
+    write(work, info, {
+        "kind": source.kind,
+        "fit": order.fit,
+        "class_names": names,
+        "per_class": per_class(labels, arrangement.sizes, info.classes),
+        "mean": known.mean,
+        "deviation": known.deviation,
+        "read": len(index),
+        "problems": tally.documents(),
+        "ignored": [printable(name) for name in index.ignored[:20]],
+        "policies": dict(wish.policies),
+        "thumbnails": layout,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    })  # fmt: skip
+    return info
+
+
+def _arranged(wish: Wish, index: Index, records: NDArray[np.void], work: Path) -> tuple[Tally, Arrangement]:
+    """Every problem goes to a file with its name; `RefusedImages` when a policy says so."""
+    findings: list[Finding] = []
+    failed: InvalidDataset | None = None
+    try:
+        arrangement = arrange(index, records, wish.policies, findings.append)
+    except InvalidDataset as error:
+        failed = error
+    tally = Tally(wish.policies)
+    with (work / PROBLEMS).open("w", encoding="utf-8") as file:
+        for problem in _named(findings, records, work):
+            tally.add(problem)
+            file.write(json.dumps({"kind": problem.kind, "name": problem.name, "detail": problem.detail}) + "\n")
+    tally.check()
+    if failed is not None:
+        counts = ", ".join(f"{found['count']:,} {found['kind']}" for found in tally.documents())
+        raise InvalidDataset(f"{failed}" + (f" (of {len(index):,} images: {counts})" if counts else ""))
+    return tally, arrangement
+
+
+def _named(findings: list[Finding], records: NDArray[np.void], work: Path) -> Iterator[Problem]:
+    wanted = {number for finding in findings for number in (finding.number, finding.other)}
+    names = {number: printable(name) for number, name in enumerate(Names(work / NAMES)) if number in wanted}
+    for finding in findings:
+        said = records["detail"][finding.number].decode("ascii", "replace")
+        detail = said if finding.other < 0 else f"same pixels as {names[finding.other]}"
+        yield Problem(finding.kind, names[finding.number], detail)
+
+
+def _fingerprint(
+    names: list[str], order: Order, arrangement: Arrangement, labels: NDArray[np.int32], contents: NDArray[np.void]
+) -> str:
+    """SHA-256 over classes, size, fit, and split, label and content of every row, in order."""
+    head = {"schema": SCHEMA, "classes": names, "px": order.px, "fit": order.fit}
+    digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+    for array in (arrangement.splits, labels.astype("<i4"), contents.view("u1")):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

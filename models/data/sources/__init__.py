@@ -1,0 +1,1 @@
+"""Where registered images come from: folders, `.npz` files, Parquet."""

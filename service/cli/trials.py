@@ -1,0 +1,119 @@
+"""Trials for a person: the leaderboard, and one of them with its trainings and what their curves say."""
+
+from typing import Any
+
+from service.cli.output import duration, pairs, percent, table
+
+Document = dict[str, Any]
+LEADERBOARD = (
+    *("rank", "trial", "state", "accuracy", "95 %", "diagnosis", "alpha", "beta", "gamma", "px", "macs", "params"),
+    *("seeds", "note"),
+)
+RUNS = ("training", "state", "accuracy", "last", "best", "best epoch", "gap", "epochs", "diagnosis")
+
+
+def show_leaderboard(trials: list[dict[str, Any]]) -> None:
+    """Ranked trials for a person, and why some do not just fit. A finalist's accuracy is its mean over seeds."""
+    table(LEADERBOARD, [_ranked(trial) for trial in trials])
+    for trial in trials:
+        if trial["diagnosis"] not in (None, "fits"):
+            print(f"trial {trial['number']} {diagnosis(trial)}")
+
+
+def _ranked(trial: dict[str, Any]) -> list[object]:
+    interval, notes = trial["accuracy_ci95"], []
+    if trial.get("ties"):
+        notes.append("not separable from rank 1")
+    if trial.get("reference"):
+        notes.append("reference")
+    return [
+        trial["rank"],
+        trial["number"],
+        trial["state"],
+        percent(trial["accuracy"]),
+        "-" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}",
+        trial["diagnosis"],
+        *(f"{trial[name]:g}" for name in ("alpha", "beta", "gamma")),
+        trial["architecture"]["resolution"],
+        f"{trial['cost']['macs_ratio']:.3f}x",
+        trial["cost"]["params"],
+        trial["seeds"],
+        ", ".join(notes),
+    ]
+
+
+def show_trial(trial: Document) -> None:
+    """One trial: its network, both accuracies, the diagnosis with its rule, and a line for each training."""
+    shape, cost = trial["architecture"], trial["cost"]
+    pairs(
+        [
+            ("trial", trial["number"]),
+            ("state", ": ".join(text for text in (trial["state"], trial["message"] or trial["reason"]) if text)),
+            ("diagnosis", diagnosis(trial)),
+            ("accuracy", f"{percent(trial['accuracy'])} (of the {trial['selection']} epoch, {trial['seeds']} seeds)"),
+            ("last epoch", f"{percent(trial['last_accuracy'])} after {trial['epochs']}{_early(trial)}"),
+            ("best epoch", f"{percent(trial['best_accuracy'])} after {trial['best_epoch'] or '-'}"),
+            ("training", f"{percent(trial['train_accuracy'])}, a gap of {points(trial['generalization_gap'])}"),
+            ("test", percent(trial["test_accuracy"])),
+            ("coefficients", ", ".join(f"{name} {trial[name]:g}" for name in ("alpha", "beta", "gamma", "phi"))),
+            (
+                "network",
+                f"depths {_chain(shape['depths'])}, widths {_chain(shape['widths'])}, {shape['resolution']} px",
+            ),
+            ("regularization", f"dropout {shape['dropout']:g}, stochastic depth {shape['drop_path']:g}"),
+            ("cost", f"{cost['params']:,} parameters, {cost['macs']:,} MACs ({cost['macs_ratio']:.3f}x)"),
+            ("device time", duration(trial["device_seconds"])),
+        ]
+    )
+    table(RUNS, [_run(run) for run in trial["runs"]])
+    for run in trial["runs"]:
+        if run["diagnosis"] is not None:
+            print(f"{_title(run)}: {run['diagnosis']['label']}: {run['diagnosis']['rule']}")
+        if run["started_from"] is not None:
+            print(f"{_title(run)}: {_start(run['started_from'])}")
+
+
+def diagnosis(trial: Document) -> str | None:
+    """The label and the rule that gave it; None before a training has ended."""
+    return None if trial["diagnosis"] is None else f"{trial['diagnosis']}: {trial['diagnosis_rule']}"
+
+
+def points(difference: float | None) -> str:
+    """A difference of two accuracies.
+
+    >>> points(0.0213)
+    '2.1 points'
+    """
+    return "-" if difference is None else f"{100 * difference:.1f} points"
+
+
+def _run(run: Document) -> list[object]:
+    train, last = run["train_accuracy"], run["last_accuracy"]
+    return [
+        _title(run),
+        run["state"],
+        percent(run["accuracy"]),
+        percent(last),
+        percent(run["best_accuracy"]),
+        run["best_epoch"],
+        points(None if train is None or last is None else train - last),
+        run["epochs"],
+        None if run["diagnosis"] is None else run["diagnosis"]["label"],
+    ]
+
+
+def _title(run: Document) -> str:
+    return f"{run['role']}, seed {run['seed']}"
+
+
+def _early(trial: Document) -> str:
+    return ", where it ran out of patience" if trial["stopped_early"] else ""
+
+
+def _start(started: Document) -> str:
+    counted = ", ".join(f"{started[name]} {name}" for name in ("taken", "grown", "drawn"))
+    return ". ".join([f"started from weights {started['sha256'][:12]}: arrays {counted}", *started["warnings"]])
+
+
+def _chain(values: list[int]) -> str:
+    return "-".join(map(str, values))

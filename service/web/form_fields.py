@@ -1,0 +1,132 @@
+"""What the form for a new search is laid out by: order, labels, units, and words that the schema lacks."""
+
+# What the form leaves out, and why: objectives has one legal value, the service fills in the weights' SHA-256.
+OMITTED = ("/objectives", "/start/sha256")
+# Labels and units; the order is the order on the page. (pointer, label, unit)
+BASICS = (
+    ("/name", "Name", ""),
+    ("/dataset", "Data set", ""),
+    ("/baseline", "Baseline", ""),
+    ("/target/metric", "Cost that counts", ""),
+    ("/target/ratio", "Target cost", "× baseline"),
+    ("/target/tolerance", "Tolerance", "relative"),
+    ("/trials", "Trials", "networks"),
+    ("/recipe/epochs", "Epochs", "per training"),
+)
+MORE = (
+    (
+        "Where to look",
+        (
+            ("/space/alpha", "α, depth", ""),
+            ("/space/beta", "β, width", ""),
+            ("/space/gamma", "γ, resolution", ""),
+            ("/phi", "φ, compound step", ""),
+            ("/space/resolution_multiple", "Resolution multiple", "px"),
+            ("/space/depth_rounding", "Depth rounding", ""),
+        ),
+    ),
+    (
+        "How to look",
+        (
+            ("/sampler/name", "Sampler", ""),
+            ("/sampler/startup_trials", "Random start", "trials"),
+            ("/pruner/name", "Pruner", ""),
+            ("/pruner/min_epochs", "No pruning before", "epochs"),
+            ("/pruner/reduction_factor", "Reduction factor", ""),
+            ("/finalists/count", "Finalists", "networks"),
+            ("/finalists/seeds", "Seeds per finalist", "trainings"),
+        ),
+    ),
+    (
+        "Training recipe",
+        (
+            ("/recipe/preset", "Preset", ""),
+            ("/recipe/batch_size", "Batch size", "images"),
+            ("/recipe/optimizer", "Optimizer", ""),
+            ("/recipe/momentum", "Momentum", ""),
+            ("/recipe/learning_rate", "Learning rate", ""),
+            ("/recipe/schedule", "Schedule", ""),
+            ("/recipe/decay_rate", "Decay", "× a stair"),
+            ("/recipe/decay_epochs", "Length of a stair", "epochs"),
+            ("/recipe/warmup_epochs", "Warm-up", "epochs"),
+            ("/recipe/clip_norm", "Gradient clipping", "norm"),
+            ("/recipe/ema_decay", "Weight averaging", ""),
+            ("/recipe/bn_momentum", "BatchNorm momentum", ""),
+            ("/recipe/recalibration_batches", "BatchNorm recalibration", "batches"),
+            ("/recipe/precision", "Precision", ""),
+        ),
+    ),
+    (
+        "Against overfitting",
+        (
+            ("/recipe/dropout", "Dropout", ""),
+            ("/recipe/drop_path", "Stochastic depth", ""),
+            ("/recipe/weight_decay", "Weight decay", ""),
+            ("/recipe/weight_decay_on", "Weight decay on", ""),
+            ("/recipe/label_smoothing", "Label smoothing", ""),
+            ("/recipe/selection", "Epoch that counts", ""),
+            ("/recipe/patience", "Patience", "epochs"),
+            ("/recipe/patience_delta", "Better by at least", "accuracy"),
+        ),
+    ),
+    (
+        "Augmentation",
+        (
+            ("/recipe/shift_px", "Random shift", "px"),
+            ("/recipe/flip", "Random flip", ""),
+            ("/recipe/crop_area", "Random crop", "of the area"),
+            ("/recipe/policy", "Random operations", ""),
+            ("/recipe/policy_magnitude", "Their strength", ""),
+            ("/recipe/erasing", "Random erasing", "of images"),
+            ("/recipe/mixup", "Mixup", "α"),
+            ("/recipe/cutmix", "CutMix", "α"),
+        ),
+    ),
+    (
+        "Weights to start from",
+        (
+            ("/start/weights", "Weights", ""),
+            ("/start/layout", "Layout of the file", ""),
+            ("/start/grow", "Grow a smaller parent", ""),
+            ("/recipe/frozen_stages", "Frozen stages", "from the stem"),
+            ("/recipe/frozen_norm", "Frozen BatchNorm", ""),
+            ("/recipe/layer_decay", "Rate by layer", "× a stage"),
+        ),
+    ),
+    (
+        "Budget and order",
+        (
+            ("/parallelism", "Parallel trials", ""),
+            ("/max_device_seconds", "Training time limit", "s"),
+            ("/priority", "Priority", ""),
+            ("/seed", "Seed", ""),
+            ("/labels", "Labels", ""),
+        ),
+    ),
+)
+# Words for what the schema leaves to the contract.
+HELP = {
+    "/name": "Shown in lists; may be left empty.",
+    "/baseline": "A network that the service knows, or a stage table of your own.",
+    "/target/ratio": "Relative to the baseline at φ = 0; empty means 2^φ.",
+    "/target/metric": "`macs` are multiply-adds of the network that is really built; `product` is the paper's α β² γ².",
+    "/space/alpha": "Lowest and highest depth coefficient.",
+    "/space/beta": "Lowest and highest width coefficient.",
+    "/space/gamma": "Lowest and highest resolution coefficient.",
+    "/recipe/preset": "Fills in the whole recipe, which you may change then.",
+    "/start/weights": "Registered with `effscale weights add NAME FILE`; the same for all networks.",
+    "/sampler/name": "`tpe` learns from finished trials, `random` does not.",
+    "/pruner/name": "`asha` keeps one in a few at each rung, `median` stops what is below the median.",
+    "/seed": "The same seed proposes the same networks.",
+    "/labels": "One `key=value` a line.",
+}
+# What an empty field means.
+EMPTY = {
+    "/target/ratio": "2^φ",
+    "/max_device_seconds": "no limit",
+    "/space/depth_rounding": "baseline's",
+    "/recipe/preset": "none",
+    "/recipe/dropout": "baseline's",
+    "/recipe/drop_path": "baseline's",
+    "/start/weights": "random ones",
+}
