@@ -21,6 +21,7 @@ BLUNT = 0.01  # a hundredth: what is smaller is not told, however many images th
 GAP = 0.05
 RISEN = 1.1  # last over least validation loss. Measured there: 1.06 and less where all is well, 2.1 with wrong labels
 RISE = 0.05  # nats: the right class is given a twentieth less probability; below, a high ratio is one of small numbers
+NOTHING = 1e-6  # nats: a loss below counts as this, so that a ratio to it stays a number
 LAST = 3  # epochs whose median stands for the end, so that one bad epoch at the end decides nothing
 SETTLED = 0.5  # the share of the epochs from which on a curve should have settled
 MISSED = 0.9  # training accuracy below which the training images themselves are not learnt
@@ -125,13 +126,14 @@ def _loss_rose(curve: Sequence[Epoch], task: Task) -> Diagnosis | None:  # noqa:
     losses = [epoch.validation_loss for epoch in curve]
     at = losses.index(min(losses))
     behind = curve[at + 1 :]
-    if len(behind) < LAST or losses[at] <= 0:
+    if len(behind) < LAST:
         return None
-    ratio = _median(epoch.validation_loss for epoch in behind[-LAST:]) / losses[at]
+    least = max(losses[at], NOTHING)
+    ratio = _median(epoch.validation_loss for epoch in behind[-LAST:]) / least
     better = _median(epoch.train_loss for epoch in behind[-LAST:]) < curve[at].train_loss
     best = max(epoch.validation_accuracy for epoch in curve[: at + 1])
     gained = _median(epoch.validation_accuracy for epoch in behind[-LAST:]) - best
-    if not (ratio > RISEN and (ratio - 1) * losses[at] > RISE and better and gained <= 0):
+    if not (ratio > RISEN and (ratio - 1) * least > RISE and better and gained <= 0):
         return None
     rule = (
         f"since epoch {at + 1} the validation loss rose by {ratio - 1:.0%}, more than {RISEN - 1:.0%}, and accuracy by "

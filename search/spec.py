@@ -21,9 +21,10 @@ from models.baselines import from_table, get_baseline
 from models.data.registry import DatasetInfo, Datasets, Registry
 from models.errors import ModelError
 from models.recipe import TrainingRecipe
-from models.scaling import MAX_MULTIPLIER, DepthRounding
+from models.scaling import MAX_MULTIPLIER, DepthRounding, Multipliers
 
 SPEC_VERSION = 1
+UNSCALED = Multipliers(1, 1, 1)
 Metric = Literal["macs", "params", "activations", "product"]
 SamplerName = Literal["tpe", "random"]
 PrunerName = Literal["asha", "median", "none"]
@@ -191,6 +192,10 @@ class SearchSpec(_Document):
     @model_validator(mode="after")
     def _with_data(self, info: ValidationInfo) -> "SearchSpec":
         self._data = _datasets(info).get(self.dataset)
+        try:
+            self.recipe.check_suits(self.network.scale(UNSCALED, classes=self._data.classes))
+        except ModelError as error:
+            raise ValueError(f"recipe: {error}") from None
         return self
 
     @field_validator("baseline")

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.options import Json
+from service.cli.options import DataDir, Json
 from service.cli.output import duration, emit, pairs, warn
 from service.cli.spec_file import read_spec
 
@@ -13,11 +13,14 @@ SpecPath = Annotated[
 ]
 
 
-def plan(spec: SpecPath, json: Json = False) -> None:
-    """How many networks a search can choose from, what they cost, and what to look out for. Trains nothing."""
+def plan(spec: SpecPath, data_dir: DataDir = None, json: Json = False) -> None:
+    """How many networks a search can choose from, what they cost, and what to look out for. Trains nothing.
+
+    Data sets of one's own are those registered in the data directory.
+    """
     from search.plan import plan as plan_of
 
-    document = plan_of(read_spec(spec))
+    document = plan_of(read_spec(spec, data_dir))
     if json:
         emit(document)
     else:

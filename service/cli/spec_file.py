@@ -36,7 +36,7 @@ def read_document(path: str) -> dict[str, Any]:
     return document
 
 
-def read_spec(path: str) -> "SearchSpec":
+def read_spec(path: str, data_dir: str | None = None) -> "SearchSpec":
     """A checked specification; every field that is wrong is named by its JSON pointer."""
     from pydantic import ValidationError
 
@@ -45,7 +45,7 @@ def read_spec(path: str) -> "SearchSpec":
 
     document = read_document(path)
     try:
-        return SearchSpec.model_validate(document, context={"datasets": registry_of(settings().data_dir)})
+        return SearchSpec.model_validate(document, context={"datasets": registry_of(settings(data_dir=data_dir).data_dir)})
     except ValidationError as error:
         lines = [f"  {_pointer(part['loc'])}: {_plain(part['msg'])}" for part in error.errors()]
         raise UsageFailure("\n".join([f"{path} is not a search specification:", *lines])) from None
