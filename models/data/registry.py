@@ -82,13 +82,13 @@ SHAPES = DatasetInfo(
     classes=8,
     native_px=48,
     channels=3,
-    train=4096,
+    train=6144,
     validation=1024,
     test=1024,
     source="drawn by models/data/shapes.py",
-    summary="6,144 drawn images in 48x48 pixels; fine texture, arrangement of parts and count make the class",
+    summary="8,192 drawn images in 48x48 pixels; fine texture, arrangement of parts and count make the class",
     source_px=48,
-    content_hash="",
+    content_hash="c0673f9ff29a1759c9665376b8b124734380defa32ff28bc31e6cbd7cddb9a64",
 )
 
 DATASETS: Mapping[str, DatasetInfo] = MappingProxyType({info.name: info for info in (DIGITS, SHAPES)})

@@ -1,6 +1,6 @@
 """Compound scaling against one dimension alone, at equal real cost, on the drawn data set.
 
-Arxiv 1905.11946, table 7, says that the compound network wins on ImageNet; here the same is asked of small networks. The
+In arXiv 1905.11946, table 7, the compound network wins on ImageNet; here the same is asked of small networks, and the
 answer is reported whatever it is. The resolution alone goes beyond the images' own 48 px, so it can only interpolate.
 """
 

@@ -16,6 +16,7 @@ from models.data.decode import Decoded, Order, decode_bytes, decode_file, decode
 from models.data.problems import HUGE_PIXELS, KINDS
 from tests.data.conftest import encoded, picture
 
+pytestmark = pytest.mark.filterwarnings("ignore:::PIL")  # of odd files; the decoding processes ignore them too
 PX = 12
 ORDER = Order(PX, "crop", frozenset())
 

@@ -45,7 +45,7 @@ class Parquet:
             _, label = _columns(path, reader)
             names = names or _class_names(reader, label)
             for batch in _batches(path, reader):
-                found = batch.column(label).to_pylist()
+                found = list(batch.column(label).to_pylist())
                 _check(path, found)
                 raw += map(str, found) if names is None else ()
                 labels.extend(found if names is not None else (0,) * len(found))
