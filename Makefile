@@ -14,10 +14,15 @@ ENSURE_PIP = $(BIN)/python -m ensurepip >$(VENV)/ensurepip.log 2>&1 || { \
 UV := $(shell command -v uv 2>/dev/null)
 UV_TO = -q --python $(BIN)/python
 
-# Fast folders first, so that the first failure comes early; folders not named here follow
-FAST := house ground models search service cli migrations contracts acceptance
+# Fast folders first, so that the first failure comes early; folders not named here follow. Two processes share the
+# files; the acceptance tests, which run whole services themselves, then have the machine to themselves.
+JOBS ?= 2
+FAST := house ground search models service cli migrations contracts
+ALONE := acceptance
 FOLDERS := $(patsubst tests/%/,%,$(wildcard tests/*/))
-ORDER := $(filter $(FOLDERS),$(FAST)) $(filter-out $(FAST) golden benchmarks __pycache__,$(FOLDERS))
+ORDER := $(filter $(FOLDERS),$(FAST)) $(filter-out $(FAST) $(ALONE) golden benchmarks __pycache__,$(FOLDERS))
+# pytest's status when ARGS select no test of those given
+NONE_CHOSEN := 5
 
 .PHONY: setup demo test check bench lock clean
 .DELETE_ON_ERROR:
@@ -29,7 +34,8 @@ demo: $(READY)
 	@$(BIN)/effscale demo $(ARGS)
 
 test: $(READY)
-	@$(BIN)/python -m pytest $(addprefix tests/,$(ORDER)) $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(addprefix tests/,$(ORDER)) $(ARGS) || test $$? = $(NONE_CHOSEN)
+	@$(BIN)/python -m pytest $(addprefix tests/,$(ALONE)) $(ARGS) || test $$? = $(NONE_CHOSEN)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -33,7 +33,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Estimates in bytes, in fp32. `inference` is the largest pair of maps that a layer reads and writes, for one image.
+    """Estimates in bytes, in fp32. `inference` is the largest pair of maps that one layer reads and writes, per image.
 
     `training_per_image` are the maps that a training step keeps for the gradient; `training_state` are weights,
     average, gradient and moments whatever the batch.

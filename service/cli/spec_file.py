@@ -44,8 +44,9 @@ def read_spec(path: str, data_dir: str | None = None) -> "SearchSpec":
     from service.datasets import registry_of
 
     document = read_document(path)
+    datasets = registry_of(settings(data_dir=data_dir).data_dir)
     try:
-        return SearchSpec.model_validate(document, context={"datasets": registry_of(settings(data_dir=data_dir).data_dir)})
+        return SearchSpec.model_validate(document, context={"datasets": datasets})
     except ValidationError as error:
         lines = [f"  {_pointer(part['loc'])}: {_plain(part['msg'])}" for part in error.errors()]
         raise UsageFailure("\n".join([f"{path} is not a search specification:", *lines])) from None

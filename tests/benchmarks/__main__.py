@@ -4,11 +4,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks import data, planning, shapes, startup, torch_weights
+from tests.benchmarks import compound, data, planning, shapes, startup, torch_weights
 from tests.benchmarks.figures import Figure, spread
 from tests.benchmarks.page import page
 
-MODULES = {"planning": planning, "startup": startup, "data": data, "shapes": shapes, "torch_weights": torch_weights}
+MODULES = {
+    "planning": planning,
+    "startup": startup,
+    "data": data,
+    "shapes": shapes,
+    "compound": compound,
+    "torch_weights": torch_weights,
+}
 PAGE = Path(__file__).resolve().parents[2] / "BENCHMARKS.md"
 
 

@@ -41,7 +41,7 @@ def noise(batch: int, *, training: bool, drop_path: float, dropout: float, archi
 
 
 def small(name: str) -> ScaledArchitecture:
-    """A baseline shrunk until it compiles in seconds: every kind of block is still there, and a map of 2x2 at the end."""
+    """A baseline shrunk until it compiles in seconds: every kind of block is there, and a 2x2 map at the end."""
     baseline = BASELINES[name]
     return baseline.build(baseline.depths_at(0.2), baseline.widths_at(0.25), 2 * baseline.resolution // 7, classes=10)
 
