@@ -76,10 +76,10 @@ lock:
 	@test -n "$(UV)" || test -x build/lock/bin/uv || { $(PYTHON) -m venv build/lock && build/lock/bin/pip install -qq uv; }
 	@PATH="$(CURDIR)/build/lock/bin:$$PATH"; set -e; \
 	$(COMPILE) --extra dev -o requirements.lock >/dev/null; \
-	$(COMPILE) --extra postgres -c requirements.lock -o docker/requirements.lock >/dev/null; \
+	$(COMPILE) --extra parquet --extra postgres -c requirements.lock -o docker/requirements.lock >/dev/null; \
 	echo 'hatchling>=1.27' | uv pip compile - -q --universal --python-version 3.11 --generate-hashes --no-header \
 	  -c requirements.lock -o docker/requirements-build.lock >/dev/null; \
-	$(COMPILE) --extra postgres --extra cuda -c requirements.lock -o docker/requirements-cuda13.lock >/dev/null
+	$(COMPILE) --extra parquet --extra postgres --extra cuda -c requirements.lock -o docker/requirements-cuda13.lock >/dev/null
 	@echo "effscale: requirements.lock and docker/*.lock are written"
 
 clean:

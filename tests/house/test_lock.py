@@ -17,8 +17,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 PYTHONS = ("3.11", "3.12", "3.13")
 LOCKS = {
     "requirements.lock": ("parquet", "postgres", "dev"),
-    "docker/requirements.lock": ("postgres",),
-    "docker/requirements-cuda13.lock": ("postgres", "cuda"),
+    "docker/requirements.lock": ("parquet", "postgres"),
+    "docker/requirements-cuda13.lock": ("parquet", "postgres", "cuda"),
 }
 
 

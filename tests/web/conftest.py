@@ -48,7 +48,7 @@ def serve() -> Iterator[Serve]:
         thread.join(20)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The base URL of the real service on an empty database, with one real worker."""
     with stack(tmp_path_factory.mktemp("live")) as real:
@@ -56,9 +56,13 @@ def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield real.url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window. Tests that use it bear the mark `browser`, and are skipped where there is none."""
+    """Chromium without a window. Tests that use it bear the mark `browser`, and are skipped where there is none.
+
+    While it is open Playwright's event loop runs in this process and other tests may not call `asyncio.run`: hence no
+    longer than a module.
+    """
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
         yield started
