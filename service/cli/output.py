@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PIPE_COLUMNS = 160  # of a table that goes into a file or a pipe, where there is no screen to fit
+LONGEST_NUMBER = 30  # characters: an interval of two percentages fits
 
 
 def emit(document: object) -> None:
@@ -34,13 +35,18 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str |
     from rich.table import Table
 
     cells = [[show(value) for value in row] for row in rows]
-    numeric = [all(row[i][:1].isdigit() or row[i] in ("-", "") for row in cells) for i in range(len(columns))]
+    numeric = [all(_stands_right(row[i]) for row in cells) for i in range(len(columns))]
     drawn = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
     for name, right in zip(columns, numeric, strict=True):
         drawn.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in cells:
         drawn.add_row(*row)
     console().print(drawn)
+
+
+def _stands_right(text: str) -> bool:
+    """A number or an interval of numbers, or nothing; a sentence may begin with a digit, too."""
+    return text in ("-", "") or (text[0].isdigit() and len(text) < LONGEST_NUMBER)
 
 
 def pairs(rows: Iterable[tuple[str, object]]) -> None:

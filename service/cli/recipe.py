@@ -58,7 +58,7 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 def _described(part: Any, options: Mapping[str, Any]) -> str:
     if not part["loc"]:
-        return str(part["msg"])
+        return str(part["msg"]).removeprefix("Value error, ")
     name, *rest = (str(step) for step in part["loc"])
     option = f"--{name.replace('_', '-')}" if name in options else "--preset" if name == "preset" else f"--set {name}"
-    return f"{'.'.join([option, *rest])}: {part['msg']}"
+    return f"{'.'.join([option, *rest])}: {part['msg'].removeprefix('Value error, ')}"
