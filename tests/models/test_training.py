@@ -111,6 +111,28 @@ def test_rates_and_seeds_share_one_program(trained: Training, data: Dataset, pro
     assert programs._program.cache_info().misses == program_count
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("drop_path", 0.5),
+        ("dropout", 0.5),
+        ("label_smoothing", 0.0),
+        ("weight_decay", 1.0),
+        ("momentum", 0.5),
+        ("ema_decay", 0.0),
+        ("bn_momentum", 0.1),
+    ],
+)
+def test_what_a_recipe_says_is_done(data: Dataset, field: str, value: float) -> None:
+    """A rate that never reaches the network is the commonest mistake of earlier implementations."""
+    changed = Training(TINY, RECIPE.model_copy(update={field: value, "epochs": 1}), data, seed=3)
+    same = Training(TINY, RECIPE.model_copy(update={"epochs": 1}), data, seed=3)
+    (report,), (plain,) = list(changed), list(same)
+    trains_alike = field in ("ema_decay", "bn_momentum")  # they change what is evaluated
+    assert (report.train_loss == plain.train_loss) is trains_alike
+    assert report.validation_loss != plain.validation_loss
+
+
 def test_an_epoch_moves_nothing_to_the_host(data: Dataset) -> None:
     training = Training(TINY, RECIPE, data, seed=3)
     reports = iter(training)
