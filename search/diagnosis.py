@@ -23,6 +23,7 @@ RISEN = 1.1  # last over least validation loss. Measured there: 1.06 and less wh
 RISE = 0.05  # nats: the right class is given a twentieth less probability; below, a high ratio is one of small numbers
 NOTHING = 1e-6  # nats: a loss below counts as this, so that a ratio to it stays a number
 LAST = 3  # epochs whose median stands for the end, so that one bad epoch at the end decides nothing
+FAST = 0.2  # of the validation loss within LAST epochs. Measured there: half and more early on, then about a tenth
 SETTLED = 0.5  # the share of the epochs from which on a curve should have settled
 MISSED = 0.9  # training accuracy below which the training images themselves are not learnt
 SWELLED = 2.0  # training loss over that of guessing. Measured there: 1.3 before anything is learnt, 100 at a wild rate
@@ -108,8 +109,8 @@ def _swelled(curve: Sequence[Epoch], task: Task) -> Diagnosis | None:
 
 
 def _gap(curve: Sequence[Epoch], task: Task) -> Diagnosis | None:
-    """Training is ahead of validation by more than the size of the validation split explains."""
-    if task.mixed:
+    """Training is ahead of validation by more than the size of the validation split explains, and stays so."""
+    if task.mixed or _catches_up(curve):
         return None
     train, validation, limit = _gap_values(curve, task)
     if train - validation <= limit:
@@ -119,6 +120,13 @@ def _gap(curve: Sequence[Epoch], task: Task) -> Diagnosis | None:
         f"{_points(train - validation)} points, more than {_points(limit)}"
     )
     return Diagnosis("overfits", rule, {"gap": train - validation, "limit": limit})
+
+
+def _catches_up(curve: Sequence[Epoch]) -> bool:
+    """Whether validation was still getting better fast: the averaged network that is evaluated lags behind early on."""
+    before, last = curve[max(0, len(curve) - 1 - LAST)], curve[-1]
+    gained = last.validation_accuracy - before.validation_accuracy
+    return len(curve) == 1 or last.validation_loss < before.validation_loss * (1 - FAST) or gained > GAP
 
 
 def _loss_rose(curve: Sequence[Epoch], task: Task) -> Diagnosis | None:  # noqa: ARG001 - all rules are called alike

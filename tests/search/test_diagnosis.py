@@ -91,6 +91,18 @@ def test_mixed_labels_give_no_gap(train: float, validation: float) -> None:
     assert found.label == ("fits" if validation >= MISSED else "underfits")
 
 
+def test_a_gap_of_the_first_epochs_is_no_overfitting() -> None:
+    """The averaged network that is evaluated lags behind: validation is still low, and rises fast."""
+    early = [Epoch(2.4, 0.2, 2.2, 0.11), Epoch(2.0, 0.32, 2.1, 0.17), Epoch(1.7, 0.42, 1.9, 0.27)]
+    found = diagnose(early, Task(10, 359))
+    assert found is not None
+    assert found.label == "underfits"
+    later = [*early, *[Epoch(1.5 - 0.1 * turn, 0.6, 1.9, 0.3) for turn in range(6)]]
+    found = diagnose(later, Task(10, 359))
+    assert found is not None
+    assert found.label == "overfits"
+
+
 def test_validation_loss_that_rises_while_training_falls_overfits() -> None:
     curve = [Epoch(1 / (at + 1), 0.95, 0.3 + 0.05 * abs(at - 3), 0.93) for at in range(10)]
     found = diagnose(curve, DIGITS)
