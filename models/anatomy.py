@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from models.architecture import ScaledArchitecture
 from models.cost import FLOAT_BYTES, IMAGE_CHANNELS, parts
 
+# Pixels a side of the last map: below, the 3x3 and 5x5 kernels of the last stages mostly see padding
+SMALLEST_MAP = 3
 # Values held per weight while training: the weight, its average, its gradient and two moments (models/training.py)
 COPIES_IN_TRAINING = 5
 # A convolution's output is kept for BatchNorm's gradient, and what BatchNorm makes of it for the next weights' gradient

@@ -25,6 +25,7 @@ from models.scaling import (
 BlockKind = Literal["mbconv", "fused-mbconv", "separable", "basic", "bottleneck"]
 Activation = Literal["swish", "relu", "relu6"]
 Padding = Literal["same", "symmetric"]
+WeightLayout = Literal["effscale", "torchvision", "timm"]  # whose names the arrays in a file of weights bear
 WidthScaling = Literal["scaled", "fixed"]
 HeadScaling = Literal["scaled", "fixed", "at-least"]
 
@@ -258,12 +259,24 @@ class Baseline(Form):
 
         Raises `InvalidScaling` when a rounded integer is out of any sensible range.
         """
-        return self.build(
-            self.depths_at(multipliers.depth, rounding),
-            self.widths_at(multipliers.width),
-            self.resolution_at(multipliers.resolution),
-            classes=classes,
-        )
+        pixels = self.resolution_at(multipliers.resolution)
+        return self.sized(multipliers.depth, multipliers.width, pixels, classes=classes, rounding=rounding)
+
+    def sized(
+        self,
+        depth: float,
+        width: float,
+        resolution: int,
+        *,
+        classes: int | None = None,
+        rounding: DepthRounding | None = None,
+    ) -> ScaledArchitecture:
+        """The network of these multipliers at a resolution in pixels, as tables of models list them."""
+        return self.build(self.depths_at(depth, rounding), self.widths_at(width), resolution, classes=classes)
+
+    def unscaled(self, classes: int | None = None) -> ScaledArchitecture:
+        """The network that everything is compared with: this table as it is, after rounding."""
+        return self.sized(1.0, 1.0, self.resolution, classes=classes)
 
     def build(
         self, depths: Sequence[int], widths: Sequence[int], resolution: int, *, classes: int | None = None

@@ -39,8 +39,7 @@ def resident_bytes() -> int:
 
 def chunk_steps(dataset: Dataset, batch_size: int, budget: int) -> int:
     """Steps in a chunk for a data set of more than `budget` bytes; 0 if it fits."""
-    splits = dataset.train, dataset.validation, dataset.test
-    if sum(split.images.nbytes for split in splits) <= budget:
+    if sum(split.images.nbytes for split in dataset.splits) <= budget:
         return 0
     batch = min(batch_size, len(dataset.train))
     step = batch * int(np.prod(dataset.train.images.shape[1:]))
@@ -50,7 +49,7 @@ def chunk_steps(dataset: Dataset, batch_size: int, budget: int) -> int:
 @lru_cache(maxsize=4)
 def on_device(dataset: Dataset) -> Pixels:
     """All splits of a data set on the device, once for all trainings of a process."""
-    splits = dataset.train, dataset.validation, dataset.test
+    splits = dataset.splits
     images, labels = np.concatenate([s.images for s in splits]), np.concatenate([s.labels for s in splits])
     return Pixels(*(jnp.asarray(array) for array in (images, labels, dataset.mean, dataset.deviation)))
 
@@ -101,7 +100,7 @@ class Streamed:
         labels = np.zeros(len(rows), np.int32)
         order = np.argsort(rows, kind="stable")
         start = 0
-        for split in (data.train, data.validation, data.test):
+        for split in data.splits:
             first, last = np.searchsorted(rows, [start, start + len(split)], sorter=order)
             places = order[first:last]
             images[places] = split.images[rows[places] - start]

@@ -7,7 +7,7 @@ shares that differ for each of its outputs: with equal shares the two channels w
 equal. Resolution needs nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from models.architecture import Form, ScaledArchitecture, StageSpec
 from models.cost import squeezed
 from models.errors import InvalidWeights
+from models.layers import last_convolution
 from models.layout import layout
 
 Weights = NDArray[np.float32]
@@ -46,13 +47,11 @@ def grow(
     `InvalidWeights` when the child is smaller anywhere, of another family, or cannot hold the parent's function.
     """
     check(parent, child)
-    expected = {leaf.name: leaf.shape for leaf in _leaves(parent)}
-    found = {name: array.shape for name, array in arrays.items()}
-    if wrong := sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name)):
+    before = layout(parent)
+    if wrong := before.misfits(arrays):
         name = wrong[0]
-        raise InvalidWeights(
-            f"the parent's array {name!r} must have the shape {expected.get(name)}, got {found.get(name)}"
-        )
+        found = arrays[name].shape if name in arrays else None
+        raise InvalidWeights(f"the parent's array {name!r} must have the shape {before.shapes.get(name)}, got {found}")
     places = layout(child)
     drawn = places.named(places.initial(seed))
     return _Growing(parent, child, {name: np.asarray(array, np.float32) for name, array in arrays.items()}, drawn).grow(
@@ -116,12 +115,6 @@ def _not_smaller(where: str, what: str, old: int, new: int) -> None:
 def _keeps(stage: StageSpec, inputs: int) -> bool:
     """Whether the first block of a stage keeps the shape, and so adds its very input to its branch."""
     return stage.block in SKIPPING and stage.stride == 1 and stage.width == inputs
-
-
-def _leaves(architecture: ScaledArchitecture) -> Iterator[Any]:
-    places = layout(architecture)
-    yield from places.weights
-    yield from places.statistics
 
 
 @dataclass(slots=True)
@@ -202,10 +195,8 @@ class _Growing:
 
     def _silence(self, block: str, stage: StageSpec) -> None:
         """Make an added block pass on what it gets, whatever its running statistics: those stay as drawn, (0, 1)."""
-        last = {"basic": "second", "bottleneck": "third"}.get(stage.block, "project")
-        if f"{block}.{last}.norm.scale" not in self.drawn:  # fused, without expansion: one convolution is all
-            last = "expand"
-        self.drawn[f"{block}.{last}.norm.scale"] = np.zeros_like(self.drawn[f"{block}.{last}.norm.scale"])
+        scale = f"{block}.{last_convolution(stage)}.norm.scale"
+        self.drawn[scale] = np.zeros_like(self.drawn[scale])
 
 
 def _inner(old: StageSpec, new: StageSpec, inputs: Spread, outputs: Spread, random: np.random.Generator) -> Spread:

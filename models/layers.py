@@ -272,5 +272,12 @@ BLOCKS: Mapping[str, Callable[[Form, StageSpec, int, int], Block]] = MappingProx
 )
 
 
+def last_convolution(stage: StageSpec) -> str:
+    """The name of the last convolution with BatchNorm in a block: its outputs are the block's."""
+    if stage.block == "fused-mbconv" and stage.expansion == 1:
+        return "expand"  # one convolution is all
+    return {"basic": "second", "bottleneck": "third"}.get(stage.block, "project")
+
+
 def _weight(shape: tuple[int, ...], initial: Initial) -> "nnx.Param[Array]":
     return nnx.Param(jnp.zeros(shape), initial=initial)

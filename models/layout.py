@@ -6,7 +6,7 @@ weights of BatchNorm (which do not), running statistics.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -60,6 +60,21 @@ class Layout:
     statistics: tuple[Leaf, ...]
 
     @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        """All arrays in their order."""
+        return *self.weights, *self.statistics
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of all arrays, by name."""
+        return {leaf.name: leaf.shape for leaf in self.leaves}
+
+    def misfits(self, arrays: Mapping[str, NDArray[Any]]) -> list[str]:
+        """Names, in alphabetical order, that are missing, too many, or of another shape."""
+        found, expected = {name: array.shape for name, array in arrays.items()}, self.shapes
+        return sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+
+    @property
     def weight_count(self) -> int:
         """Trained numbers: the network's parameters."""
         return sum(leaf.size for leaf in self.weights)
@@ -77,7 +92,7 @@ class Layout:
     def arrays(self, vector: Array) -> tuple[list[Array], list[Array]]:
         """Cut a flat vector (size,) into the arrays of the weights and those of the statistics."""
         arrays, start = [], 0
-        for leaf in (*self.weights, *self.statistics):
+        for leaf in self.leaves:
             arrays.append(vector[start : start + leaf.size].reshape(leaf.shape))
             start += leaf.size
         return arrays[: len(self.weights)], arrays[len(self.weights) :]
@@ -94,13 +109,13 @@ class Layout:
     def initial(self, seed: int) -> NDArray[np.float32]:
         """A flat vector of initial values drawn by NumPy: nothing is compiled, nothing runs on a device."""
         random = np.random.Generator(np.random.Philox(seed))
-        drawn = [_draw(leaf, random).ravel() for leaf in (*self.weights, *self.statistics)]
+        drawn = [_draw(leaf, random).ravel() for leaf in self.leaves]
         return np.concatenate(drawn)
 
     def named(self, vector: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """A flat vector as arrays by name: what an export of the weights holds."""
         arrays, start = {}, 0
-        for leaf in (*self.weights, *self.statistics):
+        for leaf in self.leaves:
             arrays[leaf.name] = vector[start : start + leaf.size].reshape(leaf.shape)
             start += leaf.size
         return arrays

@@ -101,7 +101,6 @@ def method(architecture: ScaledArchitecture, recipe: TrainingRecipe, dataset: Da
     recipe.check_suits(architecture)
     stages = len(architecture.stages)
     sizes = len(dataset.train), len(dataset.validation), len(dataset.test)
-    frozen = recipe.frozen_stages + 1 if recipe.frozen_stages else 0
     return Method(
         batch_size=min(recipe.batch_size, sizes[0]),
         optimizer=recipe.optimizer,
@@ -111,9 +110,9 @@ def method(architecture: ScaledArchitecture, recipe: TrainingRecipe, dataset: Da
         precision=recipe.precision,
         clips=recipe.clip_norm > 0,
         masked=recipe.weight_decay_on == "kernels",
-        layered=recipe.layer_decay < 1 or frozen > 0,
-        frozen=frozen,
-        fixed=stages + 2 if recipe.frozen_norm else frozen,
+        layered=recipe.layered,
+        frozen=recipe.frozen_parts,
+        fixed=stages + 2 if recipe.frozen_norm else recipe.frozen_parts,
         recalibrated=recipe.recalibration_batches,
         chunk=chunk,
     )

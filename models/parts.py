@@ -25,9 +25,8 @@ def part_of(leaf: Leaf, architecture: ScaledArchitecture) -> int:
 def speeds(places: Layout, recipe: TrainingRecipe) -> NDArray[np.float32]:
     """A factor of the learning rate for each weight: 0 if frozen, less the nearer a part is to the image."""
     last = len(places.architecture.depths) + 1
-    frozen = recipe.frozen_stages + 1 if recipe.frozen_stages else 0
     parts = np.array([part_of(leaf, places.architecture) for leaf in places.weights])
-    factors = np.where(parts < frozen, 0.0, recipe.layer_decay ** (last - parts)).astype(np.float32)
+    factors = np.where(parts < recipe.frozen_parts, 0.0, recipe.layer_decay ** (last - parts)).astype(np.float32)
     return np.repeat(factors, [leaf.size for leaf in places.weights])
 
 

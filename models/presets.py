@@ -20,9 +20,7 @@ class Preset(NamedTuple):
 
     def network(self, baseline: Baseline, classes: int | None = None) -> ScaledArchitecture:
         """The network itself."""
-        depths, widths = baseline.depths_at(self.depth), baseline.widths_at(self.width)
-        built = baseline.build(depths, widths, self.resolution, classes=classes)
-        return replace(built, dropout=self.dropout)
+        return replace(baseline.sized(self.depth, self.width, self.resolution, classes=classes), dropout=self.dropout)
 
 
 # tensorflow/tpu efficientnet_builder.py, efficientnet_params

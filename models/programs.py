@@ -34,7 +34,6 @@ Named = Mapping[str, NDArray[np.float32]]
 def rates(architecture: ScaledArchitecture, recipe: TrainingRecipe, seed: int) -> Rates:
     """The traced numbers. A rate that the recipe leaves open, or gives as a rule, is the network's own."""
     places = places_of(architecture)
-    layered = recipe.layer_decay < 1 or recipe.frozen_stages
     dropout, drop_path = (
         own if given is None or isinstance(given, RateRule) else given
         for given, own in ((recipe.dropout, architecture.dropout), (recipe.drop_path, architecture.drop_path))
@@ -43,7 +42,7 @@ def rates(architecture: ScaledArchitecture, recipe: TrainingRecipe, seed: int) -
         **_scalars(recipe, Rates._fields, dropout=dropout, drop_path=drop_path),
         seed=cast(Any, np.uint32(seed)),
         strengths=_strengths(recipe),
-        speeds=jnp.asarray(speeds(places, recipe)) if layered else None,
+        speeds=jnp.asarray(speeds(places, recipe)) if recipe.layered else None,
         decayed=jnp.asarray(kernels(places)) if recipe.weight_decay_on == "kernels" else None,
     )
 
@@ -75,16 +74,14 @@ def initial_state(places: Layout, optimizer: OptimizerName, seed: int, start: Na
 
 
 def _given(places: Layout, start: Named) -> NDArray[np.float32]:
-    leaves = (*places.weights, *places.statistics)
-    expected = {leaf.name: leaf.shape for leaf in leaves}
-    found = {name: array.shape for name, array in start.items()}
-    if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
+    if wrong := places.misfits(start):
         name = wrong[0]
+        found = start[name].shape if name in start else "absent"
         raise InvalidArchitecture(
             f"{len(wrong)} arrays to start from are not those of the network; the first is {name}: "
-            f"it must be {expected.get(name, 'absent')}, and is {found.get(name, 'absent')}"
+            f"it must be {places.shapes.get(name, 'absent')}, and is {found}"
         )
-    return np.concatenate([np.asarray(start[leaf.name], np.float32).ravel() for leaf in leaves])
+    return np.concatenate([np.asarray(start[leaf.name], np.float32).ravel() for leaf in places.leaves])
 
 
 def program(architecture: ScaledArchitecture, method: Method, image: tuple[int, int, int]) -> Program:

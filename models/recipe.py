@@ -228,6 +228,16 @@ class TrainingRecipe(_Document):
             )
         return self
 
+    @property
+    def frozen_parts(self) -> int:
+        """How many parts of a network are not trained: none, or the stem and the first stages."""
+        return self.frozen_stages + 1 if self.frozen_stages else 0
+
+    @property
+    def layered(self) -> bool:
+        """Whether weights learn at rates of their own."""
+        return self.layer_decay < 1 or self.frozen_stages > 0
+
     def check_suits(self, architecture: ScaledArchitecture) -> None:
         """Raise `InvalidRecipe` when this network cannot be trained so, with the reason."""
         stages = len(architecture.stages)

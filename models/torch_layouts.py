@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.architecture import ScaledArchitecture, StageSpec
 from models.errors import InvalidArchitecture, InvalidBaseline, InvalidWeights
+from models.layers import last_convolution
 
 TorchLayout = Literal["torchvision", "timm"]
 Turn = Literal["convolution", "gate", "linear", "vector"]
@@ -85,12 +86,6 @@ class _Block:
         """Whether a residual block has a convolution in its shortcut."""
         return (self.place == 0 and self.stage.stride != 1) or self.inputs != self.stage.width
 
-    @property
-    def last(self) -> str:
-        """The name of its last convolution with BatchNorm."""
-        last = {"basic": "second", "bottleneck": "third"}.get(self.stage.block, "project")
-        return "expand" if self.stage.block == "fused-mbconv" and self.stage.expansion == 1 else last
-
 
 def entries(architecture: ScaledArchitecture, layout: TorchLayout) -> tuple[Entry, ...]:
     """All arrays of a network in that layout. `InvalidWeights` when the library has no network of these blocks."""
@@ -134,7 +129,9 @@ def parent(arrays: Mapping[str, NDArray[Any]], child: ScaledArchitecture, layout
             raise InvalidWeights(f"the file has no numbers {theirs[ours]!r}, which tell a width of its network")
         return int(array.shape[0]) if array.ndim else 1
 
-    widths = [outputs(f"{block.ours}.{block.last}.kernel") for block in _blocks(shaped) if block.place == 0]
+    widths = [
+        outputs(f"{block.ours}.{last_convolution(block.stage)}.kernel") for block in _blocks(shaped) if block.place == 0
+    ]
     try:
         return replace(
             shaped,

@@ -7,19 +7,18 @@ the classifier may differ, in its classes: it is then drawn anew.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models import growth, torch_layouts, weight_file
-from models.architecture import ScaledArchitecture
+from models.architecture import ScaledArchitecture, WeightLayout
 from models.errors import InvalidWeights
 from models.layout import layout as places_of
 from models.torch_layouts import IGNORED, Entry
 from models.weight_file import WeightFile
 
-WeightLayout = Literal["effscale", "torchvision", "timm"]
 Weights = NDArray[np.float32]
 
 CLASSIFIER = ("classifier.kernel", "classifier.bias")
@@ -64,6 +63,11 @@ class Start:
     grown: tuple[str, ...]
     sha256: str
     warnings: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """As JSON, with numbers of arrays instead of their names."""
+        counts = {"taken": len(self.taken), "grown": len(self.grown), "drawn": len(self.drawn)}
+        return {"sha256": self.sha256, **counts, "warnings": list(self.warnings)}
 
 
 def conventions(layout: WeightLayout) -> tuple[Convention, ...]:
@@ -134,7 +138,7 @@ def _parent_of_ours(file: WeightFile) -> ScaledArchitecture:
 
 def _identity(architecture: ScaledArchitecture) -> tuple[Entry, ...]:
     places = places_of(architecture)
-    return tuple(Entry(leaf.name, leaf.name, "vector") for leaf in (*places.weights, *places.statistics))
+    return tuple(Entry(leaf.name, leaf.name, "vector") for leaf in places.leaves)
 
 
 def _with_classes(architecture: ScaledArchitecture, file: WeightFile, table: tuple[Entry, ...]) -> ScaledArchitecture:
@@ -150,7 +154,7 @@ def _fit(
 ) -> dict[str, Weights]:
     """The arrays under our names and in our shapes, every one of them; `InvalidWeights` when they are not these."""
     places = places_of(architecture)
-    shapes = {leaf.name: leaf.shape for leaf in (*places.weights, *places.statistics)}
+    shapes = places.shapes
     theirs = {entry.theirs for entry in table}
     found = {name for name in arrays if name.rpartition(".")[2] != IGNORED}
     if missing := sorted(theirs - found):

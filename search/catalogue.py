@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from models.architecture import Baseline, ScaledArchitecture
 from models.cost import Cost, CostProfile, profile
-from models.scaling import MAX_MULTIPLIER, Coefficients, Multipliers, edge, shortest_decimal
+from models.scaling import MAX_MULTIPLIER, Coefficients, edge, shortest_decimal
 from search.errors import NoFeasibleNetwork, SpaceTooLarge
 from search.spec import SearchSpec
 
@@ -105,7 +105,7 @@ def build(spec: SearchSpec, classes: int) -> Catalogue:
         for alpha, depth in depths
         for beta, width in widths
     ]
-    base = profile(network.scale(Multipliers(1, 1, 1), classes=classes)).at(network.resolution)
+    base = profile(network.unscaled(classes)).at(network.resolution)
     feasible = tuple(candidate for row in rows for candidate in _feasible(spec, row, sizes, base))
     if not feasible:
         raise _nothing_feasible(spec, rows, sizes, base)

@@ -9,7 +9,7 @@ from models.baselines import EFFICIENTNET_B0
 from models.cost import Cost, cost, profile
 from models.errors import InvalidArchitecture, InvalidScaling
 from models.presets import EFFICIENTNET
-from models.scaling import Coefficients, DepthRounding, Multipliers
+from models.scaling import Coefficients, DepthRounding
 
 MAX_DROPOUT = 0.5  # tensorflow/tpu efficientnet_builder.py: B6 and B7
 DROPOUT_STEP = 0.1  # the same: .2 .2 .3 .3 .4 .4 .5 .5
@@ -40,7 +40,7 @@ def family(
     built.
     """
     known = {0: baseline.resolution, **(pinned or {})}
-    base = cost(baseline.scale(Multipliers(1, 1, 1), classes=classes))
+    base = cost(baseline.unscaled(classes))
     rows = []
     for phi in phis:
         at = coefficients.at(phi)
@@ -78,8 +78,7 @@ def searched_family(
     phi, target, space = spec["phi"], spec["target"], spec["space"]
     metric, ratio = target["metric"], target["ratio"]
     if metric not in ("macs", "activations"):
-        unscaled = baseline.scale(Multipliers(1, 1, 1), classes=winner.classes)
-        metric, ratio = "macs", cost(winner).macs / cost(unscaled).macs
+        metric, ratio = "macs", cost(winner).macs / cost(baseline.unscaled(winner.classes)).macs
     rows: list[dict[str, Any]] = []
     for member in sorted({*PHIS, phi}):
         try:

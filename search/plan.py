@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from models.anatomy import SMALLEST_MAP
 from models.cost import profile
 from search import catalogue as catalogues
 from search.catalogue import Catalogue, relative
@@ -19,7 +20,6 @@ BACKWARD = 3  # a training step is a forward pass and a backward pass of twice i
 MACS_PER_SECOND = {"low": 1.6e10, "estimate": 1.0e10, "high": 5e9}
 COMPILE_SECONDS = {"low": 0.2, "estimate": 7.0, "high": 20.0}  # cached; a small candidate; B0, each on two cores
 LEFT_OVER = 0.05  # share of the initial statistics that may still be in an evaluation
-SMALLEST_MAP = 3  # pixels a side of the last feature map: below, its 3x3 and 5x5 kernels mostly see padding
 
 Warning_ = dict[str, str]
 

@@ -16,15 +16,14 @@ from pydantic import (
     model_validator,
 )
 
-from models.architecture import Baseline
+from models.architecture import Baseline, WeightLayout
 from models.baselines import from_table, get_baseline
 from models.data.registry import DatasetInfo, Datasets, Registry
 from models.errors import ModelError
 from models.recipe import TrainingRecipe
-from models.scaling import MAX_MULTIPLIER, DepthRounding, Multipliers
+from models.scaling import MAX_MULTIPLIER, DepthRounding
 
 SPEC_VERSION = 1
-UNSCALED = Multipliers(1, 1, 1)
 Metric = Literal["macs", "params", "activations", "product"]
 SamplerName = Literal["tpe", "random"]
 PrunerName = Literal["asha", "median", "none"]
@@ -116,7 +115,7 @@ class Start(_Document):
         Field(description="A name of GET /v1/weights (`effscale weights add NAME FILE`)."),
     ]
     layout: Annotated[
-        Literal["effscale", "torchvision", "timm"],
+        WeightLayout,
         Field(description="How the arrays in the file are named: as ours, as torchvision's or as timm's."),
     ] = "effscale"
     grow: Annotated[
@@ -193,7 +192,7 @@ class SearchSpec(_Document):
     def _with_data(self, info: ValidationInfo) -> "SearchSpec":
         self._data = _datasets(info).get(self.dataset)
         try:
-            self.recipe.check_suits(self.network.scale(UNSCALED, classes=self._data.classes))
+            self.recipe.check_suits(self.network.unscaled(self._data.classes))
         except ModelError as error:
             raise ValueError(f"recipe: {error}") from None
         return self

@@ -91,7 +91,7 @@ def _costs(place: str, found: Mapping[str, Any], network: ScaledArchitecture, ba
     real = cost(network)
     for name, value in real.document().items():
         _same(f"{place}/{name}", found[name], value)
-    ratio = real.macs / cost(baseline.scale(Multipliers(1, 1, 1), classes=network.classes)).macs
+    ratio = real.macs / cost(baseline.unscaled(network.classes)).macs
     if abs(found["macs_ratio"] - ratio) > RATIO_ERROR:
         raise InvalidExport(f"{place}/macs_ratio is {found['macs_ratio']!r}, but the network costs {ratio:.6f}")
 

@@ -6,11 +6,8 @@ from typing import Any
 from models import anatomy
 from models.architecture import Baseline, ScaledArchitecture
 from models.cost import Cost, cost
-from models.presets import get_preset
+from models.presets import PRESETS, get_preset
 from models.scaling import Coefficients, DepthRounding, Multipliers
-
-SMALLEST_MAP = 3  # pixels a side: the kernels of the last stages are 3x3 and larger
-UNSCALED = Multipliers(1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,7 @@ class Scaled:
             found.append(
                 f"the receptive field ({field} px) does not cover the input ({pixels} px): no unit sees the whole image"
             )
-        if last < SMALLEST_MAP:
+        if last < anatomy.SMALLEST_MAP:
             found.append(
                 f"the last map is {last}x{last} px: kernels there mostly see padding; a larger resolution or a "
                 "baseline of smaller total stride would use them"
@@ -71,8 +68,14 @@ def by_multipliers(
 ) -> Scaled:
     """The network of a depth and a width multiplier at a resolution in pixels, as model tables list them."""
     multipliers = Multipliers(depth, width, 1.0)
-    depths, widths = baseline.depths_at(multipliers.depth, rounding), baseline.widths_at(multipliers.width)
-    return _priced(baseline, baseline.build(depths, widths, resolution, classes=classes))
+    network = baseline.sized(multipliers.depth, multipliers.width, resolution, classes=classes, rounding=rounding)
+    return _priced(baseline, network)
+
+
+def described(baseline: Baseline) -> dict[str, Any]:
+    """A network that can be scaled as JSON: its stage table, its cost as it is, and the published members."""
+    presets = [preset._asdict() for preset in PRESETS.get(baseline.name, ())]
+    return {**baseline.document(), "cost": cost(baseline.unscaled()).document(), "presets": presets}
 
 
 def by_preset(baseline: Baseline, name: str, *, classes: int | None = None) -> Scaled:
@@ -82,5 +85,5 @@ def by_preset(baseline: Baseline, name: str, *, classes: int | None = None) -> S
 
 def _priced(baseline: Baseline, network: ScaledArchitecture) -> Scaled:
     price = cost(network)
-    reference = cost(baseline.scale(UNSCALED, classes=network.classes))
+    reference = cost(baseline.unscaled(network.classes))
     return Scaled(network, price, price.macs / reference.macs)

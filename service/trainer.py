@@ -185,15 +185,7 @@ def result(training: "Training", start: "Start | None", *, evaluate_test: bool) 
         **training.summary(),
         "test_accuracy": training.accuracy("test") if evaluate_test else None,
         "dataset_hash": training.dataset.fingerprint,
-        "started_from": None
-        if start is None
-        else {
-            "sha256": start.sha256,
-            "taken": len(start.taken),
-            "grown": len(start.grown),
-            "drawn": len(start.drawn),
-            "warnings": list(start.warnings),
-        },
+        "started_from": None if start is None else start.document(),
     }
 
 

@@ -107,7 +107,7 @@ def windows(uniform: Array, strengths: Strengths, height: int, width: int, on: A
     low, high = strengths.crop_low, strengths.crop_high
     share = jnp.where(on, low + area * (high - low), 1.0)
     stretch = jnp.exp(jnp.where(on & (low < 1), (2 * aspect - 1) * ASPECT, 0.0))
-    tall, wide = (jnp.minimum(jnp.sqrt(part), 1.0) for part in (share / stretch, share * stretch))
+    tall, wide = sides(share, stretch)
 
     def side(size: int, share: Array, place: Array, shift: Array, backwards: Array) -> Window:
         moved = jnp.floor(shift * (2 * strengths.shift_px + 1)) - strengths.shift_px
@@ -119,6 +119,11 @@ def windows(uniform: Array, strengths: Strengths, height: int, width: int, on: A
         side(height, tall, down, shift_down, jnp.zeros_like(mirror)),
         side(width, wide, across, shift_across, mirror),
     )
+
+
+def sides(share: Array, stretch: Array) -> tuple[Array, Array]:
+    """Height and width, in those of the image and at most 1, of a rectangle of that share and width by height."""
+    return jnp.minimum(jnp.sqrt(share / stretch), 1.0), jnp.minimum(jnp.sqrt(share * stretch), 1.0)
 
 
 def resized(pixels: Array, rows: Array, columns: Array) -> Array:

@@ -42,6 +42,11 @@ class Dataset:
 
     known: "Known | None" = field(default=None, kw_only=True)
 
+    @property
+    def splits(self) -> tuple[Split, Split, Split]:
+        """Train, validation and test."""
+        return self.train, self.validation, self.test
+
     @cached_property
     def mean(self) -> NDArray[np.float32]:
         """Of the train split's pixels (0 to 255), per channel."""
@@ -65,7 +70,7 @@ class Dataset:
         if self.known is not None:
             return self.known.content_hash
         digest = hashlib.sha256()
-        for split in (self.train, self.validation, self.test):
+        for split in self.splits:
             digest.update(repr(split.images.shape).encode())
             digest.update(np.ascontiguousarray(split.images).tobytes())
             digest.update(split.labels.astype("<i4").tobytes())

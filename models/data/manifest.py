@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from models.data.dataset import LOADERS, load
 from models.data.registry import BUILT_IN, DATASETS, MANIFEST, SCHEMA, SPRITE, DatasetInfo
+from models.data.sources.item import SPLITS
 from models.data.thumbnails import sprite
 
-SPLITS = ("train", "validation", "test")
 COLOURS = 48  # of the built-in pictures, which lie in the repository
 
 
@@ -41,7 +41,7 @@ def per_class(labels: NDArray[np.int32], sizes: Sequence[int], classes: int) -> 
 def describe(name: str, folder: Path) -> None:
     """The manifest and the pictures of a built-in data set, from its images."""
     data, info = load(name), DATASETS[name]
-    splits = data.train, data.validation, data.test
+    splits = data.splits
     classes: Sequence[str] = import_module(LOADERS[name]).CLASS_NAMES
     labels = np.concatenate([split.labels for split in splits])
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from models.data.augmentation import Strengths
+from models.data.augmentation import Strengths, sides
 
 QUANTILES = 1024  # of a Beta distribution: finer than what a batch can tell apart
 # arXiv 1708.04896, section 4: the share of the image, and the aspect ratio 0.3 to 1 / 0.3
@@ -64,7 +64,7 @@ def erased(images: Array, uniform: Array, chance: Array) -> Array:
     chosen, area, aspect, down, across = uniform.T
     low, high = ERASED_SHARE
     share, stretch = low + area * (high - low), jnp.exp((2 * aspect - 1) * ERASED_ASPECT)
-    tall, wide = (jnp.minimum(jnp.sqrt(part), 1.0) for part in (share / stretch, share * stretch))
+    tall, wide = sides(share, stretch)
     top, left = down * (1 - tall), across * (1 - wide)
     gone = rectangle(images.shape[1], top, top + tall, left, left + wide)
     kept: Array = 1 - gone * (chosen < chance)[:, None, None]

@@ -17,7 +17,7 @@ from models.data.names import Names
 from models.data.pool import Pool
 from models.data.registration import CONTENTS, LABELS, NAMES, ORDER
 from models.data.registry import DatasetInfo, Registry
-from models.data.sources.item import Item
+from models.data.sources.item import SPLITS, Item
 from models.data.sources.opening import open_source
 from models.errors import InvalidDataset, SourceChanged
 
@@ -45,7 +45,7 @@ def open_registered(directory: Path, name: str, px: int) -> Dataset:
     if not path.is_file() and px != details["native_px"]:
         _enlarge(directory, details, px)
     images = pixels.opened(path, len(labels), px)
-    sizes = [details[split] for split in ("train", "validation", "test")]
+    sizes = [details[split] for split in SPLITS]
     if sum(sizes) != len(labels):
         raise InvalidDataset(f"{folder / LABELS} is damaged: remove the data set and add it again")
     stops = np.cumsum(sizes)

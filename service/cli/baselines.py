@@ -52,8 +52,9 @@ def read(path: Path) -> "Baseline":
 def list_(json: Json = False) -> None:
     """All built-in networks."""
     from models.baselines import BASELINES
+    from service.calculator import described
 
-    rows = [_document(BASELINES[name]) for name in sorted(BASELINES)]
+    rows = [described(BASELINES[name]) for name in sorted(BASELINES)]
     if json:
         emit({"items": rows, "next_cursor": None})
         return
@@ -87,16 +88,6 @@ def check(
         warn(warning)
 
 
-def _document(baseline: "Baseline") -> dict[str, Any]:
-    from models.cost import cost
-    from models.presets import PRESETS
-    from models.scaling import Multipliers
-
-    network = baseline.scale(Multipliers(1, 1, 1))
-    presets = [preset._asdict() for preset in PRESETS.get(baseline.name, ())]
-    return {**baseline.document(), "cost": cost(network).document(), "presets": presets}
-
-
 def _row(row: dict[str, Any]) -> list[object]:
     price, presets = row["cost"], row["presets"]
     names = f"{presets[0]['name']} to {presets[-1]['name']}" if presets else ""
@@ -112,7 +103,9 @@ def _row(row: dict[str, Any]) -> list[object]:
 
 
 def _show(baseline: "Baseline", *, json: bool) -> None:
-    document = _document(baseline)
+    from service.calculator import described
+
+    document = described(baseline)
     if json:
         emit(document)
         return

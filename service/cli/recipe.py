@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from models.recipe_presets import PresetName
 from service.cli.failure import UsageFailure
 
 if TYPE_CHECKING:
     from models.recipe import TrainingRecipe
 
 Preset = Annotated[
-    Literal["paper", "proxy-short", "fine-tune", "digits"] | None,
+    PresetName | None,
     typer.Option(help="A recipe by name; the options below change it.", show_default=False),
 ]
 Change = Annotated[

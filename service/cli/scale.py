@@ -1,9 +1,10 @@
 """`effscale scale` and `effscale family`: the calculator. No service, no JAX."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.scaling import DepthRounding
 from service.cli.baselines import baseline_of
 from service.cli.failure import UsageFailure
 from service.cli.options import Json
@@ -37,7 +38,7 @@ Classes = Annotated[
     ),
 ]
 Rounding = Annotated[
-    Literal["ceil", "round"] | None,
+    DepthRounding | None,
     typer.Option(
         "--depth-rounding",
         help="ceil as EfficientNet, round as TinyNet; default: the baseline's own rule.",

@@ -5,10 +5,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from models.architecture import WeightLayout
 from service.cli.baselines import baseline_of
 from service.cli.failure import JobFailed
 from service.cli.options import DataDir, Json, settings
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
     from models.architecture import ScaledArchitecture
     from models.fit import EpochReport, Training
     from models.recipe import TrainingRecipe
-    from models.transfer import Start, WeightLayout
-
-LayoutName = Literal["effscale", "torchvision", "timm"]
+    from models.transfer import Start
 
 
 def train(
@@ -41,7 +40,7 @@ def train(
     start: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Weights (safetensors) to start from.", show_default=False)
     ] = None,
-    layout: Annotated[LayoutName, typer.Option(help="How the arrays of --start are named.")] = "effscale",
+    layout: Annotated[WeightLayout, typer.Option(help="How the arrays of --start are named.")] = "effscale",
     grow: Annotated[bool, typer.Option("--grow", help="--start is of a smaller network of the family.")] = False,
     weights_out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the trained weights there.", show_default=False)
@@ -65,7 +64,7 @@ def train(
             history = [advance(report) for report in training]
         except Exception as error:
             raise _as_failure(error) from error
-    result = {**training.summary(), "started_from": None if begun is None else _origin(begun)}
+    result = {**training.summary(), "started_from": None if begun is None else begun.document()}
     if test:
         result["test_accuracy"] = training.accuracy("test")
     if weights_out is not None:
@@ -89,14 +88,13 @@ def _network(
     """Everything is checked before JAX is woken."""
     from models.cost import cost
     from models.regularization import regularized
-    from models.scaling import Coefficients, Multipliers
+    from models.scaling import Coefficients
 
     *triple, phi = coefficients
     table = baseline_of(baseline)
     network = table.scale(Coefficients(*triple).at(phi), classes=classes)
-    unscaled = cost(table.scale(Multipliers(1, 1, 1), classes=classes))
     recipe.check_suits(network)
-    return regularized(network, recipe, cost(network).macs / unscaled.macs)
+    return regularized(network, recipe, cost(network).macs / cost(table.unscaled(classes)).macs)
 
 
 def _wake_jax() -> None:
@@ -118,18 +116,13 @@ def _training(
     return Training(network, recipe, load(name, folder, px=network.resolution), seed=seed, start=arrays)
 
 
-def _start(file: Path, network: "ScaledArchitecture", layout: "WeightLayout", *, grow: bool, seed: int) -> "Start":
+def _start(file: Path, network: "ScaledArchitecture", layout: WeightLayout, *, grow: bool, seed: int) -> "Start":
     from models.transfer import load
 
     found = load(file, network, layout=layout, grow=grow, seed=seed)
     for text in found.warnings:
         warn(text)
     return found
-
-
-def _origin(begun: "Start") -> dict[str, Any]:
-    counts = {name: len(getattr(begun, name)) for name in ("taken", "grown", "drawn")}
-    return {"sha256": begun.sha256, **counts, "warnings": list(begun.warnings)}
 
 
 def _save(path: Path, training: "Training") -> str:

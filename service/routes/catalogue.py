@@ -5,14 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
-from models.architecture import Baseline
 from models.baselines import BASELINES, get_baseline
-from models.cost import cost
-from models.presets import PRESETS
-from models.scaling import Coefficients, DepthRounding, Multipliers
+from models.scaling import Coefficients, DepthRounding
 from service import answers
-from service.calculator import by_coefficients, by_multipliers, by_preset
-from service.documents import Document
+from service.calculator import by_coefficients, by_multipliers, by_preset, described
 from service.errors import BadQuery
 from service.routes.dependencies import Reader
 
@@ -24,13 +20,13 @@ Number = Annotated[float | None, Query(allow_inf_nan=False)]
 @router.get("/baselines")
 def baselines(_caller: Reader) -> JSONResponse:
     """The networks that can be scaled, with their stage tables and costs."""
-    return JSONResponse({"items": [_baseline(BASELINES[name]) for name in sorted(BASELINES)], "next_cursor": None})
+    return JSONResponse({"items": [described(BASELINES[name]) for name in sorted(BASELINES)], "next_cursor": None})
 
 
 @router.get("/baselines/{name}")
 def baseline(name: str, _caller: Reader) -> JSONResponse:
     """One network that can be scaled."""
-    return JSONResponse(_baseline(get_baseline(name)))
+    return JSONResponse(described(get_baseline(name)))
 
 
 @router.get("/scale", responses={200: {"model": answers.ScaleOut}})
@@ -62,9 +58,3 @@ def scale(
         case _:
             raise BadQuery("give alpha, beta, gamma and phi, or depth, width and resolution (in pixels), or preset")
     return JSONResponse(scaled.document())
-
-
-def _baseline(network: Baseline) -> Document:
-    presets = [preset._asdict() for preset in PRESETS.get(network.name, ())]
-    price = cost(network.scale(Multipliers(1, 1, 1)))
-    return {**network.document(), "cost": price.document(), "presets": presets}
