@@ -137,10 +137,10 @@ class SqueezeExcite(nnx.Module):
     def __call__(self, x: Array) -> Array:
         """(b, h, w, c) -> the same."""
         weights = self.reduce.get_value()
-        means = x.mean((1, 2), dtype=weights.dtype)
+        means = ops.pixel_means(x)
         hidden = activated(means @ weights + self.reduce_bias.get_value(), self.activation)
         gate = jax.nn.sigmoid(hidden @ self.expand.get_value() + self.expand_bias.get_value())
-        return x * gate[:, None, None, :].astype(x.dtype)
+        return ops.gated(x, gate.astype(x.dtype))
 
 
 class StochasticDepth(nnx.Module):

@@ -57,7 +57,7 @@ class Network(nnx.Module):
             first += repeats
         if self.head is not None:
             x = self.head(x, None if noise is None else noise.norms(len(self.depths) + 1))
-        return x.mean((1, 2), dtype=jnp.float32)
+        return ops.pixel_means(x)
 
     def _chain(self, x: Array, numbers: range, part: int, noise: Noise | None) -> Array:
         """These blocks, which are of one shape, one after the other."""

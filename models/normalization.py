@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from models.architecture import Activation
+from models.native import calls
 
 PIXELS = (0, 1, 2)
 
@@ -84,6 +85,9 @@ def _forward(
     activation: Activation | None,
     epsilon: float,
 ) -> tuple[tuple[Array, Array, Array], Residuals]:
+    if calls.usable(x, scale):
+        y, *used = calls.normalized(x, scale, bias, mean, var, training, activation, epsilon)
+        return (y, *used), (x, scale, bias, *used)
     pixels = x.size // x.shape[-1]
     wide = x.astype(scale.dtype)
     total, squares = _sums(wide, wide * wide)
@@ -98,6 +102,8 @@ def _backward(
     activation: Activation | None, epsilon: float, residuals: Residuals, gradients: tuple[Array, Array, Array]
 ) -> tuple[Array | None, ...]:
     x, scale, bias, mean, var = residuals
+    if calls.usable(x, scale):
+        return (*calls.normalized_gradients(x, scale, bias, mean, var, gradients[0], activation, epsilon), *[None] * 3)
     pixels = x.size // x.shape[-1]
     inverse = lax.rsqrt(var + epsilon)
     unit = (x.astype(scale.dtype) - mean) * inverse

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from models.architecture import Padding
+from models.native import calls
 
 Margin = tuple[int, int]
 SMALL_MAP = 36  # pixels; measured: up to 6x6 one variadic reduction compiles in half the time and runs as fast
@@ -71,7 +72,43 @@ def depthwise(x: Array, kernel: Array, stride: int, padding: Padding = "same") -
     """One filter a channel. (b, h, w, c), (k, k, 1, c) -> (b, ceil(h / stride), ceil(w / stride), c)."""
     if not on_cpu():
         return _convolution(x, kernel, stride, padding, x.shape[-1])
+    if len(kernel) in calls.KERNELS and calls.usable(x, kernel):
+        return compiled(x, kernel, stride, padding)
     return shifted(x, kernel, stride, padding)
+
+
+def pixel_means(x: Array) -> Array:
+    """Over height and width, in float32: (b, h, w, c) -> (b, c)."""
+    if calls.usable(x):
+        return _summed(x) / (x.shape[1] * x.shape[2])
+    return x.mean((1, 2), dtype=jnp.promote_types(x.dtype, jnp.float32))
+
+
+@jax.custom_vjp
+def _summed(x: Array) -> Array:
+    return calls.pixel_sums(x)
+
+
+_summed.defvjp(
+    lambda x: (calls.pixel_sums(x), x.shape),
+    lambda shape, gradient: (jnp.broadcast_to(gradient[:, None, None], shape),),
+)
+
+
+def gated(x: Array, gate: Array) -> Array:
+    """Each channel of each image times its gate. (b, h, w, c), (b, c) -> (b, h, w, c)."""
+    return _gated(x, gate) if calls.usable(x, gate) else x * gate[:, None, None]
+
+
+@jax.custom_vjp
+def _gated(x: Array, gate: Array) -> Array:
+    return x * gate[:, None, None]
+
+
+_gated.defvjp(
+    lambda x, gate: (x * gate[:, None, None], (x, gate)),
+    lambda kept, gradient: (gradient * kept[1][:, None, None], calls.pixel_sums(gradient, kept[0])),
+)
 
 
 def max_pool(x: Array, kernel: int, stride: int, padding: Padding = "same") -> Array:
@@ -99,6 +136,31 @@ def on_cpu() -> bool:
 def shifted(x: Array, kernel: Array, stride: int, padding: Padding = "same") -> Array:
     """Depthwise convolution as k*k shifted multiply-adds, with gradients of its own."""
     return _multiply_add(x, kernel, stride, padding)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def compiled(x: Array, kernel: Array, stride: int, padding: Padding = "same") -> Array:
+    """Depthwise convolution by the kernels of `models/native`, where `calls.usable`."""
+    return calls.depthwise(x, kernel, stride, _before(x, kernel, stride, padding))
+
+
+def _compiled_forward(x: Array, kernel: Array, stride: int, padding: Padding) -> tuple[Array, tuple[Array, Array]]:
+    return compiled(x, kernel, stride, padding), (x, kernel)
+
+
+def _compiled_backward(
+    stride: int, padding: Padding, residuals: tuple[Array, Array], gradient: Array
+) -> tuple[Array, Array]:
+    x, kernel = residuals
+    return calls.depthwise_gradients(x, kernel, gradient, stride, _before(x, kernel, stride, padding))
+
+
+def _before(x: Array, kernel: Array, stride: int, padding: Padding) -> tuple[int, int]:
+    top, left = (margin(size, len(kernel), stride, padding)[0] for size in x.shape[1:3])
+    return top, left
+
+
+compiled.defvjp(_compiled_forward, _compiled_backward)
 
 
 def _multiply_add(x: Array, kernel: Array, stride: int, padding: Padding) -> Array:

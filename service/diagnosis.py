@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from service.cache_dir import private, user_cache
+from models.cache_dir import private, user_cache
 from service.client_errors import ClientError
 from service.database import open_engine
 from service.errors import ServiceError

@@ -98,7 +98,7 @@ def _network(
 
 
 def _wake_jax() -> None:
-    from service.cache_dir import private, user_cache
+    from models.cache_dir import private, user_cache
     from service.trainer import use_compile_cache
 
     use_compile_cache(private(settings().compile_cache_dir or user_cache() / "compiled"))

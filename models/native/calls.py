@@ -1,0 +1,98 @@
+"""The kernels as functions of JAX arrays: float32, on CPUs, without gradients of their own (`ops` and `normalization`
+give them those). Under `vmap` they are called for one member after the other.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from models.architecture import Activation
+from models.native.library import kernels, target_name
+
+ACTIVATIONS: dict[Activation | None, int] = {None: 0, "swish": 1, "relu": 2, "relu6": 3}  # enum Act in norm.h
+KERNELS = (1, 3, 5, 7, 9)  # sizes that depthwise.h is compiled for
+
+
+def usable(*arrays: Array) -> bool:
+    """Whether the kernels can take these arrays: decided when a program is traced."""
+    return (
+        jax.default_backend() == "cpu"
+        and all(array.dtype == jnp.float32 for array in arrays)
+        and kernels().usable
+    )
+
+
+def depthwise(x: Array, kernel: Array, stride: int, before: tuple[int, int]) -> Array:
+    """(b, h, w, c), (k, k, 1, c) -> (b, ceil(h / stride), ceil(w / stride), c), `before` pixels of padding."""
+    batch, height, width, channels = x.shape
+    shape = batch, -(-height // stride), -(-width // stride), channels
+    (y,) = _call("depthwise_forward", (shape,), x, kernel, **_window(stride, before))
+    return y
+
+
+def depthwise_gradients(
+    x: Array, kernel: Array, gradient: Array, stride: int, before: tuple[int, int]
+) -> tuple[Array, Array]:
+    """Of the map and of the kernel, shaped like them."""
+    shapes = x.shape, kernel.shape
+    to_input, to_kernel = _call("depthwise_backward", shapes, x, kernel, gradient, **_window(stride, before))
+    return to_input, to_kernel
+
+
+def normalized(
+    x: Array,
+    scale: Array,
+    bias: Array,
+    mean: Array,
+    var: Array,
+    training: Array,
+    activation: Activation | None,
+    epsilon: float,
+) -> tuple[Array, Array, Array]:
+    """The map, and the means and variances it was normalised with: of the batch if `training`, else the given ones."""
+    shapes = x.shape, scale.shape, scale.shape
+    y, used_mean, used_var = _call(
+        "norm_forward", shapes, x, scale, bias, mean, var, training, **_kind(activation, epsilon)
+    )
+    return y, used_mean, used_var
+
+
+def normalized_gradients(
+    x: Array,
+    scale: Array,
+    bias: Array,
+    mean: Array,
+    var: Array,
+    gradient: Array,
+    activation: Activation | None,
+    epsilon: float,
+) -> tuple[Array, Array, Array]:
+    """Of the map, the scale and the offset, with the statistics of the batch."""
+    shapes = x.shape, scale.shape, scale.shape
+    to_x, to_scale, to_bias = _call(
+        "norm_backward", shapes, x, scale, bias, mean, var, gradient, **_kind(activation, epsilon)
+    )
+    return to_x, to_scale, to_bias
+
+
+def pixel_sums(x: Array, times: Array | None = None) -> Array:
+    """Sums over height and width of a map, or of the products of two: (b, h, w, c) -> (b, c)."""
+    shape = x.shape[0], x.shape[-1]
+    (sums,) = _call("sum_pixels", (shape,), x) if times is None else _call("sum_products", (shape,), x, times)
+    return sums
+
+
+def _window(stride: int, before: tuple[int, int]) -> dict[str, np.int64]:
+    return {"stride": np.int64(stride), "top": np.int64(before[0]), "left": np.int64(before[1])}
+
+
+def _kind(activation: Activation | None, epsilon: float) -> dict[str, np.int64 | np.float32]:
+    return {"activation": np.int64(ACTIVATIONS[activation]), "epsilon": np.float32(epsilon)}
+
+
+def _call(
+    name: str, shapes: tuple[tuple[int, ...], ...], *arguments: Array, **attributes: np.int64 | np.float32
+) -> tuple[Array, ...]:
+    results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+    return tuple(jax.ffi.ffi_call(target_name(name), results, vmap_method="sequential")(*arguments, **attributes))
