@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
@@ -136,11 +135,8 @@ class SqueezeExcite(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         """(b, h, w, c) -> the same."""
-        weights = self.reduce.get_value()
-        means = ops.pixel_means(x)
-        hidden = activated(means @ weights + self.reduce_bias.get_value(), self.activation)
-        gate = jax.nn.sigmoid(hidden @ self.expand.get_value() + self.expand_bias.get_value())
-        return ops.gated(x, gate.astype(x.dtype))
+        weights = self.reduce, self.reduce_bias, self.expand, self.expand_bias
+        return ops.squeezed_excited(x, [weight.get_value() for weight in weights], self.activation)
 
 
 class StochasticDepth(nnx.Module):

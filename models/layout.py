@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from models.architecture import ScaledArchitecture
 from models.layers import Initial
+from models.native import calls
 from models.network import Network
 
 Path = tuple[str | int, ...]
@@ -95,6 +96,13 @@ class Layout:
         for leaf in self.leaves:
             arrays.append(vector[start : start + leaf.size].reshape(leaf.shape))
             start += leaf.size
+        return arrays[: len(self.weights)], arrays[len(self.weights) :]
+
+    def chosen(self, first: Array, second: Array, choice: Array) -> tuple[list[Array], list[Array]]:
+        """The arrays of the first flat vector if `choice`, else of the second."""
+        if not calls.usable(first, second):
+            return self.arrays(jnp.where(choice, first, second))
+        arrays = list(calls.cut(first, second, choice, [leaf.shape for leaf in self.leaves]))
         return arrays[: len(self.weights)], arrays[len(self.weights) :]
 
     def network(self, weights: Sequence[Array], statistics: Sequence[Array]) -> Network:

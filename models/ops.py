@@ -7,15 +7,17 @@ pixels on either side. Both put out ceil(size / stride) pixels.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial, reduce
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from models.architecture import Padding
+from models.architecture import Activation, Padding
 from models.native import calls
+from models.normalization import activated
 
 Margin = tuple[int, int]
 SMALL_MAP = 36  # pixels; measured: up to 6x6 one variadic reduction compiles in half the time and runs as fast
@@ -95,20 +97,35 @@ _summed.defvjp(
 )
 
 
-def gated(x: Array, gate: Array) -> Array:
-    """Each channel of each image times its gate. (b, h, w, c), (b, c) -> (b, h, w, c)."""
-    return _gated(x, gate) if calls.usable(x, gate) else x * gate[:, None, None]
+def squeezed_excited(x: Array, weights: Sequence[Array], activation: Activation) -> Array:
+    """Each channel times a gate in (0, 1) that two layers make of the channels' means, in float32.
+
+    (b, h, w, c); weights (c, inner), (inner,), (inner, c), (c,).
+    """
+    if calls.usable(x, *weights):
+        return _excited(x, list(weights), activation)
+    reduce, reduce_bias, expand, expand_bias = weights
+    hidden = activated(pixel_means(x).astype(reduce.dtype) @ reduce + reduce_bias, activation)
+    gate = jax.nn.sigmoid(hidden @ expand + expand_bias)
+    return x * gate[:, None, None].astype(x.dtype)
 
 
-@jax.custom_vjp
-def _gated(x: Array, gate: Array) -> Array:
-    return x * gate[:, None, None]
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _excited(x: Array, weights: list[Array], activation: Activation) -> Array:
+    return calls.excited(x, weights, activation)[0]
 
 
-_gated.defvjp(
-    lambda x, gate: (x * gate[:, None, None], (x, gate)),
-    lambda kept, gradient: (gradient * kept[1][:, None, None], calls.pixel_sums(gradient, kept[0])),
-)
+def _excited_forward(x: Array, weights: list[Array], activation: Activation) -> tuple[Array, Any]:
+    y, *kept = calls.excited(x, weights, activation)
+    return y, (x, weights, kept)
+
+
+def _excited_backward(activation: Activation, residuals: Any, gradient: Array) -> tuple[Array, list[Array]]:
+    to_input, *to_weights = calls.excited_gradients(*residuals, gradient, activation)
+    return to_input, to_weights
+
+
+_excited.defvjp(_excited_forward, _excited_backward)
 
 
 def max_pool(x: Array, kernel: int, stride: int, padding: Padding = "same") -> Array:

@@ -131,7 +131,7 @@ def run_steps(
 def _step(places: Layout, method: Method, state: State, rates: Rates, data: Pixels, turn: Turn) -> tuple[State, Sums]:
     augmenting, noise = _noise(places, method, rates, turn)
     inputs, targets = _inputs(places, method, rates, data, turn, augmenting)
-    weights, statistics = places.arrays(jnp.where(turn.training, state.values, state.average))
+    weights, statistics = places.chosen(state.values, state.average, turn.training)
 
     def loss(weights: list[Array]) -> tuple[Array, tuple[Array, Array]]:
         network = places.network(_thawed(places, method, weights), statistics)

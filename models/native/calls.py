@@ -2,6 +2,8 @@
 give them those). Under `vmap` they are called for one member after the other.
 """
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -76,11 +78,34 @@ def normalized_gradients(
     return to_x, to_scale, to_bias
 
 
-def pixel_sums(x: Array, times: Array | None = None) -> Array:
-    """Sums over height and width of a map, or of the products of two: (b, h, w, c) -> (b, c)."""
-    shape = x.shape[0], x.shape[-1]
-    (sums,) = _call("sum_pixels", (shape,), x) if times is None else _call("sum_products", (shape,), x, times)
+def pixel_sums(x: Array) -> Array:
+    """Sums over height and width: (b, h, w, c) -> (b, c)."""
+    (sums,) = _call("sum_pixels", ((x.shape[0], x.shape[-1]),), x)
     return sums
+
+
+def excited(x: Array, weights: Sequence[Array], activation: Activation | None) -> tuple[Array, ...]:
+    """Squeeze and excitation. `weights`: (c, inner), (inner,), (inner, c), (c,).
+
+    The map (b, h, w, c); and for the gradient: the channels' means (b, c), what is between (b, inner), the gate (b, c).
+    """
+    batch, channels, inner = x.shape[0], x.shape[-1], weights[1].shape[0]
+    shapes = x.shape, (batch, channels), (batch, inner), (batch, channels)
+    return _call("excite_forward", shapes, x, *weights, activation=np.int64(ACTIVATIONS[activation]))
+
+
+def excited_gradients(
+    x: Array, weights: Sequence[Array], kept: Sequence[Array], gradient: Array, activation: Activation | None
+) -> tuple[Array, ...]:
+    """Of the map and of the four weights; `kept` is what `excited` answered behind the map."""
+    shapes = x.shape, *(weight.shape for weight in weights)
+    kind = np.int64(ACTIVATIONS[activation])
+    return _call("excite_backward", shapes, x, *weights, *kept, gradient, activation=kind)
+
+
+def cut(first: Array, second: Array, choice: Array, shapes: Sequence[tuple[int, ...]]) -> tuple[Array, ...]:
+    """The arrays of these shapes that lie behind each other in `first` if `choice`, else in `second`."""
+    return _call("cut", tuple(shapes), first, second, choice)
 
 
 def _window(stride: int, before: tuple[int, int]) -> dict[str, np.int64]:

@@ -1,5 +1,6 @@
 // The custom calls of models/native.py, in XLA's typed foreign function interface. float32 in, float32 out.
 #include "depthwise.h"
+#include "excite.h"
 #include "norm.h"
 
 namespace effscale {
@@ -72,15 +73,62 @@ ffi::Error norm_backward(ffi::ThreadPool pool, int64_t activation, float epsilon
   });
 }
 
-ffi::Error sum_pixels(ffi::ThreadPool pool, Floats a, Out sums) {
-  const auto in = a.dimensions();
-  pixel_sums(pool, in[0], in[1] * in[2], in[3], a.typed_data(), nullptr, sums->typed_data());
+ffi::Error sum_pixels(ffi::ThreadPool pool, Floats x, Out sums) {
+  const auto in = x.dimensions();
+  pixel_sums(pool, in[0], in[1] * in[2], in[3], x.typed_data(), sums->typed_data());
   return ffi::Error::Success();
 }
 
-ffi::Error sum_products(ffi::ThreadPool pool, Floats a, Floats b, Out sums) {
-  const auto in = a.dimensions();
-  pixel_sums(pool, in[0], in[1] * in[2], in[3], a.typed_data(), b.typed_data(), sums->typed_data());
+Gate gate_of(const Floats& x, const Floats& reduce, const Floats& reduce_bias, const Floats& expand,
+             const Floats& expand_bias) {
+  const auto in = x.dimensions();
+  return {in[0],
+          in[1] * in[2],
+          in[3],
+          static_cast<int64_t>(reduce_bias.element_count()),
+          reduce.typed_data(),
+          reduce_bias.typed_data(),
+          expand.typed_data(),
+          expand_bias.typed_data()};
+}
+
+ffi::Error excite_forward(ffi::ThreadPool pool, int64_t activation, Floats x, Floats reduce, Floats reduce_bias,
+                          Floats expand, Floats expand_bias, Out y, Out means, Out hidden, Out gate) {
+  const Gate g = gate_of(x, reduce, reduce_bias, expand, expand_bias);
+  return by_activation(activation, [&](auto act) {
+    excite<act.value>(pool, g, x.typed_data(), y->typed_data(), means->typed_data(), hidden->typed_data(),
+                      gate->typed_data());
+  });
+}
+
+ffi::Error excite_backward(ffi::ThreadPool pool, int64_t activation, Floats x, Floats reduce, Floats reduce_bias,
+                           Floats expand, Floats expand_bias, Floats means, Floats hidden, Floats gate,
+                           Floats gradient, Out dx, Out dreduce, Out dreduce_bias, Out dexpand, Out dexpand_bias) {
+  const Gate g = gate_of(x, reduce, reduce_bias, expand, expand_bias);
+  return by_activation(activation, [&](auto act) {
+    excite_gradient<act.value>(pool, g, x.typed_data(), means.typed_data(), hidden.typed_data(), gate.typed_data(),
+                               gradient.typed_data(), dx->typed_data(), dreduce->typed_data(),
+                               dreduce_bias->typed_data(), dexpand->typed_data(), dexpand_bias->typed_data());
+  });
+}
+
+// Cuts one of two vectors into arrays that lie behind each other in it: the first one if `choice`.
+ffi::Error cut(ffi::ThreadPool pool, Floats first, Floats second, ffi::Buffer<ffi::PRED> choice,
+               ffi::RemainingRets arrays) {
+  const float* from = *choice.typed_data() ? first.typed_data() : second.typed_data();
+  std::vector<std::pair<float*, int64_t>> places;
+  std::vector<int64_t> starts;
+  int64_t start = 0;
+  for (size_t number = 0; number < arrays.size(); ++number) {
+    auto array = arrays.get<Floats>(number);
+    if (array.has_error()) return array.error();
+    places.emplace_back(array.value()->typed_data(), array.value()->element_count());
+    starts.push_back(start);
+    start += places.back().second;
+  }
+  in_parts(pool, static_cast<int64_t>(places.size()), [&](int64_t number) {
+    std::copy_n(from + starts[number], places[number].second, places[number].first);
+  });
   return ffi::Error::Success();
 }
 
@@ -105,5 +153,15 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(norm_backward_call, norm_backward,
                                   .Ret<Floats>().Ret<Floats>().Ret<Floats>());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(sum_pixels_call, sum_pixels,
                               ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Ret<Floats>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(sum_products_call, sum_products,
-                              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Arg<Floats>().Ret<Floats>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(excite_forward_call, excite_forward,
+                              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Attr<int64_t>("activation").Arg<Floats>()
+                                  .Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>().Ret<Floats>().Ret<Floats>()
+                                  .Ret<Floats>().Ret<Floats>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(excite_backward_call, excite_backward,
+                              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Attr<int64_t>("activation").Arg<Floats>()
+                                  .Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>()
+                                  .Arg<Floats>().Arg<Floats>().Ret<Floats>().Ret<Floats>().Ret<Floats>().Ret<Floats>()
+                                  .Ret<Floats>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(cut_call, cut,
+                              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Arg<Floats>()
+                                  .Arg<ffi::Buffer<ffi::PRED>>().RemainingRets());

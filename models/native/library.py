@@ -25,7 +25,8 @@ from models.cache_dir import private, user_cache
 
 SOURCES = Path(__file__).parent
 CALLS = (
-    "depthwise_forward", "depthwise_backward", "norm_forward", "norm_backward", "sum_pixels", "sum_products",
+    "depthwise_forward", "depthwise_backward", "norm_forward", "norm_backward", "sum_pixels", "excite_forward",
+    "excite_backward", "cut",
 )  # fmt: skip
 # No -ffast-math: not a number must stay one, and sums keep the order in which they are written
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fPIC", "-shared", "-w")

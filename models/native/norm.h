@@ -208,21 +208,4 @@ void normalize_gradient(ffi::ThreadPool& pool, const Stream& s, const float* x, 
   });
 }
 
-// Sums over the pixels of each image: of `a` alone, or of the products with `b`. (batch, pixels, c) -> (batch, c).
-inline void pixel_sums(ffi::ThreadPool& pool, int64_t batch, int64_t pixels, int64_t channels, const float* a,
-                       const float* b, float* sums) {
-  const Stream s(pixels * channels, channels);
-  in_parts(pool, batch, [&](int64_t image) {
-    const float *first = a + image * s.count, *second = b == nullptr ? nullptr : b + image * s.count;
-    std::vector<float> totals(s.parts * s.period);
-    for (int64_t part = 0; part < s.parts; ++part)
-      s.sums<1>(part, &totals[part * s.period], [&](int64_t i, int64_t, auto left, Wide* term) {
-        term[0] = take(first + i, left);
-        if (second != nullptr) term[0] *= take(second + i, left);
-      });
-    const auto total = s.total<1>(totals);
-    for (int64_t c = 0; c < channels; ++c) sums[image * channels + c] = static_cast<float>(total[c]);
-  });
-}
-
 }  // namespace effscale
