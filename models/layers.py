@@ -18,6 +18,7 @@ from jax import Array
 from models import ops
 from models.architecture import Activation, Form, StageSpec
 from models.cost import squeezed
+from models.excitation import Gate, Norm, excited, normalize_excite_batch
 from models.normalization import activated, normalize, normalize_batch
 
 Convolution = Literal["pointwise", "dense", "depthwise"]
@@ -75,13 +76,16 @@ class BatchNorm(nnx.Module):
         self.mean = nnx.BatchStat(jnp.zeros((channels,)), initial=Initial("constant", 0.0))
         self.var = nnx.BatchStat(jnp.zeros((channels,)), initial=Initial("constant", 1.0))
 
-    def __call__(self, x: Array, training: Array | None) -> Array:
-        """(b, h, w, c) -> the same; `training` None evaluates."""
-        scale, bias = self.scale.get_value(), self.bias.get_value()
-        running = self.mean.get_value(), self.var.get_value()
+    def __call__(self, x: Array, training: Array | None, excite: "SqueezeExcite | None" = None) -> Array:
+        """(b, h, w, c) -> the same; `training` None evaluates. `excite` stands behind the activation."""
+        norm = Norm(*(variable.get_value() for variable in (self.scale, self.bias, self.mean, self.var)))
         if training is None:
-            return normalize(x, scale, bias, *running, self.activation, self.epsilon)
-        y, mean, var = normalize_batch(x, scale, bias, *running, training, self.activation, self.epsilon)
+            y = normalize(x, *norm, self.activation, self.epsilon)
+            return y if excite is None else excite(y)
+        if excite is None:
+            y, mean, var = normalize_batch(x, *norm, training, self.activation, self.epsilon)
+        else:
+            y, mean, var = normalize_excite_batch(x, norm, excite.gate, training, excite.activation, self.epsilon)
         self.mean.set_value(mean)
         self.var.set_value(var)
         return y
@@ -109,7 +113,7 @@ class ConvNormAct(nnx.Module):
         self.kernel = _weight(shape, Initial("normal", math.sqrt(2 / fan_out)))
         self.norm = BatchNorm(outputs, None if linear else form.activation, form.norm_epsilon)
 
-    def __call__(self, x: Array, training: Array | None) -> Array:
+    def __call__(self, x: Array, training: Array | None, excite: "SqueezeExcite | None" = None) -> Array:
         """(b, h, w, inputs) -> (b, ceil(h / stride), ceil(w / stride), outputs)."""
         kernel = self.kernel.get_value().astype(x.dtype)
         match self.convolution:
@@ -119,7 +123,7 @@ class ConvNormAct(nnx.Module):
                 y = ops.depthwise(x, kernel, self.stride, self.padding)
             case "dense":
                 y = ops.dense(x, kernel, self.stride, self.padding)
-        return self.norm(y, training)
+        return self.norm(y, training, excite)
 
 
 class SqueezeExcite(nnx.Module):
@@ -133,10 +137,14 @@ class SqueezeExcite(nnx.Module):
         self.expand = _weight((inner, channels), Initial("normal", math.sqrt(2 / channels)))
         self.expand_bias = _weight((channels,), Initial("constant", 0.0))
 
+    @property
+    def gate(self) -> Gate:
+        """The weights."""
+        return Gate(*(weight.get_value() for weight in (self.reduce, self.reduce_bias, self.expand, self.expand_bias)))
+
     def __call__(self, x: Array) -> Array:
         """(b, h, w, c) -> the same."""
-        weights = self.reduce, self.reduce_bias, self.expand, self.expand_bias
-        return ops.squeezed_excited(x, [weight.get_value() for weight in weights], self.activation)
+        return excited(x, self.gate, self.activation)
 
 
 class StochasticDepth(nnx.Module):
@@ -166,8 +174,7 @@ class MBConv(nnx.Module):
         """(b, h, w, inputs) -> (b, ceil(h / stride), ceil(w / stride), width)."""
         training = None if path is None else path.training
         y = x if self.expand is None else self.expand(x, training)
-        y = self.depthwise(y, training)
-        y = y if self.excite is None else self.excite(y)
+        y = self.depthwise(y, training, self.excite)
         y = self.project(y, training)
         return y if self.depth is None else x + self.depth(y, path)
 
@@ -186,8 +193,7 @@ class FusedMBConv(nnx.Module):
     def __call__(self, x: Array, path: Path | None) -> Array:
         """(b, h, w, inputs) -> (b, ceil(h / stride), ceil(w / stride), width)."""
         training = None if path is None else path.training
-        y = self.expand(x, training)
-        y = y if self.excite is None else self.excite(y)
+        y = self.expand(x, training, self.excite)
         y = y if self.project is None else self.project(y, training)
         return y if self.depth is None else x + self.depth(y, path)
 

@@ -7,17 +7,15 @@ pixels on either side. Both put out ceil(size / stride) pixels.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial, reduce
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from models.architecture import Activation, Padding
+from models.architecture import Padding
 from models.native import calls
-from models.normalization import activated
 
 Margin = tuple[int, int]
 SMALL_MAP = 36  # pixels; measured: up to 6x6 one variadic reduction compiles in half the time and runs as fast
@@ -95,37 +93,6 @@ _summed.defvjp(
     lambda x: (calls.pixel_sums(x), x.shape),
     lambda shape, gradient: (jnp.broadcast_to(gradient[:, None, None], shape),),
 )
-
-
-def squeezed_excited(x: Array, weights: Sequence[Array], activation: Activation) -> Array:
-    """Each channel times a gate in (0, 1) that two layers make of the channels' means, in float32.
-
-    (b, h, w, c); weights (c, inner), (inner,), (inner, c), (c,).
-    """
-    if calls.usable(x, *weights):
-        return _excited(x, list(weights), activation)
-    reduce, reduce_bias, expand, expand_bias = weights
-    hidden = activated(pixel_means(x).astype(reduce.dtype) @ reduce + reduce_bias, activation)
-    gate = jax.nn.sigmoid(hidden @ expand + expand_bias)
-    return x * gate[:, None, None].astype(x.dtype)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _excited(x: Array, weights: list[Array], activation: Activation) -> Array:
-    return calls.excited(x, weights, activation)[0]
-
-
-def _excited_forward(x: Array, weights: list[Array], activation: Activation) -> tuple[Array, Any]:
-    y, *kept = calls.excited(x, weights, activation)
-    return y, (x, weights, kept)
-
-
-def _excited_backward(activation: Activation, residuals: Any, gradient: Array) -> tuple[Array, list[Array]]:
-    to_input, *to_weights = calls.excited_gradients(*residuals, gradient, activation)
-    return to_input, to_weights
-
-
-_excited.defvjp(_excited_forward, _excited_backward)
 
 
 def max_pool(x: Array, kernel: int, stride: int, padding: Padding = "same") -> Array:

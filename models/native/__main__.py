@@ -1,4 +1,4 @@
-"""`python -m models.native [LEVEL …]`: build the CPU kernels beside this environment, for this machine or for levels."""
+"""`python -m models.native [LEVEL …]`: build the CPU kernels beside this environment, for it or for given levels."""
 
 import sys
 

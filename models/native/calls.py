@@ -18,11 +18,7 @@ KERNELS = (1, 3, 5, 7, 9)  # sizes that depthwise.h is compiled for
 
 def usable(*arrays: Array) -> bool:
     """Whether the kernels can take these arrays: decided when a program is traced."""
-    return (
-        jax.default_backend() == "cpu"
-        and all(array.dtype == jnp.float32 for array in arrays)
-        and kernels().usable
-    )
+    return jax.default_backend() == "cpu" and all(array.dtype == jnp.float32 for array in arrays) and kernels().usable
 
 
 def depthwise(x: Array, kernel: Array, stride: int, before: tuple[int, int]) -> Array:
@@ -84,23 +80,36 @@ def pixel_sums(x: Array) -> Array:
     return sums
 
 
-def excited(x: Array, weights: Sequence[Array], activation: Activation | None) -> tuple[Array, ...]:
-    """Squeeze and excitation. `weights`: (c, inner), (inner,), (inner, c), (c,).
+def excited(
+    x: Array,
+    norm: Sequence[Array],
+    training: Array,
+    gate: Sequence[Array],
+    activation: Activation | None,
+    epsilon: float,
+) -> tuple[Array, ...]:
+    """`normalized`, and the squeeze and excitation behind it, without the map in between.
 
-    The map (b, h, w, c); and for the gradient: the channels' means (b, c), what is between (b, inner), the gate (b, c).
+    `norm`: scale, bias, mean, var (c,); `gate`: (c, inner), (inner,), (inner, c), (c,). Answers the map, the means and
+    variances used; and for the gradient the channels' means (b, c), what is between (b, inner), the gate (b, c).
     """
-    batch, channels, inner = x.shape[0], x.shape[-1], weights[1].shape[0]
-    shapes = x.shape, (batch, channels), (batch, inner), (batch, channels)
-    return _call("excite_forward", shapes, x, *weights, activation=np.int64(ACTIVATIONS[activation]))
+    batch, channels, inner = x.shape[0], x.shape[-1], gate[1].shape[0]
+    shapes = x.shape, (channels,), (channels,), (batch, channels), (batch, inner), (batch, channels)
+    return _call("excite_forward", shapes, x, *norm, training, *gate, **_kind(activation, epsilon))
 
 
 def excited_gradients(
-    x: Array, weights: Sequence[Array], kept: Sequence[Array], gradient: Array, activation: Activation | None
+    x: Array,
+    norm: Sequence[Array],
+    gate: Sequence[Array],
+    kept: Sequence[Array],
+    gradient: Array,
+    activation: Activation | None,
+    epsilon: float,
 ) -> tuple[Array, ...]:
-    """Of the map and of the four weights; `kept` is what `excited` answered behind the map."""
-    shapes = x.shape, *(weight.shape for weight in weights)
-    kind = np.int64(ACTIVATIONS[activation])
-    return _call("excite_backward", shapes, x, *weights, *kept, gradient, activation=kind)
+    """Of the map, of scale and bias, and of the four weights of the gate; `kept` are the last three of `excited`."""
+    shapes = x.shape, norm[0].shape, norm[1].shape, *(weight.shape for weight in gate)
+    return _call("excite_backward", shapes, x, *norm, *gate, *kept, gradient, **_kind(activation, epsilon))
 
 
 def cut(first: Array, second: Array, choice: Array, shapes: Sequence[tuple[int, ...]]) -> tuple[Array, ...]:

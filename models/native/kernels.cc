@@ -52,24 +52,25 @@ ffi::Error depthwise_backward(ffi::ThreadPool pool, int64_t stride, int64_t top,
   });
 }
 
+using Flag = ffi::Buffer<ffi::PRED>;
+
 ffi::Error norm_forward(ffi::ThreadPool pool, int64_t activation, float epsilon, Floats x, Floats scale, Floats bias,
-                        Floats mean, Floats var, ffi::Buffer<ffi::PRED> training, Out y, Out batch_mean,
-                        Out batch_var) {
+                        Floats mean, Floats var, Flag training, Out y, Out used_mean, Out used_var) {
   const Stream s(x.element_count(), scale.element_count());
-  return by_activation(activation, [&](auto act) {
-    normalize<act.value>(pool, s, x.typed_data(), scale.typed_data(), bias.typed_data(), mean.typed_data(),
-                         var.typed_data(), *training.typed_data(), epsilon, y->typed_data(), batch_mean->typed_data(),
-                         batch_var->typed_data());
-  });
+  const Moments moments(pool, s, x.typed_data(), scale.typed_data(), bias.typed_data(), mean.typed_data(),
+                        var.typed_data(), *training.typed_data(), epsilon, used_mean->typed_data(),
+                        used_var->typed_data());
+  return by_activation(activation,
+                       [&](auto act) { normalize<act.value>(pool, s, moments, x.typed_data(), y->typed_data()); });
 }
 
 ffi::Error norm_backward(ffi::ThreadPool pool, int64_t activation, float epsilon, Floats x, Floats scale, Floats bias,
                          Floats mean, Floats var, Floats gradient, Out dx, Out dscale, Out dbias) {
   const Stream s(x.element_count(), scale.element_count());
+  const Units units(s, scale.typed_data(), bias.typed_data(), mean.typed_data(), var.typed_data(), epsilon);
   return by_activation(activation, [&](auto act) {
-    normalize_gradient<act.value>(pool, s, x.typed_data(), scale.typed_data(), bias.typed_data(), mean.typed_data(),
-                                  var.typed_data(), gradient.typed_data(), epsilon, dx->typed_data(),
-                                  dscale->typed_data(), dbias->typed_data());
+    normalize_gradient<act.value>(pool, s, units, x.typed_data(), scale.typed_data(), gradient.typed_data(),
+                                  dx->typed_data(), dscale->typed_data(), dbias->typed_data());
   });
 }
 
@@ -92,28 +93,40 @@ Gate gate_of(const Floats& x, const Floats& reduce, const Floats& reduce_bias, c
           expand_bias.typed_data()};
 }
 
-ffi::Error excite_forward(ffi::ThreadPool pool, int64_t activation, Floats x, Floats reduce, Floats reduce_bias,
-                          Floats expand, Floats expand_bias, Out y, Out means, Out hidden, Out gate) {
+ffi::Error excite_forward(ffi::ThreadPool pool, int64_t activation, float epsilon, Floats x, Floats scale, Floats bias,
+                          Floats mean, Floats var, Flag training, Floats reduce, Floats reduce_bias, Floats expand,
+                          Floats expand_bias, Out y, Out used_mean, Out used_var, Out means, Out hidden, Out gate) {
   const Gate g = gate_of(x, reduce, reduce_bias, expand, expand_bias);
+  const Stream s(x.element_count(), scale.element_count());
+  const Moments moments(pool, s, x.typed_data(), scale.typed_data(), bias.typed_data(), mean.typed_data(),
+                        var.typed_data(), *training.typed_data(), epsilon, used_mean->typed_data(),
+                        used_var->typed_data());
   return by_activation(activation, [&](auto act) {
-    excite<act.value>(pool, g, x.typed_data(), y->typed_data(), means->typed_data(), hidden->typed_data(),
+    excite<act.value>(pool, g, moments, x.typed_data(), y->typed_data(), means->typed_data(), hidden->typed_data(),
                       gate->typed_data());
   });
 }
 
-ffi::Error excite_backward(ffi::ThreadPool pool, int64_t activation, Floats x, Floats reduce, Floats reduce_bias,
-                           Floats expand, Floats expand_bias, Floats means, Floats hidden, Floats gate,
-                           Floats gradient, Out dx, Out dreduce, Out dreduce_bias, Out dexpand, Out dexpand_bias) {
+ffi::Error excite_backward(ffi::ThreadPool pool, int64_t activation, float epsilon, Floats x, Floats scale, Floats bias,
+                           Floats mean, Floats var, Floats reduce, Floats reduce_bias, Floats expand,
+                           Floats expand_bias, Floats means, Floats hidden, Floats gate, Floats gradient, Out dx,
+                           Out dscale, Out dbias, Out dreduce, Out dreduce_bias, Out dexpand, Out dexpand_bias) {
   const Gate g = gate_of(x, reduce, reduce_bias, expand, expand_bias);
-  return by_activation(activation, [&](auto act) {
-    excite_gradient<act.value>(pool, g, x.typed_data(), means.typed_data(), hidden.typed_data(), gate.typed_data(),
-                               gradient.typed_data(), dx->typed_data(), dreduce->typed_data(),
-                               dreduce_bias->typed_data(), dexpand->typed_data(), dexpand_bias->typed_data());
+  const Stream s(x.element_count(), scale.element_count());
+  const Units units(s, scale.typed_data(), bias.typed_data(), mean.typed_data(), var.typed_data(), epsilon);
+  GateGradient kept(g);
+  const auto done = by_activation(activation, [&](auto act) {
+    excite_gradient<act.value>(pool, g, units, x.typed_data(), scale.typed_data(), hidden.typed_data(),
+                               gate.typed_data(), gradient.typed_data(), dx->typed_data(), dscale->typed_data(),
+                               dbias->typed_data(), kept);
   });
+  kept.weights(pool, g, means.typed_data(), dreduce->typed_data(), dreduce_bias->typed_data(), dexpand->typed_data(),
+               dexpand_bias->typed_data());
+  return done;
 }
 
 // Cuts one of two vectors into arrays that lie behind each other in it: the first one if `choice`.
-ffi::Error cut(ffi::ThreadPool pool, Floats first, Floats second, ffi::Buffer<ffi::PRED> choice,
+ffi::Error cut(ffi::ThreadPool pool, Floats first, Floats second, Flag choice,
                ffi::RemainingRets arrays) {
   const float* from = *choice.typed_data() ? first.typed_data() : second.typed_data();
   std::vector<std::pair<float*, int64_t>> places;
@@ -136,32 +149,21 @@ ffi::Error cut(ffi::ThreadPool pool, Floats first, Floats second, ffi::Buffer<ff
 
 using namespace effscale;
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(depthwise_forward_call, depthwise_forward,
-                              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Attr<int64_t>("stride").Attr<int64_t>("top")
-                                  .Attr<int64_t>("left").Arg<Floats>().Arg<Floats>().Ret<Floats>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(depthwise_backward_call, depthwise_backward,
-                              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Attr<int64_t>("stride").Attr<int64_t>("top")
-                                  .Attr<int64_t>("left").Arg<Floats>().Arg<Floats>().Arg<Floats>().Ret<Floats>()
-                                  .Ret<Floats>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(norm_forward_call, norm_forward,
-                              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Attr<int64_t>("activation").Attr<float>("epsilon")
-                                  .Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>()
-                                  .Arg<ffi::Buffer<ffi::PRED>>().Ret<Floats>().Ret<Floats>().Ret<Floats>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(norm_backward_call, norm_backward,
-                              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Attr<int64_t>("activation").Attr<float>("epsilon")
-                                  .Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>()
-                                  .Ret<Floats>().Ret<Floats>().Ret<Floats>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(sum_pixels_call, sum_pixels,
-                              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Ret<Floats>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(excite_forward_call, excite_forward,
-                              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Attr<int64_t>("activation").Arg<Floats>()
-                                  .Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>().Ret<Floats>().Ret<Floats>()
-                                  .Ret<Floats>().Ret<Floats>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(excite_backward_call, excite_backward,
-                              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Attr<int64_t>("activation").Arg<Floats>()
-                                  .Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>()
-                                  .Arg<Floats>().Arg<Floats>().Ret<Floats>().Ret<Floats>().Ret<Floats>().Ret<Floats>()
-                                  .Ret<Floats>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(cut_call, cut,
-                              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Arg<Floats>()
-                                  .Arg<ffi::Buffer<ffi::PRED>>().RemainingRets());
+// A binding cannot be passed on, so what repeats in them is spelled by the preprocessor: `T` arrays in, `G` arrays out.
+#define POOLED ffi::Ffi::Bind().Ctx<ffi::ThreadPool>()
+#define WINDOWED POOLED.Attr<int64_t>("stride").Attr<int64_t>("top").Attr<int64_t>("left")
+#define NORMED POOLED.Attr<int64_t>("activation").Attr<float>("epsilon")
+#define T1 .Arg<Floats>()
+#define T2 T1 T1
+#define T4 T2 T2
+#define G1 .Ret<Floats>()
+#define G3 G1 G1 G1
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(depthwise_forward_call, depthwise_forward, WINDOWED T2 G1);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(depthwise_backward_call, depthwise_backward, WINDOWED T2 T1 G1 G1);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(norm_forward_call, norm_forward, NORMED T4 T1.Arg<Flag>() G3);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(norm_backward_call, norm_backward, NORMED T4 T2 G3);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(sum_pixels_call, sum_pixels, POOLED T1 G1);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(excite_forward_call, excite_forward, NORMED T4 T1.Arg<Flag>() T4 G3 G3);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(excite_backward_call, excite_backward, NORMED T4 T4 T4 T1 G3 G3 G1);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(cut_call, cut, POOLED T2.Arg<Flag>().RemainingRets());

@@ -36,6 +36,7 @@ LEVELS = {
     "x86-64-v3": {"avx2", "fma", "bmi2"},
 }
 COMPILERS = ("c++", "g++", "clang++")
+WORDS = 300  # characters of the compiler's complaint that are told
 BUILD_SECONDS = 300.0  # it takes 10 to 15; a loaded machine takes longer
 
 log = logging.getLogger("effscale.native")
@@ -123,8 +124,8 @@ def _compile(compiler: str, target: str, path: Path) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
         if done.returncode:
-            said = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr[:200])
-            raise CannotBuild(f"{compiler} does not compile the kernels: {said}")
+            said = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr)
+            raise CannotBuild(f"{compiler} does not compile the kernels: {said[:WORDS]}")
         Path(unfinished).replace(path)
     except subprocess.TimeoutExpired:
         raise CannotBuild(f"{compiler} did not compile the kernels within {BUILD_SECONDS:g} s") from None

@@ -104,6 +104,19 @@ struct Stream {
       for (int b = 0; b < B; ++b) store(totals + t * period + p + b * WIDE, sum[t][b]);
   }
 
+  // All parts of a stream by the calling thread alone.
+  template <typename F>
+  void whole(const F& f) const {
+    for (int64_t number = 0; number < parts; ++number) each(number, f);
+  }
+
+  template <int TERMS, typename F>
+  std::vector<double> all_sums(const F& terms) const {
+    std::vector<float> totals(parts * TERMS * period);
+    for (int64_t number = 0; number < parts; ++number) sums<TERMS>(number, &totals[number * TERMS * period], terms);
+    return total<TERMS>(totals);
+  }
+
   // Parts' totals (parts, TERMS, period) added up in their order, in double: (TERMS, channels).
   template <int TERMS>
   std::vector<double> total(const std::vector<float>& totals) const {
@@ -129,12 +142,31 @@ inline void put(float* place, Wide value, int left) {
   std::copy(lanes, lanes + left, place);
 }
 
-template <Act A>
-void normalize(ffi::ThreadPool& pool, const Stream& s, const float* x, const float* scale, const float* bias,
-               const float* mean, const float* var, bool training, float epsilon, float* y, float* batch_mean,
-               float* batch_var) {
-  const int64_t c = s.channels;
-  if (training) {
+// Means and variances, of the batch or as given; and what they make of a map: x * factor + offset.
+struct Moments {
+  float *mean, *var;  // (channels,) each, written here
+  std::vector<float> factors, offsets;
+
+  Moments(ffi::ThreadPool& pool, const Stream& s, const float* x, const float* scale, const float* bias,
+          const float* given_mean, const float* given_var, bool training, float epsilon, float* mean, float* var)
+      : mean(mean), var(var) {
+    const int64_t c = s.channels;
+    if (training) {
+      of_batch(pool, s, x);
+    } else {
+      std::copy(given_mean, given_mean + c, mean);
+      std::copy(given_var, given_var + c, var);
+    }
+    std::vector<float> factor(c), offset(c);
+    for (int64_t i = 0; i < c; ++i) {
+      factor[i] = scale[i] / std::sqrt(var[i] + epsilon);
+      offset[i] = bias[i] - mean[i] * factor[i];
+    }
+    factors = s.repeated(factor.data());
+    offsets = s.repeated(offset.data());
+  }
+
+  void of_batch(ffi::ThreadPool& pool, const Stream& s, const float* x) {
     std::vector<float> totals(s.parts * 2 * s.period);
     in_parts(pool, s.parts, [&](int64_t part) {
       s.sums<2>(part, &totals[part * 2 * s.period], [&](int64_t i, int64_t, auto left, Wide* term) {
@@ -143,67 +175,87 @@ void normalize(ffi::ThreadPool& pool, const Stream& s, const float* x, const flo
       });
     });
     const auto total = s.total<2>(totals);
-    const double pixels = static_cast<double>(s.count / c);
-    for (int64_t i = 0; i < c; ++i) {
-      const double m = total[i] / pixels, v = total[c + i] / pixels - m * m;
-      batch_mean[i] = static_cast<float>(m);
-      batch_var[i] = static_cast<float>(v < 0 ? 0 : v);
+    const double pixels = static_cast<double>(s.count / s.channels);
+    for (int64_t i = 0; i < s.channels; ++i) {
+      const double m = total[i] / pixels, v = total[s.channels + i] / pixels - m * m;
+      mean[i] = static_cast<float>(m);
+      var[i] = static_cast<float>(v < 0 ? 0 : v);
     }
-    mean = batch_mean;
-    var = batch_var;
-  } else {
-    std::copy(mean, mean + c, batch_mean);
-    std::copy(var, var + c, batch_var);
   }
-  std::vector<float> factor(c), offset(c);
-  for (int64_t i = 0; i < c; ++i) {
-    factor[i] = scale[i] / std::sqrt(var[i] + epsilon);
-    offset[i] = bias[i] - mean[i] * factor[i];
-  }
-  const auto factors = s.repeated(factor.data()), offsets = s.repeated(offset.data());
+
+  Wide operator()(Wide x, int64_t p) const { return x * load(&factors[p]) + load(&offsets[p]); }
+};
+
+template <Act A>
+void normalize(ffi::ThreadPool& pool, const Stream& s, const Moments& moments, const float* x, float* y) {
   in_parts(pool, s.parts, [&](int64_t part) {
     s.each(part, [&](int64_t i, int64_t p, auto left) {
-      put(y + i, activated<A>(take(x + i, left) * load(&factors[p]) + load(&offsets[p])), left);
+      put(y + i, activated<A>(moments(take(x + i, left), p)), left);
     });
   });
 }
 
-template <Act A>
-void normalize_gradient(ffi::ThreadPool& pool, const Stream& s, const float* x, const float* scale, const float* bias,
-                        const float* mean, const float* var, const float* gradient, float epsilon, float* dx,
-                        float* dscale, float* dbias) {
-  const int64_t c = s.channels;
-  std::vector<float> inverse(c), shift(c);
-  for (int64_t i = 0; i < c; ++i) {
-    inverse[i] = 1.0f / std::sqrt(var[i] + epsilon);
-    shift[i] = -mean[i] * inverse[i];
+// What the gradient needs to recompute of a map: its units (mean 0, variance 1) and the activation's argument.
+struct Units {
+  std::vector<float> inverse, inverses, shifts, scales, biases;
+
+  Units(const Stream& s, const float* scale, const float* bias, const float* mean, const float* var, float epsilon)
+      : inverse(s.channels), scales(s.repeated(scale)), biases(s.repeated(bias)) {
+    std::vector<float> shift(s.channels);
+    for (int64_t i = 0; i < s.channels; ++i) {
+      inverse[i] = 1.0f / std::sqrt(var[i] + epsilon);
+      shift[i] = -mean[i] * inverse[i];
+    }
+    inverses = s.repeated(inverse.data());
+    shifts = s.repeated(shift.data());
   }
-  const auto inverses = s.repeated(inverse.data()), shifts = s.repeated(shift.data());
-  const auto scales = s.repeated(scale), biases = s.repeated(bias);
+
+  Wide operator()(Wide x, int64_t p) const { return x * load(&inverses[p]) + load(&shifts[p]); }
+  Wide argument(Wide unit, int64_t p) const { return unit * load(&scales[p]) + load(&biases[p]); }
+};
+
+// From the sums of the gradient and of its products with the units, (2, channels), to the gradient of the map.
+struct Centre {
+  std::vector<float> firsts, seconds, factors;
+
+  Centre(const Stream& s, const Units& units, const std::vector<double>& total, double pixels, const float* scale,
+         float* dscale, float* dbias) {
+    const int64_t c = s.channels;
+    std::vector<float> first(c), second(c), factor(c);
+    for (int64_t i = 0; i < c; ++i) {
+      dbias[i] = static_cast<float>(total[i]);
+      dscale[i] = static_cast<float>(total[c + i]);
+      factor[i] = scale[i] * units.inverse[i];
+      first[i] = static_cast<float>(total[i] / pixels);
+      second[i] = static_cast<float>(total[c + i] / pixels);
+    }
+    firsts = s.repeated(first.data());
+    seconds = s.repeated(second.data());
+    factors = s.repeated(factor.data());
+  }
+
+  Wide operator()(Wide gradient, Wide unit, int64_t p) const {
+    return load(&factors[p]) * (gradient - (load(&firsts[p]) + unit * load(&seconds[p])));
+  }
+};
+
+template <Act A>
+void normalize_gradient(ffi::ThreadPool& pool, const Stream& s, const Units& units, const float* x, const float* scale,
+                        const float* gradient, float* dx, float* dscale, float* dbias) {
   std::vector<float> totals(s.parts * 2 * s.period);
   in_parts(pool, s.parts, [&](int64_t part) {
     s.sums<2>(part, &totals[part * 2 * s.period], [&](int64_t i, int64_t p, auto left, Wide* term) {
-      const Wide unit = take(x + i, left) * load(&inverses[p]) + load(&shifts[p]);
-      term[0] = take(gradient + i, left) * slope<A>(unit * load(&scales[p]) + load(&biases[p]));
+      const Wide unit = units(take(x + i, left), p);
+      term[0] = take(gradient + i, left) * slope<A>(units.argument(unit, p));
       term[1] = term[0] * unit;
     });
   });
-  const auto total = s.total<2>(totals);
-  const double pixels = static_cast<double>(s.count / c);
-  std::vector<float> first(c), second(c), factor(c);
-  for (int64_t i = 0; i < c; ++i) {
-    dbias[i] = static_cast<float>(total[i]);
-    dscale[i] = static_cast<float>(total[c + i]);
-    factor[i] = scale[i] * inverse[i];
-    first[i] = static_cast<float>(total[i] / pixels);
-    second[i] = static_cast<float>(total[c + i] / pixels);
-  }
-  const auto firsts = s.repeated(first.data()), seconds = s.repeated(second.data()), factors = s.repeated(factor.data());
+  const Centre centre(s, units, s.total<2>(totals), static_cast<double>(s.count / s.channels), scale, dscale, dbias);
   in_parts(pool, s.parts, [&](int64_t part) {
     s.each(part, [&](int64_t i, int64_t p, auto left) {
-      const Wide unit = take(x + i, left) * load(&inverses[p]) + load(&shifts[p]);
-      const Wide g = take(gradient + i, left) * slope<A>(unit * load(&scales[p]) + load(&biases[p]));
-      put(dx + i, load(&factors[p]) * (g - (load(&firsts[p]) + unit * load(&seconds[p]))), left);
+      const Wide unit = units(take(x + i, left), p);
+      const Wide g = take(gradient + i, left) * slope<A>(units.argument(unit, p));
+      put(dx + i, centre(g, unit, p), left);
     });
   });
 }
