@@ -149,6 +149,7 @@ void excite_gradient(ffi::ThreadPool& pool, const Gate& g, const Units& units, c
       const Wide unit = units(take(in + i, left), p), into = take(from + i, left) * load(&factors[p]) + load(&shifts[p]);
       term[0] = into * slope<A>(units.argument(unit, p));
       term[1] = term[0] * unit;
+      put(dx + image * s.count + i, term[0], left);  // to read it again is cheaper than to compute it again
     });
     std::copy(total.begin(), total.end(), &sums[image * 2 * c]);
   });
@@ -156,12 +157,10 @@ void excite_gradient(ffi::ThreadPool& pool, const Gate& g, const Units& units, c
   for (int64_t image = 0; image < g.batch; ++image)
     for (int64_t i = 0; i < 2 * c; ++i) total[i] += sums[image * 2 * c + i];
   const Centre centre(s, units, total, static_cast<double>(g.batch * g.pixels), scale, dscale, dbias);
-  in_parts(pool, g.batch, [&](int64_t image) {
-    const float *in = x + image * s.count, *from = gradient + image * s.count;
-    const auto factors = s.repeated(gate + image * c), shifts = s.repeated(&kept.shift[image * c]);
-    s.whole([&](int64_t i, int64_t p, auto left) {
-      const Wide unit = units(take(in + i, left), p), into = take(from + i, left) * load(&factors[p]) + load(&shifts[p]);
-      put(dx + image * s.count + i, centre(into * slope<A>(units.argument(unit, p)), unit, p), left);
+  const Stream all(g.batch * s.count, c);
+  in_parts(pool, all.parts, [&](int64_t part) {
+    all.each(part, [&](int64_t i, int64_t p, auto left) {
+      put(dx + i, centre(take(dx + i, left), units(take(x + i, left), p), p), left);
     });
   });
 }

@@ -248,14 +248,14 @@ void normalize_gradient(ffi::ThreadPool& pool, const Stream& s, const Units& uni
       const Wide unit = units(take(x + i, left), p);
       term[0] = take(gradient + i, left) * slope<A>(units.argument(unit, p));
       term[1] = term[0] * unit;
+      if constexpr (A != Act::none) put(dx + i, term[0], left);  // to read it again is cheaper than to compute it again
     });
   });
+  const float* const inner = A == Act::none ? gradient : dx;
   const Centre centre(s, units, s.total<2>(totals), static_cast<double>(s.count / s.channels), scale, dscale, dbias);
   in_parts(pool, s.parts, [&](int64_t part) {
     s.each(part, [&](int64_t i, int64_t p, auto left) {
-      const Wide unit = units(take(x + i, left), p);
-      const Wide g = take(gradient + i, left) * slope<A>(units.argument(unit, p));
-      put(dx + i, centre(g, unit, p), left);
+      put(dx + i, centre(take(inner + i, left), units(take(x + i, left), p), p), left);
     });
   });
 }
