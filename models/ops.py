@@ -72,7 +72,7 @@ def depthwise(x: Array, kernel: Array, stride: int, padding: Padding = "same") -
     """One filter a channel. (b, h, w, c), (k, k, 1, c) -> (b, ceil(h / stride), ceil(w / stride), c)."""
     if not on_cpu():
         return _convolution(x, kernel, stride, padding, x.shape[-1])
-    if len(kernel) in calls.KERNELS and calls.usable(x, kernel):
+    if len(kernel) in calls.KERNELS and stride in calls.STRIDES and calls.usable(x, kernel):
         return compiled(x, kernel, stride, padding)
     return shifted(x, kernel, stride, padding)
 

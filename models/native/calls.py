@@ -13,7 +13,8 @@ from models.architecture import Activation
 from models.native.library import kernels, target_name
 
 ACTIVATIONS: dict[Activation | None, int] = {None: 0, "swish": 1, "relu": 2, "relu6": 3}  # enum Act in norm.h
-KERNELS = (1, 3, 5, 7, 9)  # sizes that depthwise.h is compiled for
+# What depthwise.h is compiled for, fully unrolled: the windows of every published family
+KERNELS, STRIDES = (3, 5), (1, 2)
 
 
 def usable(*arrays: Array) -> bool:

@@ -16,98 +16,117 @@ struct Window {
   int64_t stride, top, left;        // pixels of padding before
 };
 
-// Taps of a kernel of `k` that fall on a line of `size` pixels, for the window that begins at `start`.
-struct Taps {
-  int64_t first, last;
-  Taps(int64_t start, int64_t k, int64_t size) : first(std::max<int64_t>(0, -start)), last(std::min(k, size - start)) {}
+constexpr int ABREAST = 4;  // neighbouring pixels of a row at a time: what they share of the map is loaded once
+
+// Part of a map, `N` channels of it, with zeros where there is padding: its pixels lie one behind the other.
+template <int N>
+struct Tile {
+  int64_t rows, columns;
+  std::vector<float> values;
+
+  // From pixel (top, left) of an image on, which may be outside of it.
+  void take(const float* image, int64_t height, int64_t width, int64_t channels, int64_t top, int64_t left,
+            int64_t tall, int64_t wide) {
+    rows = tall;
+    columns = wide;
+    values.resize(tall * wide * N);
+    const int64_t first = std::min(wide, std::max<int64_t>(0, -left)), last = std::max(first, std::min(wide, width - left));
+    for (int64_t row = 0; row < tall; ++row) {
+      float* line = &values[row * wide * N];
+      const int64_t from = row + top;
+      if (from < 0 || from >= height) {
+        std::fill(line, line + wide * N, 0.0f);
+        continue;
+      }
+      std::fill(line, line + first * N, 0.0f);
+      const float* pixel = image + (from * width + left + first) * channels;
+      for (int64_t column = first; column < last; ++column, pixel += channels)
+        store<N>(line + column * N, load<N>(pixel));
+      std::fill(line + last * N, line + wide * N, 0.0f);
+    }
+  }
+
+  const float* at(int64_t row, int64_t column) const { return &values[(row * columns + column) * N]; }
 };
 
-// One row of the smaller map, `N` channels from `c` on.
-template <int K, int N>
-void forward_row(const Window& o, const float* x, const float* kernel, float* y, int64_t row, int64_t c) {
+// Calls f(how many abreast, first pixel) along a row of `count` pixels.
+template <typename F>
+inline void abreast(int64_t count, const F& f) {
+  int64_t column = 0;
+  for (; column + ABREAST <= count; column += ABREAST) f(std::integral_constant<int, ABREAST>{}, column);
+  for (; column < count; ++column) f(std::integral_constant<int, 1>{}, column);
+}
+
+// Row `row` of a convolution over a tile whose pixel (0, 0) is the first tap of row 0, with stride S.
+template <int K, int N, int S>
+void slide(const Tile<N>& tile, const float* kernel, float* out, int64_t row, int64_t count, int64_t channels) {
   using V = typename Lanes<N>::V;
   V weights[K * K];
-  for (int t = 0; t < K * K; ++t) weights[t] = load<N>(kernel + t * o.channels + c);
-  const int64_t begin = row * o.stride - o.top;
-  const Taps down(begin, K, o.height);
-  const int64_t line = o.width * o.channels;
-  const float* const base = x + begin * line + c;
-  float* out = y + row * o.columns * o.channels + c;
-  for (int64_t column = 0; column < o.columns; ++column, out += o.channels) {
-    const int64_t start = column * o.stride - o.left;
-    const float* const corner = base + start * o.channels;
-    V sum = V{};
-    if (start >= 0 && start + K <= o.width && down.first == 0 && down.last == K) {
-#pragma GCC unroll 8
-      for (int i = 0; i < K; ++i) {
-#pragma GCC unroll 8
-        for (int j = 0; j < K; ++j) sum += load<N>(corner + i * line + j * o.channels) * weights[i * K + j];
-      }
-    } else {
-      const Taps across(start, K, o.width);
-      for (int64_t i = down.first; i < down.last; ++i)
-        for (int64_t j = across.first; j < across.last; ++j)
-          sum += load<N>(corner + i * line + j * o.channels) * load<N>(kernel + (i * K + j) * o.channels + c);
+  for (int t = 0; t < K * K; ++t) weights[t] = load<N>(kernel + t * channels);
+  abreast(count, [&](auto pixels, int64_t column) {
+    V sums[pixels.value] = {};
+#pragma GCC unroll 9
+    for (int i = 0; i < K; ++i) {
+      const float* const line = tile.at(row * S + i, column * S);
+#pragma GCC unroll 9
+      for (int j = 0; j < K; ++j)
+#pragma GCC unroll 4
+        for (int b = 0; b < pixels.value; ++b) sums[b] += load<N>(line + (b * S + j) * N) * weights[i * K + j];
     }
-    store<N>(out, sum);
-  }
+    for (int b = 0; b < pixels.value; ++b) store<N>(out + (column + b) * channels, sums[b]);
+  });
 }
 
-// One row of the larger map gathers what it gave: for strides above 1, each pixel has its own few taps.
-template <int K, int N>
-void gather_row(const Window& o, const float* gradient, const float* kernel, float* dx, int64_t row, int64_t c) {
+// Adds to the kernel's gradient what one row of the smaller map gives.
+template <int K, int N, int S>
+void weigh(const Tile<N>& tile, const float* gradient, typename Lanes<N>::V* totals, int64_t row, int64_t count,
+           int64_t channels) {
   using V = typename Lanes<N>::V;
-  float* out = dx + row * o.width * o.channels + c;
-  for (int64_t column = 0; column < o.width; ++column, out += o.channels) {
-    V sum = V{};
-    for (int64_t i = (row + o.top) % o.stride; i < K; i += o.stride) {
-      const int64_t above = row + o.top - i;
-      if (above < 0 || above / o.stride >= o.rows) continue;
-      const float* const line = gradient + above / o.stride * o.columns * o.channels + c;
-      for (int64_t j = (column + o.left) % o.stride; j < K; j += o.stride) {
-        const int64_t before = column + o.left - j;
-        if (before < 0 || before / o.stride >= o.columns) continue;
-        sum += load<N>(line + before / o.stride * o.channels) * load<N>(kernel + (i * K + j) * o.channels + c);
-      }
-    }
-    store<N>(out, sum);
-  }
-}
-
-// Adds to the kernel's gradient what the rows [first, last) of the smaller map give.
-template <int K, int N>
-void weigh_rows(const Window& o, const float* x, const float* gradient, float* dk, int64_t first, int64_t last,
-                int64_t c) {
-  using V = typename Lanes<N>::V;
-  const int64_t line = o.width * o.channels;
   V sums[K * K];
-  for (int t = 0; t < K * K; ++t) sums[t] = load<N>(dk + t * o.channels + c);
-  std::vector<V> edge(K * K, V{});
-  for (int64_t row = first; row < last; ++row) {
-    const int64_t begin = row * o.stride - o.top;
-    const Taps down(begin, K, o.height);
-    const bool whole = down.first == 0 && down.last == K;
-    const float* const base = x + begin * line + c;
-    const float* from = gradient + row * o.columns * o.channels + c;
-    for (int64_t column = 0; column < o.columns; ++column, from += o.channels) {
-      const int64_t start = column * o.stride - o.left;
-      const float* const corner = base + start * o.channels;
-      const V g = load<N>(from);
-      if (whole && start >= 0 && start + K <= o.width) {
-#pragma GCC unroll 8
-        for (int i = 0; i < K; ++i) {
-#pragma GCC unroll 8
-          for (int j = 0; j < K; ++j) sums[i * K + j] += load<N>(corner + i * line + j * o.channels) * g;
-        }
-      } else {
-        const Taps across(start, K, o.width);
-        for (int64_t i = down.first; i < down.last; ++i)
-          for (int64_t j = across.first; j < across.last; ++j)
-            edge[i * K + j] += load<N>(corner + i * line + j * o.channels) * g;
-      }
+  for (int t = 0; t < K * K; ++t) sums[t] = totals[t];
+  abreast(count, [&](auto pixels, int64_t column) {
+    V g[pixels.value];
+    for (int b = 0; b < pixels.value; ++b) g[b] = load<N>(gradient + (column + b) * channels);
+#pragma GCC unroll 9
+    for (int i = 0; i < K; ++i) {
+      const float* const line = tile.at(row * S + i, column * S);
+#pragma GCC unroll 9
+      for (int j = 0; j < K; ++j)
+#pragma GCC unroll 4
+        for (int b = 0; b < pixels.value; ++b) sums[i * K + j] += load<N>(line + (b * S + j) * N) * g[b];
     }
+  });
+  for (int t = 0; t < K * K; ++t) totals[t] = sums[t];
+}
+
+// At stride 2, the pixels of one parity (P rows, Q columns) of the larger map: each has its own quarter of the taps.
+// `tile` is the gradient with K / 2 zeros before it.
+template <int K, int N, int P, int Q>
+void scatter(const Window& o, const Tile<N>& tile, const float* kernel, float* dx, int64_t c) {
+  using V = typename Lanes<N>::V;
+  constexpr int DOWN = (K - P + 1) / 2, ACROSS = (K - Q + 1) / 2, BEFORE = K / 2;
+  V weights[DOWN * ACROSS + 1];
+  for (int i = 0; i < DOWN; ++i)
+    for (int j = 0; j < ACROSS; ++j)
+      weights[i * ACROSS + j] = load<N>(kernel + ((P + 2 * i) * K + Q + 2 * j) * o.channels + c);
+  const int64_t first = (Q + o.left) % 2;  // the first column whose taps begin with Q
+  for (int64_t row = (P + o.top) % 2; row < o.height; row += 2) {
+    const int64_t above = (row + o.top - P) / 2 + BEFORE;
+    float* out = dx + (row * o.width + first) * o.channels + c;
+    abreast((o.width - first + 1) / 2, [&](auto pixels, int64_t column) {
+      V sums[pixels.value] = {};
+      const int64_t before = (first + o.left - Q) / 2 + column + BEFORE;
+#pragma GCC unroll 5
+      for (int i = 0; i < DOWN; ++i) {
+        const float* const line = tile.at(above - i, before);
+#pragma GCC unroll 5
+        for (int j = 0; j < ACROSS; ++j)
+#pragma GCC unroll 4
+          for (int b = 0; b < pixels.value; ++b) sums[b] += load<N>(line + (b - j) * N) * weights[i * ACROSS + j];
+      }
+      for (int b = 0; b < pixels.value; ++b) store<N>(out + (column + b) * 2 * o.channels, sums[b]);
+    });
   }
-  for (int t = 0; t < K * K; ++t) store<N>(dk + t * o.channels + c, sums[t] + edge[t]);
 }
 
 // Calls `f` with the number of lanes and the first channel of each group of channels.
@@ -119,22 +138,68 @@ inline void by_lanes(int64_t channels, const F& f) {
   for (; c < channels; ++c) f(std::integral_constant<int, 1>{}, c);
 }
 
-// Rows that lie in the inner caches together with the rows they come from.
-inline int64_t rows_at_a_time(const Window& o) {
-  const int64_t cached = 48 * 1024;  // floats: 192 KiB, a tenth to a half of what second-level caches hold
-  return std::max<int64_t>(1, cached / std::max<int64_t>(1, o.stride * o.width * o.channels));
+// Rows of the smaller map whose tile lies in a first-level cache.
+inline int64_t rows_at_a_time(const Window& o, int64_t k) {
+  const int64_t cached = 8 * 1024;  // floats: 32 KiB
+  return std::max<int64_t>(4, cached / (WIDE * o.stride * ((o.columns - 1) * o.stride + k)));
+}
+
+template <int K, int N>
+void forward_rows(const Window& o, const float* x, const float* kernel, float* y, int64_t first, int64_t last,
+                  int64_t c) {
+  Tile<N> tile;
+  tile.take(x + c, o.height, o.width, o.channels, first * o.stride - o.top, -o.left, (last - first - 1) * o.stride + K,
+            (o.columns - 1) * o.stride + K);
+  for (int64_t row = first; row < last; ++row) {
+    float* out = y + row * o.columns * o.channels + c;
+    if (o.stride == 1)
+      slide<K, N, 1>(tile, kernel + c, out, row - first, o.columns, o.channels);
+    else
+      slide<K, N, 2>(tile, kernel + c, out, row - first, o.columns, o.channels);
+  }
+}
+
+template <int K, int N>
+void weigh_rows(const Window& o, const float* x, const float* gradient, float* dk, int64_t first, int64_t last,
+                int64_t c) {
+  using V = typename Lanes<N>::V;
+  Tile<N> tile;
+  tile.take(x + c, o.height, o.width, o.channels, first * o.stride - o.top, -o.left, (last - first - 1) * o.stride + K,
+            (o.columns - 1) * o.stride + K);
+  V totals[K * K] = {};
+  for (int64_t row = first; row < last; ++row) {
+    const float* from = gradient + row * o.columns * o.channels + c;
+    if (o.stride == 1)
+      weigh<K, N, 1>(tile, from, totals, row - first, o.columns, o.channels);
+    else
+      weigh<K, N, 2>(tile, from, totals, row - first, o.columns, o.channels);
+  }
+  for (int t = 0; t < K * K; ++t) {
+    float* place = dk + t * o.channels + c;
+    store<N>(place, load<N>(place) + totals[t]);
+  }
+}
+
+template <int K, int N>
+void scatter_all(const Window& o, const float* gradient, const float* kernel, float* dx, int64_t c) {
+  Tile<N> tile;
+  // pixel (height - 1) has its first tap at (height - 1 + top) / 2, which may be behind the last row
+  tile.take(gradient + c, o.rows, o.columns, o.channels, -(K / 2), -(K / 2), (o.height + o.top) / 2 + K / 2 + 1,
+            (o.width + o.left) / 2 + K / 2 + 1 + ABREAST);
+  scatter<K, N, 0, 0>(o, tile, kernel, dx, c);
+  scatter<K, N, 0, 1>(o, tile, kernel, dx, c);
+  scatter<K, N, 1, 0>(o, tile, kernel, dx, c);
+  scatter<K, N, 1, 1>(o, tile, kernel, dx, c);
 }
 
 template <int K>
 void forward_all(ffi::ThreadPool& pool, const Window& o, int64_t batch, const float* x, const float* kernel, float* y) {
-  const int64_t block = rows_at_a_time(o), blocks = (o.rows + block - 1) / block;
+  const int64_t block = rows_at_a_time(o, K), blocks = (o.rows + block - 1) / block;
   in_parts(pool, batch * blocks, [&](int64_t part) {
     const int64_t image = part / blocks, first = part % blocks * block, last = std::min(first + block, o.rows);
     const float* in = x + image * o.height * o.width * o.channels;
     float* out = y + image * o.rows * o.columns * o.channels;
-    by_lanes(o.channels, [&](auto lanes, int64_t c) {
-      for (int64_t row = first; row < last; ++row) forward_row<K, lanes.value>(o, in, kernel, out, row, c);
-    });
+    by_lanes(o.channels, [&](auto lanes, int64_t c) { forward_rows<K, lanes.value>(o, in, kernel, out, first, last, c); });
   });
 }
 
@@ -143,30 +208,28 @@ constexpr int64_t GROUPS = 32;  // of images whose kernel gradients are added up
 template <int K>
 void backward_all(ffi::ThreadPool& pool, const Window& o, int64_t batch, const float* x, const float* kernel,
                   const float* gradient, float* dx, float* dk) {
-  const int64_t size = K * K * o.channels, groups = std::min(batch, GROUPS), block = rows_at_a_time(o);
+  const int64_t size = K * K * o.channels, groups = std::min(batch, GROUPS);
   std::vector<float> turned(size), parts(groups * size, 0.0f);
   for (int64_t t = 0; t < K * K; ++t)
     std::memcpy(&turned[t * o.channels], kernel + (K * K - 1 - t) * o.channels, o.channels * sizeof(float));
   const Window back{o.rows, o.columns, o.channels, o.height, o.width, 1, K - 1 - o.top, K - 1 - o.left};
+  const int64_t block = rows_at_a_time(o, K), block_back = rows_at_a_time(back, K);
   in_parts(pool, groups, [&](int64_t group) {
     for (int64_t image = group * batch / groups; image < (group + 1) * batch / groups; ++image) {
       const float* in = x + image * o.height * o.width * o.channels;
       const float* from = gradient + image * o.rows * o.columns * o.channels;
       float* out = dx + image * o.height * o.width * o.channels;
-      for (int64_t first = 0; first < o.rows; first += block) {
-        const int64_t last = std::min(first + block, o.rows);
-        const bool ends = last == o.rows;
-        by_lanes(o.channels, [&](auto lanes, int64_t c) {
-          weigh_rows<K, lanes.value>(o, in, from, &parts[group * size], first, last, c);
-          const int64_t until = ends ? o.height : last * o.stride;
-          for (int64_t row = first * o.stride; row < until; ++row) {
-            if (o.stride == 1)
-              forward_row<K, lanes.value>(back, from, turned.data(), out, row, c);
-            else
-              gather_row<K, lanes.value>(o, from, kernel, out, row, c);
-          }
-        });
-      }
+      by_lanes(o.channels, [&](auto lanes, int64_t c) {
+        constexpr int N = lanes.value;
+        for (int64_t first = 0; first < o.rows; first += block)
+          weigh_rows<K, N>(o, in, from, &parts[group * size], first, std::min(first + block, o.rows), c);
+        if (o.stride > 1) {
+          scatter_all<K, N>(o, from, kernel, out, c);
+          return;
+        }
+        for (int64_t first = 0; first < o.height; first += block_back)
+          forward_rows<K, N>(back, from, turned.data(), out, first, std::min(first + block_back, o.height), c);
+      });
     }
   });
   std::memcpy(dk, parts.data(), size * sizeof(float));

@@ -11,12 +11,9 @@ using Out = ffi::Result<Floats>;
 template <typename F>
 ffi::Error by_kernel(int64_t k, const F& f) {
   switch (k) {
-    case 1: f(std::integral_constant<int, 1>{}); break;
     case 3: f(std::integral_constant<int, 3>{}); break;
     case 5: f(std::integral_constant<int, 5>{}); break;
-    case 7: f(std::integral_constant<int, 7>{}); break;
-    case 9: f(std::integral_constant<int, 9>{}); break;
-    default: return ffi::Error::InvalidArgument("kernels are 1, 3, 5, 7 or 9 pixels wide");
+    default: return ffi::Error::InvalidArgument("kernels are 3 or 5 pixels wide");
   }
   return ffi::Error::Success();
 }
