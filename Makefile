@@ -68,7 +68,10 @@ $(READY): $(VENV)/.packages pyproject.toml
 	@set -e; if ! { test -n "$(UV)" && "$(UV)" pip install $(UV_TO) --no-deps --no-build-isolation -e .; }; then \
 	  $(ENSURE_PIP); $(PIP) install --no-deps --no-build-isolation --no-compile -e .; \
 	  $(PIP) uninstall -y pip setuptools; \
-	fi; touch $@
+	fi
+	@echo "effscale: compiling the CPU kernels (20 s)"
+	@$(BIN)/python -m models.native >$(VENV)/kernels.log || true  # without a compiler it says so, and XLA's code is used
+	@touch $@
 
 # Made by uv, in an environment of its own; `make lock ARGS=--upgrade` takes the newest versions
 COMPILE = uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --no-header $(ARGS)

@@ -11,11 +11,13 @@ from models import ops
 from models.architecture import ScaledArchitecture
 from models.cost import IMAGE_CHANNELS, POOL_KERNEL, POOL_STRIDE
 from models.layers import BLOCKS, Block, Classifier, ConvNormAct, Noise, Path
+from models.native import calls
 from models.ops import on_cpu
 
-# Blocks of one shape. Measured on CPUs: a loop compiles as long as two blocks and runs no slower than the blocks in a
-# row; a network of 18 blocks compiles in half the time.
-LOOP_FROM = 99
+# Blocks of one shape. Measured on CPUs without the kernels of models/native, whose depthwise convolutions are many
+# operations each: a loop compiles as long as two blocks and runs no slower than the blocks in a row; a network of 18
+# blocks compiles in half the time. With the kernels it compiles and runs no faster.
+LOOP_FROM = 3
 
 
 class Network(nnx.Module):
@@ -61,7 +63,7 @@ class Network(nnx.Module):
 
     def _chain(self, x: Array, numbers: range, part: int, noise: Noise | None) -> Array:
         """These blocks, which are of one shape, one after the other."""
-        if len(numbers) >= LOOP_FROM and on_cpu():
+        if len(numbers) >= LOOP_FROM and on_cpu() and not calls.usable(x):
             return self._loop(x, numbers, part, noise)
         for number in numbers:
             x = self.blocks[number](x, self._path(noise, number, part))

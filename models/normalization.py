@@ -86,8 +86,8 @@ def _forward(
     epsilon: float,
 ) -> tuple[tuple[Array, Array, Array], Residuals]:
     if calls.usable(x, scale):
-        y, *used = calls.normalized(x, scale, bias, mean, var, training, activation, epsilon)
-        return (y, *used), (x, scale, bias, *used)
+        y, mean, var = calls.normalized(x, scale, bias, mean, var, training, activation, epsilon)
+        return (y, mean, var), (x, scale, bias, mean, var)
     pixels = x.size // x.shape[-1]
     wide = x.astype(scale.dtype)
     total, squares = _sums(wide, wide * wide)

@@ -18,8 +18,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
 
-from service.attempt import Attempt, Drain
 from models.cache_dir import file_name, private, user_cache
+from service.attempt import Attempt, Drain
 from service.child import Child, Died, Inbox, Said, Stop
 from service.client_errors import NotAService
 from service.connection import Connection
