@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.architecture import ScaledArchitecture
-from models.compilation import Compilation, hits
+from models.cache_hits import hits
+from models.compilation import Compilation
 from models.data.augmentation import Strengths
 from models.data.mixing import QUANTILES, beta_quantiles
 from models.errors import InvalidArchitecture

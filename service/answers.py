@@ -150,6 +150,10 @@ class TrialOut(_Answer):
     test_accuracy: Fraction | None
     epochs: int
     device_seconds: float
+    compile_seconds: float = Field(description="What all trainings waited for their programs.")
+    compiled_ahead_seconds: float = Field(description="Of compiling that was over before a training asked for it.")
+    programs_compiled: int
+    programs_cached: int = Field(description="Programs that the cache on a worker's disk had.")
     attempts: int
     cached_from: str | None
     reference: bool = Field(description="The paper's own coefficients, or the feasible network nearest to them.")
@@ -212,6 +216,9 @@ class RunOut(_Answer):
     diagnosis: DiagnosisOut | None
     device_seconds: float
     compile_seconds: float
+    compiled_ahead_seconds: float
+    programs_compiled: int
+    programs_cached: int
     attempts: list[AttemptOut]
     history: list[dict[str, float]]
 

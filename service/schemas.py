@@ -83,7 +83,10 @@ class RunResult(_Body):
     test_accuracy: Fraction | None = None
     epochs: Count
     device_seconds: Seconds
-    compile_seconds: Seconds = 0.0
+    compile_seconds: Annotated[Seconds, Field(description="What the training waited for its program.")] = 0.0
+    compiled_ahead_seconds: Annotated[Seconds, Field(description="Of compiling that was over before it asked.")] = 0.0
+    programs_compiled: Count = 0
+    programs_cached: Annotated[Count, Field(description="Programs that the cache on the worker's disk had.")] = 0
     images_per_second: Seconds = 0.0
     stopped_early: bool = False
     dataset_hash: Sha256 | None = None

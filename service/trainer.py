@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.errors import CorruptCheckpoint, InvalidWeights, ModelError, TrainingDiverged
+from service import compile_cache
 from service.datasets import datasets_dir
 from service.errors import NotFound
 from service.lifeline import die_with_parent
@@ -76,11 +77,13 @@ def main() -> None:
     channel = claim_standard_streams()
     _settle_in(options.parent)
     use_compile_cache(options.compile_cache)
+    compile_cache.trim(options.compile_cache, options.compile_cache_bytes)
     channel.say("ready", devices=devices(), versions={"python": platform.python_version(), **versions()})
     while True:
         order = channel.next()
         if order["do"] == "train":
             obey(order, channel, options.data_dir)
+            compile_cache.trim(options.compile_cache, options.compile_cache_bytes)
 
 
 def obey(order: Message, channel: Channel, data_dir: Path) -> None:
@@ -218,6 +221,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m service.trainer", description="Started by a worker; not by hand.")
     parser.add_argument("--parent", type=int, required=True, help="process id of the worker")
     parser.add_argument("--compile-cache", type=Path, required=True, help="directory of compiled programs")
+    limit = compile_cache.DEFAULT_BYTES
+    parser.add_argument("--compile-cache-bytes", type=int, default=limit, help="what it may hold; %(default)s")
     parser.add_argument("--data-dir", type=Path, required=True, help="registered data sets and weights")
     return parser.parse_args()
 

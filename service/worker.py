@@ -47,6 +47,7 @@ class WorkerOptions:
 
     name: str
     compile_cache: Path
+    cache_bytes: int  # that the compile cache may hold
     scratch: Path
     data_dir: Path
     checkpoint_seconds: float
@@ -65,6 +66,7 @@ def options_of(settings: Settings, name: str, poll_seconds: float = 5.0) -> Work
     return WorkerOptions(
         name=name,
         compile_cache=private(settings.compile_cache_dir or cache / "compiled"),
+        cache_bytes=settings.compile_cache_max_bytes,
         scratch=private(cache / "workers") / file_name(name),
         data_dir=settings.data_dir,
         checkpoint_seconds=settings.checkpoint_seconds,
@@ -185,7 +187,8 @@ class Worker:
         """A trainer process and its first message, `ready`; None when the worker is told to end meanwhile."""
         how = ""
         for _ in range(STARTS):
-            child = Child(self._inbox, self._options.compile_cache, self._options.data_dir)
+            options = self._options
+            child = Child(self._inbox, options.compile_cache, options.cache_bytes, options.data_dir)
             until = self._clock() + READY_SECONDS
             while True:
                 try:

@@ -105,11 +105,11 @@ class Fleet:
         return self._report(lease, ReportIn(lease_epoch=lease.epoch))
 
     def finish(
-        self, lease: Lease, accuracy: float | None = 0.9, outcome: str = "completed", seconds: float = 2.0
+        self, lease: Lease, accuracy: float | None = 0.9, outcome: str = "completed", seconds: float = 2.0, **more: Any
     ) -> str:
-        """The end of a run; the state that it has then."""
+        """The end of a run, with these fields of its result; the state that it has then."""
         body = {"lease_epoch": lease.epoch, "outcome": outcome}
-        outcome_result = None if accuracy is None else result(accuracy, seconds).model_dump()
+        outcome_result = None if accuracy is None else {**result(accuracy, seconds).model_dump(), **more}
         with self.kernel.write() as (session, now):
             return leases.finish(session, lease.id, FinishIn.model_validate({**body, "result": outcome_result}), now)
 
