@@ -40,6 +40,7 @@ class Lease:
     role: str
     attempt: int
     job: Document
+    network: str  # its key
     checkpoints: tuple[SavedState, ...]  # newest first
 
     @classmethod
@@ -54,6 +55,7 @@ class Lease:
             role=str(document["role"]),
             attempt=int(document["attempt"]),
             job=dict(document["job"]),
+            network=str(document["trial"]["architecture"]["key"]),
             checkpoints=tuple(
                 SavedState(int(row["epoch"]), str(row["sha256"]), int(row["size"])) for row in document["checkpoints"]
             ),

@@ -26,6 +26,7 @@ from service.connection import Connection
 from service.hold import Hold
 from service.lease_client import Lease, LeaseClient
 from service.reach import AWAY, Reach
+from service.schemas import MAX_PROGRAMS
 from service.settings import Settings
 from service.trainer_channel import Message
 
@@ -99,6 +100,7 @@ class Worker:
         self._drain = Drain()
         self._reach = Reach(api.server)
         self._jobs = itertools.count(1)
+        self._programs: dict[str, None] = {}  # networks that the trainer has at hand, the latest last
 
     @contextmanager
     def stopped_by(self, *numbers: signal.Signals) -> Iterator[None]:
@@ -129,9 +131,11 @@ class Worker:
                     if ready is None:
                         break
                     request = self._request(ready)
-                lease = self._lease(request)
+                    self._programs.clear()
+                lease = self._lease({**request, "programs": list(self._programs)})
                 if lease is not None:
                     self._attempt(lease, child)
+                    self._remember(lease.network)
                     self._settle(child)
         finally:
             if child is not None:
@@ -146,6 +150,12 @@ class Worker:
             "devices": ready["devices"],
             "versions": ready["versions"],
         }
+
+    def _remember(self, network: str) -> None:
+        self._programs.pop(network, None)
+        self._programs[network] = None
+        while len(self._programs) > MAX_PROGRAMS:
+            del self._programs[next(iter(self._programs))]
 
     def _lease(self, request: Message) -> Lease | None:
         """Work, if there is any within one long poll and the service answers."""

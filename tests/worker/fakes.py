@@ -104,7 +104,7 @@ class Child:
 def lease(*checkpoints: int, seconds: float = 30.0, epochs: int = 3) -> Lease:
     """A lease of a tiny run with checkpoints of these epochs, newest first."""
     saved = tuple(SavedState(epoch, "0" * 64, 3) for epoch in checkpoints)
-    return Lease("L1", 7, seconds, "fake", 0, "search", 1, tiny_job(epochs=epochs), saved)
+    return Lease("L1", 7, seconds, "fake", 0, "search", 1, tiny_job(epochs=epochs), "0" * 16, saved)
 
 
 def epoch(number: int, checkpoint: Any = None, *, last: bool = False) -> dict[str, Any]:
