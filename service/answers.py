@@ -300,6 +300,15 @@ class EventsOut(_Answer):
     next: int
 
 
+class UpcomingOut(_Answer):
+    """A network that will probably be trained next in the same search; all else of its job is as in this one."""
+
+    key: str
+    depths: list[int]
+    widths: list[int] = Field(description="Stem, stages, head.")
+    resolution: int = Field(description="Pixels.")
+
+
 class LeaseOut(_Answer):
     """Work for a worker."""
 
@@ -313,6 +322,7 @@ class LeaseOut(_Answer):
     role: Literal["search", "final"]
     attempt: int
     job: dict[str, Any]
+    upcoming: UpcomingOut | None = Field(description="Null when not asked for, or when nothing new is in sight.")
     trial: TrialOut
     spec: dict[str, Any]
     checkpoints: list[dict[str, Any]]

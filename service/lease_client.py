@@ -42,6 +42,7 @@ class Lease:
     job: Document
     network: str  # its key
     checkpoints: tuple[SavedState, ...]  # newest first
+    upcoming: Document | None = None  # the network that will probably come next
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Lease":
@@ -59,6 +60,7 @@ class Lease:
             checkpoints=tuple(
                 SavedState(int(row["epoch"]), str(row["sha256"]), int(row["size"])) for row in document["checkpoints"]
             ),
+            upcoming=document.get("upcoming"),
         )
 
     @property

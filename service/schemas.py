@@ -43,6 +43,9 @@ class LeaseIn(_Body):
             "theirs are leased first; which search is served, and which trials it proposes, stays the same.",
         ),
     ] = []
+    upcoming: Annotated[
+        bool, Field(description="Whether the answer shall name the network that will probably come next.")
+    ] = False
 
 
 class EpochMetrics(_Body):

@@ -56,6 +56,11 @@ class Settings(BaseSettings):
         Field(ge=1_048_576, description="Beyond this the programs not used for longest are removed."),
     ] = DEFAULT_BYTES
 
+    compile_ahead: Annotated[
+        Literal["auto", "on", "off"],
+        Field(description="Compile the next network beside a training; auto: on accelerators, or with 4 CPU cores."),
+    ] = "auto"
+
     @cached_property
     def url(self) -> str:
         """The database URL that is really used."""

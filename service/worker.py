@@ -11,12 +11,13 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
+from typing import Literal
 
 from service.attempt import Attempt, Drain
 from models.cache_dir import file_name, private, user_cache
@@ -33,7 +34,10 @@ from service.trainer_channel import Message
 READY_SECONDS = 180.0  # for importing JAX and waking the accelerator; a cold disk takes a minute
 SETTLE_SECONDS = 5.0  # an abandoned job that does not end by then is ended with its process
 STARTS = 3  # in a row without `ready`: the trainer cannot run here
+AHEAD_CORES = 4  # with 2 a compilation takes from the training what it spares the next one (measured)
 INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
+
+Choice = Literal["auto", "on", "off"]
 
 log = logging.getLogger("effscale.worker")
 
@@ -52,8 +56,21 @@ class WorkerOptions:
     scratch: Path
     data_dir: Path
     checkpoint_seconds: float
+    compile_ahead: Choice = "auto"
     poll_seconds: float = 5.0  # of one long poll; a drain waits for it to end
     process: str = field(default_factory=lambda: secrets.token_hex(8))
+
+
+def usable_cores() -> int:
+    """CPU cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def compiles_ahead(choice: Choice, devices: Sequence[Mapping[str, str]], cores: int) -> bool:
+    """Whether the next network shall be compiled beside a training, which on CPUs uses all cores itself."""
+    if choice == "auto":
+        return cores >= AHEAD_CORES or any(device["platform"] != "cpu" for device in devices)
+    return choice == "on"
 
 
 def default_name() -> str:
@@ -71,6 +88,7 @@ def options_of(settings: Settings, name: str, poll_seconds: float = 5.0) -> Work
         scratch=private(cache / "workers") / file_name(name),
         data_dir=settings.data_dir,
         checkpoint_seconds=settings.checkpoint_seconds,
+        compile_ahead=settings.compile_ahead,
         poll_seconds=poll_seconds,
     )
 
@@ -149,6 +167,7 @@ class Worker:
             "process": self._options.process,
             "devices": ready["devices"],
             "versions": ready["versions"],
+            "upcoming": compiles_ahead(self._options.compile_ahead, ready["devices"], usable_cores()),
         }
 
     def _remember(self, network: str) -> None:

@@ -84,12 +84,14 @@ class Child:
         self.script = script
         self.told: list[dict[str, Any]] = []
         self.killed = False
+        self.job = 0
 
     def send(self, message: dict[str, Any]) -> None:
         """Note it and play the next entry; a string is the trainer's death."""
         self.told.append(message)
+        self.job = message.get("job", self.job)
         for line in self.script.pop(0) if self.script else []:
-            self.inbox.put(Died(self.pid, line) if isinstance(line, str) else Said({"job": message["job"], **line}))
+            self.inbox.put(Died(self.pid, line) if isinstance(line, str) else Said({"job": self.job, **line}))
 
     def kill(self) -> None:
         """Note it."""
