@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-DEFAULT_BYTES = 4 * 2**30  # a search candidate's program takes 1 to 3 MB, one of B0's size 10 to 20 (measured, CPU)
+DEFAULT_BYTES = 4 * 2**30  # thousands of programs: one of a search candidate takes 0.6 MB (measured, CPU)
 TRIMMED = 0.9  # of the limit is left by a trim, so that not every program that is added needs another
 
 

@@ -19,8 +19,8 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Literal
 
-from service.attempt import Attempt, Drain
 from models.cache_dir import file_name, private, user_cache
+from service.attempt import Attempt, Drain
 from service.child import Child, Died, Inbox, Said, Stop
 from service.client_errors import NotAService
 from service.connection import Connection
