@@ -34,7 +34,7 @@ from service.trainer_channel import Message
 READY_SECONDS = 180.0  # for importing JAX and waking the accelerator; a cold disk takes a minute
 SETTLE_SECONDS = 5.0  # an abandoned job that does not end by then is ended with its process
 STARTS = 3  # in a row without `ready`: the trainer cannot run here
-AHEAD_CORES = 4  # with 2 a compilation takes from the training what it spares the next one (measured)
+AHEAD_CORES = 4  # with 2, a training took a third longer beside compilations (measured); budgets count that
 INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
 
 Choice = Literal["auto", "on", "off"]
