@@ -4,6 +4,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any, Literal
 
 import jax
@@ -13,17 +14,18 @@ from numpy.typing import NDArray
 
 from models import checkpoint
 from models.architecture import ScaledArchitecture
+from models.compilation import Compilation
 from models.data.dataset import Dataset
 from models.errors import CorruptCheckpoint, TrainingDiverged
 from models.feed import Resident, Streamed, chunk_steps, on_device, resident_bytes
-from models.method import method
-from models.programs import Named, Program, initial_state, places_of, program, rates
+from models.method import Method, method
+from models.programs import Image, Made, Named, Program, initial_state, made, places_of, rates
 from models.progress import EpochReport, Progress
 from models.recipe import TrainingRecipe
 from models.training import Span, State, Sums
 
 __all__ = ["EpochReport", "Progress", "Training"]
-CHECKPOINT_VERSION = 2
+CHECKPOINT_VERSION = 3
 BEST = "best"  # the array of a checkpoint that is no part of the state
 
 
@@ -55,10 +57,10 @@ class Training:
         self.architecture, self.recipe, self.dataset, self.seed = architecture, recipe, dataset, seed
         self.progress = Progress()
         self._clock = clock
-        chunk = chunk_steps(dataset, recipe.batch_size, resident_bytes() if resident is None else resident)
-        self._method = method(architecture, recipe, dataset, chunk)
+        self._compilation = Compilation()  # of the programs that were got since the last report
+        self._method = _method(architecture, recipe, dataset, resident)
         self._rates = rates(architecture, recipe, seed)
-        self._feed = Streamed(dataset, self._method) if chunk else Resident(on_device(dataset))
+        self._feed = Streamed(dataset, self._method) if self._method.chunk else Resident(on_device(dataset))
         self._state: State = initial_state(places_of(architecture), recipe.optimizer, seed, start)
         self._start = None if start is None else _digest(start)
         self._best: NDArray[np.float32] | None = None
@@ -76,6 +78,12 @@ class Training:
     def __iter__(self) -> Iterator[EpochReport]:
         while not self.finished:
             yield self._next()
+
+    def compile(self) -> None:
+        """Get the program at hand. The next epoch does that anyway, and reports the seconds."""
+        started = self._clock()
+        found = self._made()
+        self._compilation += found.charge(self._clock() - started)
 
     def accuracy(self, split: Literal["validation", "test"]) -> float:
         """Share of a split that the network of the declared epoch classifies correctly."""
@@ -108,7 +116,7 @@ class Training:
             "epochs": done.last.epoch,
             "stopped_early": done.stopped_early(self.recipe),
             "device_seconds": done.device_seconds,
-            "compile_seconds": done.compile_seconds,
+            **asdict(done.compilation),
             "images_per_second": images / done.training_seconds if done.training_seconds else 0.0,
         }
 
@@ -146,8 +154,9 @@ class Training:
         self.progress = Progress.read(document["progress"])
 
     def _next(self) -> EpochReport:
-        clock, started = self._clock, self._clock()
-        self._program()
+        clock = self._clock
+        self.compile()
+        compilation, self._compilation = self._compilation, Compilation()
         compiled = clock()
         training = self._run(self._method.training)
         if self._method.recalibration:
@@ -164,14 +173,14 @@ class Training:
             validation_accuracy=float(validation.correct) / validated,
             seconds=ended - compiled,
             images_per_second=images / max(trained - compiled, 1e-9),
-            compile_seconds=compiled - started,
+            compile_seconds=compilation.compile_seconds,
         )
         if not (math.isfinite(report.train_loss) and math.isfinite(report.validation_loss)):
             raise TrainingDiverged(
                 f"the loss became {report.train_loss} in training and {report.validation_loss} in validation in epoch "
                 f"{report.epoch}; a lower learning_rate than {self.recipe.learning_rate:g} may help"
             )
-        self.progress = self.progress.after(report, trained - compiled, self.recipe.patience_delta)
+        self.progress = self.progress.after(report, trained - compiled, self.recipe.patience_delta, compilation)
         if self.recipe.selection == "best" and self.progress.best.epoch == report.epoch:
             self._best = np.array(self._state.average)
         return report
@@ -180,8 +189,10 @@ class Training:
         return np.array(self._state.average) if self._best is None else self._best
 
     def _program(self) -> Program:
-        height, width, channels = self.dataset.train.images.shape[1:]
-        return program(self.architecture, self._method, (height, width, channels))
+        return self._made().run
+
+    def _made(self) -> Made:
+        return made(self.architecture, self._method, _image(self.dataset))
 
     def _run(self, steps: range) -> Sums:
         """Run steps and wait for them. The state is donated: only this method may hold it."""
@@ -209,6 +220,23 @@ class Training:
             "seed": self.seed,
             "start": self._start,
         }
+
+
+def prepare(
+    architecture: ScaledArchitecture, recipe: TrainingRecipe, dataset: Dataset, *, resident: int | None = None
+) -> None:
+    """Have the program of such a `Training` compiled before it is begun; for a thread of its own."""
+    made(architecture, _method(architecture, recipe, dataset, resident), _image(dataset))
+
+
+def _method(architecture: ScaledArchitecture, recipe: TrainingRecipe, dataset: Dataset, resident: int | None) -> Method:
+    chunk = chunk_steps(dataset, recipe.batch_size, resident_bytes() if resident is None else resident)
+    return method(architecture, recipe, dataset, chunk)
+
+
+def _image(dataset: Dataset) -> Image:
+    height, width, channels = dataset.train.images.shape[1:]
+    return height, width, channels
 
 
 def _digest(arrays: Named) -> str:

@@ -1,7 +1,8 @@
 """Compiled programs, kept as long as the process lives, by all they are compiled for and nothing more."""
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, cast
 
@@ -11,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.architecture import ScaledArchitecture
+from models.cache_hits import hits
+from models.compilation import Compilation
 from models.data.augmentation import Strengths
 from models.data.mixing import QUANTILES, beta_quantiles
 from models.errors import InvalidArchitecture
@@ -20,6 +23,7 @@ from models.ops import on_cpu
 from models.optimizer import transformation
 from models.parts import kernels, speeds
 from models.recipe import OptimizerName, RateRule, TrainingRecipe
+from models.shelf import Shelf
 from models.training import Pixels, Rates, Span, State, Sums, run_steps
 
 KEPT = 128  # programs: several searches' worth of networks, a few MB each
@@ -29,6 +33,27 @@ CPU_OPTIONS: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False, "xla_backen
 # Answers the state after these steps and the sums with theirs. The state is donated.
 Program = Callable[[State, Sums, Rates, Pixels, Any, Span], tuple[State, Sums]]
 Named = Mapping[str, NDArray[np.float32]]
+Image = tuple[int, int, int]  # height, width, channels
+
+
+@dataclass(slots=True)
+class Made:
+    """A program, and what it took to get it: seconds, and whether the cache on disk had it.
+
+    Whatever a training did not wait for was made ahead of it. The first training that uses it is charged with it.
+    """
+
+    run: Program
+    seconds: float
+    cached: bool
+    charged: bool = False
+
+    def charge(self, waited: float) -> Compilation:
+        """What it took a training that has just got it after so many seconds."""
+        if self.charged:
+            return Compilation(waited)
+        self.charged = True
+        return Compilation(waited, max(0.0, self.seconds - waited), int(not self.cached), int(self.cached))
 
 
 def rates(architecture: ScaledArchitecture, recipe: TrainingRecipe, seed: int) -> Rates:
@@ -84,20 +109,34 @@ def _given(places: Layout, start: Named) -> NDArray[np.float32]:
     return np.concatenate([np.asarray(start[leaf.name], np.float32).ravel() for leaf in places.leaves])
 
 
-def program(architecture: ScaledArchitecture, method: Method, image: tuple[int, int, int]) -> Program:
-    """`training.run_steps` compiled for this network and images of this shape (height, width, channels)."""
-    return _program(places_of(architecture).architecture, method, image)
+def program(architecture: ScaledArchitecture, method: Method, image: Image) -> Program:
+    """`training.run_steps` compiled for this network and images of this shape."""
+    return made(architecture, method, image).run
 
 
-@lru_cache(maxsize=KEPT)
-def _program(architecture: ScaledArchitecture, method: Method, image: tuple[int, int, int]) -> Program:
+def made(architecture: ScaledArchitecture, method: Method, image: Image) -> Made:
+    """The program as it lies on the shelf. Several threads may ask: it is compiled once."""
+    return _program.get(places_of(architecture).architecture, method, image)
+
+
+def _make(architecture: ScaledArchitecture, method: Method, image: Image) -> Made:
+    options = compile_options() if on_cpu() else None
+    started, known = time.perf_counter(), hits()
+    run = cast(Program, _lowered(architecture, method, image).compile(options))
+    return Made(run, time.perf_counter() - started, cached=hits() > known)
+
+
+_program = Shelf(_make, KEPT)
+
+
+def _lowered(architecture: ScaledArchitecture, method: Method, image: Image) -> Any:
     places = layout(architecture)
     values, weights = _shape(jnp.float32, places.size), _shape(jnp.float32, places.weight_count)
     moments = jax.eval_shape(transformation(method.optimizer, 0.0, 0.0, 0.0).init, weights)
     number, scalar, per_channel = _shape(jnp.int32), _shape(jnp.float32), _shape(jnp.float32, image[-1])
     images, labels = _shape(jnp.uint8, method.images, *image), _shape(jnp.int32, method.images)
     run = jax.jit(partial(run_steps, places, method), donate_argnums=0)
-    lowered = run.lower(
+    return run.lower(
         State(values, values, moments, number),
         Sums(scalar, scalar),
         _rates_shape(method, weights),
@@ -105,7 +144,6 @@ def _program(architecture: ScaledArchitecture, method: Method, image: tuple[int,
         _shape(jnp.int32, *method.rows_shape),
         Span(number, number, number, number),
     )
-    return cast(Program, lowered.compile(compile_options() if on_cpu() else None))
 
 
 def _rates_shape(method: Method, weights: Any) -> Rates:

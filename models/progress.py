@@ -1,8 +1,9 @@
 """What a training reports of an epoch, and what it has to show so far."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from models.compilation import Compilation
 from models.recipe import TrainingRecipe
 
 
@@ -49,11 +50,13 @@ class Progress:
     best: Standing = Standing()
     mark: Standing = Standing()
     device_seconds: float = 0.0
-    compile_seconds: float = 0.0
     training_seconds: float = 0.0
+    compilation: Compilation = field(default_factory=Compilation)
 
-    def after(self, report: EpochReport, training_seconds: float, patience_delta: float) -> "Progress":
-        """With one more epoch. The first of equally good epochs is the best one."""
+    def after(
+        self, report: EpochReport, training_seconds: float, patience_delta: float, compilation: Compilation
+    ) -> "Progress":
+        """With one more epoch, and what its program took. The first of equally good epochs is the best one."""
         now = Standing(report.epoch, report.validation_accuracy, report.train_accuracy, report.validation_loss)
         first = self.last.epoch == 0
         return replace(
@@ -62,8 +65,8 @@ class Progress:
             best=now if first or now.accuracy > self.best.accuracy else self.best,
             mark=now if first or now.accuracy > self.mark.accuracy + patience_delta else self.mark,
             device_seconds=self.device_seconds + report.seconds,
-            compile_seconds=self.compile_seconds + report.compile_seconds,
             training_seconds=self.training_seconds + training_seconds,
+            compilation=self.compilation + compilation,
         )
 
     def stopped_early(self, recipe: TrainingRecipe) -> bool:
@@ -79,4 +82,4 @@ class Progress:
     def read(cls, document: dict[str, Any]) -> "Progress":
         """What `document` said."""
         standings = {name: Standing(**document[name]) for name in ("last", "best", "mark")}
-        return cls(**{**document, **standings})
+        return cls(**{**document, **standings, "compilation": Compilation(**document["compilation"])})

@@ -31,7 +31,8 @@ COLUMNS = (
     *("params", "macs", "macs_ratio", "activations", "receptive_field", "latency_ms", "images_per_second"),
     *("peak_memory_bytes", "accuracy", "accuracy_low", "accuracy_high", "seeds", "train_accuracy"),
     *("generalization_gap", "selection", "last_accuracy", "best_accuracy", "best_epoch", "test_accuracy", "epochs"),
-    *("stopped_early", "diagnosis", "diagnosis_rule", "device_seconds", "attempts"),
+    *("stopped_early", "diagnosis", "diagnosis_rule", "device_seconds", "compile_seconds", "compiled_ahead_seconds"),
+    *("programs_compiled", "programs_cached", "attempts"),
     *("cached_from", "created_at", "started_at", "finished_at"),
 )
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that begins with one of these (OWASP)

@@ -2,9 +2,10 @@
 
 import statistics as stdlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from models.compilation import Compilation
 from models.scaling import Coefficients
 from search.catalogue import Identity
 from search.diagnosis import Diagnosis, agree
@@ -37,6 +38,7 @@ class RunRecord:
     best_epoch: int | None = None
     epochs: int = 0
     device_seconds: float = 0.0
+    compilation: Compilation = field(default_factory=Compilation)
     stopped_early: bool = False
     history: tuple[float, ...] = ()
     diagnosis: Diagnosis | None = None
@@ -108,8 +110,8 @@ class TrialSummary:
 
     `ci95` is the 95 % interval of the mean over training seeds on the fixed validation split; None on one seed.
     `generalization_gap` is training minus validation accuracy, both after the last epoch. `last_accuracy` and
-    `best_accuracy` are means too, `best_epoch` is a median. `device_seconds` is the sum over all runs, `stopped_early`
-    whether any of those shown ran out of patience.
+    `best_accuracy` are means too, `best_epoch` is a median. `device_seconds` and `compilation` are sums over all runs,
+    `stopped_early` says whether any of those shown ran out of patience.
     """
 
     accuracy: float | None
@@ -123,6 +125,7 @@ class TrialSummary:
     test_accuracy: float | None
     epochs: int
     device_seconds: float
+    compilation: Compilation = field(default_factory=Compilation)
     stopped_early: bool = False
     diagnosis: Diagnosis | None = None
 
@@ -150,6 +153,7 @@ def summarise(runs: Sequence[RunRecord]) -> TrialSummary:
         test_accuracy=_mean(_known(finals or shown, lambda run: run.test_accuracy)),
         epochs=max((run.epochs for run in shown), default=0),
         device_seconds=sum(run.device_seconds for run in runs),
+        compilation=sum((run.compilation for run in runs), Compilation()),
         stopped_early=any(run.stopped_early for run in shown),
         diagnosis=agree(diagnoses),
     )

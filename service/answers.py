@@ -150,6 +150,10 @@ class TrialOut(_Answer):
     test_accuracy: Fraction | None
     epochs: int
     device_seconds: float
+    compile_seconds: float = Field(description="What all trainings waited for their programs.")
+    compiled_ahead_seconds: float = Field(description="Of compiling that was over before a training asked for it.")
+    programs_compiled: int
+    programs_cached: int = Field(description="Programs that the cache on a worker's disk had.")
     attempts: int
     cached_from: str | None
     reference: bool = Field(description="The paper's own coefficients, or the feasible network nearest to them.")
@@ -212,6 +216,9 @@ class RunOut(_Answer):
     diagnosis: DiagnosisOut | None
     device_seconds: float
     compile_seconds: float
+    compiled_ahead_seconds: float
+    programs_compiled: int
+    programs_cached: int
     attempts: list[AttemptOut]
     history: list[dict[str, float]]
 
@@ -293,6 +300,15 @@ class EventsOut(_Answer):
     next: int
 
 
+class UpcomingOut(_Answer):
+    """A network that will probably be trained next in the same search; all else of its job is as in this one."""
+
+    key: str
+    depths: list[int]
+    widths: list[int] = Field(description="Stem, stages, head.")
+    resolution: int = Field(description="Pixels.")
+
+
 class LeaseOut(_Answer):
     """Work for a worker."""
 
@@ -306,6 +322,7 @@ class LeaseOut(_Answer):
     role: Literal["search", "final"]
     attempt: int
     job: dict[str, Any]
+    upcoming: UpcomingOut | None = Field(description="Null when not asked for, or when nothing new is in sight.")
     trial: TrialOut
     spec: dict[str, Any]
     checkpoints: list[dict[str, Any]]

@@ -150,6 +150,9 @@ class Attempt:
     def _ended_by(self, message: Message) -> bool:
         """Act on one message of the trainer; True when it was the last of the run."""
         match message["say"]:
+            case "started":
+                self._prepare()
+                return False
             case "epoch":
                 self._epoch(message)
                 return False
@@ -173,6 +176,12 @@ class Attempt:
             case _:
                 return False
         return True
+
+    def _prepare(self) -> None:
+        """Tell the trainer what will probably come next: it is of the same search, only the network is another."""
+        if self._lease.upcoming is not None:
+            shape = {name: self._lease.upcoming[name] for name in ("depths", "widths", "resolution")}
+            self._child.send({"do": "prepare", "work": {**self._lease.job, **shape}})
 
     def _epoch(self, message: Message) -> None:
         """Report an epoch and pass the answer on. The checkpoint travels while the next epoch is trained."""
@@ -207,6 +216,8 @@ class Attempt:
                     self._drain.begin(self._clock())
                 case Died(pid, how) if pid == self._child.pid:
                     raise TrainerDied(how)
+                case Said(message) if message["say"] == "prepared":
+                    log.info("the program of network %s is compiled ahead", message["network"])
                 case Said(message) if message.get("job") == self._job:
                     return message
 

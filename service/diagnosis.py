@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from models.cache_dir import private, user_cache
 from service.client_errors import ClientError
+from service.compile_cache import holdings
 from service.database import open_engine
 from service.errors import ServiceError
 from service.revision import check_current
@@ -59,6 +60,8 @@ def training(settings: Settings) -> list[Finding]:
         return [Finding("devices", "failed", str(error))]
     names = ", ".join(f"{device['platform']} ({device['kind']})" for device in first["devices"])
     seconds = f"{first['seconds']:.2f} s, then {second['seconds']:.2f} s"
+    held, limit = holdings(cache), settings.compile_cache_max_bytes
+    seconds += f"; {held.entries:,} files, {held.size / 1e6:,.1f} MB of at most {limit / 1e6:,.1f} MB"
     hit = Finding("compile cache", "ok", f"{cache} is used: {seconds}")
     miss = Finding("compile cache", "warning", f"{cache} is not used, every worker compiles anew: {seconds}")
     return [Finding("devices", "ok", names), hit if second["hit"] else miss]

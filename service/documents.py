@@ -1,9 +1,11 @@
 """Rows as the JSON documents of the public contract."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from models.compilation import Compilation
 from search.diagnosis import LABELS
 from service.searches import state_counts
 from service.tables import ApiKeyRow, AttemptRow, EpochRow, EventRow, RunRow, SearchRow, TrialRow
@@ -42,16 +44,7 @@ def trial(row: TrialRow, rank: int | None = None) -> Document:
             "dropout": row.dropout,
             "drop_path": row.drop_path,
         },
-        "cost": {
-            "params": row.params,
-            "macs": row.macs,
-            "macs_ratio": row.macs_ratio,
-            "activations": row.activations,
-            "receptive_field": row.receptive_field,
-            "latency_ms": None,
-            "images_per_second": None,
-            "peak_memory_bytes": None,
-        },
+        "cost": _cost(row),
         "accuracy": row.accuracy,
         "accuracy_ci95": None if row.ci_low is None else [row.ci_low, row.ci_high],
         "seeds": row.seeds,
@@ -67,6 +60,7 @@ def trial(row: TrialRow, rank: int | None = None) -> Document:
         "test_accuracy": row.test_accuracy if row.finalist else None,
         "epochs": row.epochs,
         "device_seconds": row.device_seconds,
+        **{field.name: getattr(row, field.name) for field in fields(Compilation)},
         "attempts": row.attempts,
         "cached_from": None,
         "reference": row.reference,
@@ -78,6 +72,19 @@ def trial(row: TrialRow, rank: int | None = None) -> Document:
         "finished_at": timestamp(row.finished_at),
     }
     return document
+
+
+def _cost(row: TrialRow) -> Document:
+    return {
+        "params": row.params,
+        "macs": row.macs,
+        "macs_ratio": row.macs_ratio,
+        "activations": row.activations,
+        "receptive_field": row.receptive_field,
+        "latency_ms": None,
+        "images_per_second": None,
+        "peak_memory_bytes": None,
+    }
 
 
 def trial_detail(
@@ -111,7 +118,7 @@ def _run(run: RunRow, attempts: Sequence[AttemptRow], epochs: Sequence[EpochRow]
         "stopped_early": result.get("stopped_early", False),
         "diagnosis": run.diagnosis,
         "device_seconds": result.get("device_seconds", 0.0),
-        "compile_seconds": result.get("compile_seconds", 0.0),
+        **asdict(Compilation.of(result)),
         "attempts": [
             {
                 "lease_epoch": attempt.lease_epoch,

@@ -40,7 +40,9 @@ class Lease:
     role: str
     attempt: int
     job: Document
+    network: str  # its key
     checkpoints: tuple[SavedState, ...]  # newest first
+    upcoming: Document | None = None  # the network that will probably come next
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Lease":
@@ -54,9 +56,11 @@ class Lease:
             role=str(document["role"]),
             attempt=int(document["attempt"]),
             job=dict(document["job"]),
+            network=str(document["trial"]["architecture"]["key"]),
             checkpoints=tuple(
                 SavedState(int(row["epoch"]), str(row["sha256"]), int(row["size"])) for row in document["checkpoints"]
             ),
+            upcoming=document.get("upcoming"),
         )
 
     @property

@@ -66,7 +66,7 @@ def claim(session: Session, ask: LeaseIn, terms: Terms, now: float) -> RunRow | 
             continue
         if runs.running(session, search_id) >= search.parallelism:
             continue
-        run = runs.next_queued(session, search_id) or searches.propose(session, search, now)
+        run = runs.next_queued(session, search_id, ask.programs) or searches.propose(session, search, now)
         if run is not None:
             return _grant(session, search, run, ask, terms, now)
     return None

@@ -5,12 +5,14 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 MAX_EPOCHS = 10_000  # as in models.recipe
+MAX_PROGRAMS = 128  # as many as a trainer keeps at hand (models.programs)
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Short = Annotated[str, StringConstraints(max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=4000)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+NetworkKey = Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
 
@@ -33,6 +35,17 @@ class LeaseIn(_Body):
     devices: Annotated[list[Device], Field(max_length=64)] = []
     versions: Annotated[dict[Short, Short], Field(max_length=64)] = {}
     wait_seconds: Annotated[float, Field(ge=0, le=30, description="Long poll: how long to wait for work.")] = 0.0
+    programs: Annotated[
+        list[NetworkKey],
+        Field(
+            max_length=MAX_PROGRAMS,
+            description="Keys of networks whose programs this process has at hand. Of the queued runs of a search, "
+            "theirs are leased first; which search is served, and which trials it proposes, stays the same.",
+        ),
+    ] = []
+    upcoming: Annotated[
+        bool, Field(description="Whether the answer shall name the network that will probably come next.")
+    ] = False
 
 
 class EpochMetrics(_Body):
@@ -83,7 +96,10 @@ class RunResult(_Body):
     test_accuracy: Fraction | None = None
     epochs: Count
     device_seconds: Seconds
-    compile_seconds: Seconds = 0.0
+    compile_seconds: Annotated[Seconds, Field(description="What the training waited for its program.")] = 0.0
+    compiled_ahead_seconds: Annotated[Seconds, Field(description="Of compiling that was over before it asked.")] = 0.0
+    programs_compiled: Count = 0
+    programs_cached: Annotated[Count, Field(description="Programs that the cache on the worker's disk had.")] = 0
     images_per_second: Seconds = 0.0
     stopped_early: bool = False
     dataset_hash: Sha256 | None = None

@@ -4,10 +4,12 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from models.compilation import Compilation
 from models.cost import cost
 from models.data.registry import DatasetInfo, Pinned
 from models.regularization import regularized
@@ -134,6 +136,7 @@ def propose(session: Session, search: SearchRow, now: float) -> RunRow | None:
         epochs=0,
         stopped_early=False,
         device_seconds=0.0,
+        **asdict(Compilation()),
         attempts=0,
         created_at=now,
     )
@@ -158,6 +161,8 @@ def record(session: Session, search: SearchRow, trial: TrialRow, now: float) -> 
         trial.diagnosis, trial.diagnosis_rule = summary.diagnosis.label, summary.diagnosis.rule
     trial.test_accuracy, trial.epochs = summary.test_accuracy, summary.epochs
     trial.device_seconds = summary.device_seconds
+    for name, value in asdict(summary.compilation).items():
+        setattr(trial, name, value)
     trial.standing = leaderboard.standing(found)
     if trial.state in results.TERMINAL and trial.finished_at is None:
         trial.finished_at = now

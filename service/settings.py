@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.compile_cache import DEFAULT_BYTES
+
 LOOPBACK_NAMES = ("localhost",)
 
 
@@ -49,6 +51,15 @@ class Settings(BaseSettings):
     compile_cache_dir: Annotated[
         Path | None, Field(description="Compiled programs are kept here; unset: a directory in the user's cache.")
     ] = None
+    compile_cache_max_bytes: Annotated[
+        int,
+        Field(ge=1_048_576, description="Beyond this the programs not used for longest are removed."),
+    ] = DEFAULT_BYTES
+
+    compile_ahead: Annotated[
+        Literal["auto", "on", "off"],
+        Field(description="Compile the next network beside a training; auto: on accelerators, or with 4 CPU cores."),
+    ] = "auto"
 
     @cached_property
     def url(self) -> str:

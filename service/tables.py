@@ -99,6 +99,10 @@ class TrialRow(Table):
     diagnosis: Mapped[str | None] = mapped_column(String(20))
     diagnosis_rule: Mapped[str | None] = mapped_column(Text)
     device_seconds: Mapped[float] = mapped_column(Float, default=0.0)
+    compile_seconds: Mapped[float] = mapped_column(Float, default=0.0)  # these four as in models.compilation
+    compiled_ahead_seconds: Mapped[float] = mapped_column(Float, default=0.0)
+    programs_compiled: Mapped[int] = mapped_column(Integer, default=0)
+    programs_cached: Mapped[int] = mapped_column(Integer, default=0)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[float] = mapped_column(Float)
     started_at: Mapped[float | None] = mapped_column(Float)

@@ -1,9 +1,10 @@
 """`python -m service.trainer`: the process that trains. A worker starts it, speaks to it in JSON lines, replaces it.
 
-It outlives its jobs, so that what was compiled for one trial serves the next. Orders are `train` with a job; after
-every epoch it waits to be told `continue`, `stop`, `drain` or `abandon`. It answers `ready` once, then for each job
+It outlives its jobs, so that what was compiled for one trial serves the next. Orders are `train` with a job, and
+`prepare` with one that may come: its program is compiled beside the training. After every epoch of a job it waits to be
+told `continue`, `stop`, `drain` or `abandon`. It answers `ready` once, then for each job
 `started`, `epoch`s, one of `result`, `stopped`, `checkpoint`, `corrupt`, `diverged`, `unfit`, `out-of-memory`,
-`not-here`, `error`, and always `idle` at the end. Only this process imports JAX.
+`not-here`, `error`, and always `idle` at the end; `prepared` at any time. Only this process imports JAX.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.errors import CorruptCheckpoint, InvalidWeights, ModelError, TrainingDiverged
+from service import compile_cache
+from service.ahead import Ahead
 from service.datasets import datasets_dir
 from service.errors import NotFound
 from service.lifeline import die_with_parent
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from models.architecture import ScaledArchitecture
     from models.data.dataset import Dataset
     from models.fit import Training
+    from models.recipe import TrainingRecipe
     from models.transfer import Start
 
 LIBRARIES = ("effscale", "jax", "jaxlib", "flax", "optax", "numpy")
@@ -76,18 +80,22 @@ def main() -> None:
     channel = claim_standard_streams()
     _settle_in(options.parent)
     use_compile_cache(options.compile_cache)
+    compile_cache.trim(options.compile_cache, options.compile_cache_bytes)
+    ahead = Ahead(lambda order: prepare(order["work"], channel, options.data_dir))
+    channel.asides["prepare"] = ahead.wish
     channel.say("ready", devices=devices(), versions={"python": platform.python_version(), **versions()})
     while True:
         order = channel.next()
         if order["do"] == "train":
-            obey(order, channel, options.data_dir)
+            obey(order, channel, options.data_dir, ahead)
+            compile_cache.trim(options.compile_cache, options.compile_cache_bytes)
 
 
-def obey(order: Message, channel: Channel, data_dir: Path) -> None:
+def obey(order: Message, channel: Channel, data_dir: Path, ahead: Ahead) -> None:
     """Train one job; whatever happens is told to the worker as a message."""
     job = order["job"]
     try:
-        train(order, channel, data_dir)
+        train(order, channel, data_dir, ahead)
     except CorruptCheckpoint as error:
         channel.say("corrupt", job=job, message=str(error))
     except TrainingDiverged as error:
@@ -105,14 +113,16 @@ def obey(order: Message, channel: Channel, data_dir: Path) -> None:
     channel.say("idle", job=job)
 
 
-def train(order: Message, channel: Channel, data_dir: Path) -> None:
+def train(order: Message, channel: Channel, data_dir: Path, ahead: Ahead) -> None:
     """From the order to its result, one answer of the worker an epoch."""
     job, work = order["job"], order["work"]
-    training, start = begin(work, data_dir)
-    if order["checkpoint"] is not None:
-        training.restore(Path(order["checkpoint"]).read_bytes())
-    saver = Saver(Path(order["directory"]), order["checkpoint_seconds"])
-    channel.say("started", job=job)
+    with ahead.held():
+        training, start = begin(work, data_dir)
+        if order["checkpoint"] is not None:
+            training.restore(Path(order["checkpoint"]).read_bytes())
+        saver = Saver(Path(order["directory"]), order["checkpoint_seconds"])
+        channel.say("started", job=job)
+        training.compile()
     for report in training:
         ends = training.finished
         saved = saver.save(training, report.epoch) if saver.due() and not ends else None
@@ -134,17 +144,36 @@ def begin(work: Message, data_dir: Path) -> "tuple[Training, Start | None]":
 
     Raises `NotHere` when this machine's copy of the data or of the weights is another, or missing.
     """
-    from models.baselines import from_table
     from models.fit import Training
-    from models.recipe import TrainingRecipe
 
-    baseline = from_table(work["baseline"])
-    network = baseline.build(work["depths"], work["widths"], work["resolution"], classes=work["classes"])
-    network = replace(network, dropout=work["dropout"], drop_path=work["drop_path"])
-    recipe = TrainingRecipe.model_validate(work["recipe"])
+    network, recipe = _network(work), _recipe(work)
     start = starting_weights(work, network, data_dir)
     arrays = None if start is None else start.arrays
     return Training(network, recipe, data_of(work, data_dir), seed=work["seed"], start=arrays), start
+
+
+def prepare(work: Message, channel: Channel, data_dir: Path) -> None:
+    """Compile the program of a job that may come, beside the training."""
+    from models import fit
+
+    network = _network(work)
+    fit.prepare(network, _recipe(work), data_of(work, data_dir))
+    channel.say("prepared", network=network.key)
+
+
+def _network(work: Message) -> "ScaledArchitecture":
+    from models.baselines import from_table
+
+    network = from_table(work["baseline"]).build(
+        work["depths"], work["widths"], work["resolution"], classes=work["classes"]
+    )
+    return replace(network, dropout=work["dropout"], drop_path=work["drop_path"])
+
+
+def _recipe(work: Message) -> "TrainingRecipe":
+    from models.recipe import TrainingRecipe
+
+    return TrainingRecipe.model_validate(work["recipe"])
 
 
 def data_of(work: Message, data_dir: Path) -> "Dataset":
@@ -218,6 +247,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m service.trainer", description="Started by a worker; not by hand.")
     parser.add_argument("--parent", type=int, required=True, help="process id of the worker")
     parser.add_argument("--compile-cache", type=Path, required=True, help="directory of compiled programs")
+    limit = compile_cache.DEFAULT_BYTES
+    parser.add_argument("--compile-cache-bytes", type=int, default=limit, help="what it may hold; %(default)s")
     parser.add_argument("--data-dir", type=Path, required=True, help="registered data sets and weights")
     return parser.parse_args()
 

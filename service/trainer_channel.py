@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TextIO
@@ -15,17 +15,24 @@ Message = dict[str, Any]
 
 
 class Channel:
-    """Messages to and from the worker. A thread reads; when the pipe ends, the worker is dead and so are we."""
+    """Messages to and from the worker. A thread reads; when the pipe ends, the worker is dead and so are we.
+
+    A message to `do` what is in `asides` does not wait its turn: the reading thread hands it on at once.
+    """
 
     def __init__(self, source: TextIO, sink: TextIO) -> None:
+        self.asides: dict[str, Callable[[Message], None]] = {}
         self._sink = sink
+        self._saying = threading.Lock()
         self._inbox: SimpleQueue[Message] = SimpleQueue()
         threading.Thread(target=self._read, args=(source,), name="inbox", daemon=True).start()
 
     def say(self, what: str, **fields: object) -> None:
-        """Send one message. A number that is not finite raises ValueError: JSON has none."""
-        self._sink.write(json.dumps({"say": what, **fields}, allow_nan=False) + "\n")
-        self._sink.flush()
+        """Send one message, from any thread. A number that is not finite raises ValueError: JSON has none."""
+        line = json.dumps({"say": what, **fields}, allow_nan=False) + "\n"
+        with self._saying:
+            self._sink.write(line)
+            self._sink.flush()
 
     def next(self) -> Message:
         """The next message; waits for it."""
@@ -40,7 +47,8 @@ class Channel:
 
     def _read(self, source: TextIO) -> None:
         for line in source:
-            self._inbox.put(json.loads(line))
+            message = json.loads(line)
+            self.asides.get(message["do"], self._inbox.put)(message)
         os._exit(ORPHANED)  # at once, from this thread: the main one may be deep inside a compiled program
 
 

@@ -11,12 +11,13 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
+from typing import Literal
 
 from models.cache_dir import file_name, private, user_cache
 from service.attempt import Attempt, Drain
@@ -26,13 +27,17 @@ from service.connection import Connection
 from service.hold import Hold
 from service.lease_client import Lease, LeaseClient
 from service.reach import AWAY, Reach
+from service.schemas import MAX_PROGRAMS
 from service.settings import Settings
 from service.trainer_channel import Message
 
 READY_SECONDS = 180.0  # for importing JAX and waking the accelerator; a cold disk takes a minute
 SETTLE_SECONDS = 5.0  # an abandoned job that does not end by then is ended with its process
 STARTS = 3  # in a row without `ready`: the trainer cannot run here
+AHEAD_CORES = 4  # with 2, a training took a third longer beside compilations (measured); budgets count that
 INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
+
+Choice = Literal["auto", "on", "off"]
 
 log = logging.getLogger("effscale.worker")
 
@@ -47,11 +52,25 @@ class WorkerOptions:
 
     name: str
     compile_cache: Path
+    cache_bytes: int  # that the compile cache may hold
     scratch: Path
     data_dir: Path
     checkpoint_seconds: float
+    compile_ahead: Choice = "auto"
     poll_seconds: float = 5.0  # of one long poll; a drain waits for it to end
     process: str = field(default_factory=lambda: secrets.token_hex(8))
+
+
+def usable_cores() -> int:
+    """CPU cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def compiles_ahead(choice: Choice, devices: Sequence[Mapping[str, str]], cores: int) -> bool:
+    """Whether the next network shall be compiled beside a training, which on CPUs uses all cores itself."""
+    if choice == "auto":
+        return cores >= AHEAD_CORES or any(device["platform"] != "cpu" for device in devices)
+    return choice == "on"
 
 
 def default_name() -> str:
@@ -65,9 +84,11 @@ def options_of(settings: Settings, name: str, poll_seconds: float = 5.0) -> Work
     return WorkerOptions(
         name=name,
         compile_cache=private(settings.compile_cache_dir or cache / "compiled"),
+        cache_bytes=settings.compile_cache_max_bytes,
         scratch=private(cache / "workers") / file_name(name),
         data_dir=settings.data_dir,
         checkpoint_seconds=settings.checkpoint_seconds,
+        compile_ahead=settings.compile_ahead,
         poll_seconds=poll_seconds,
     )
 
@@ -97,6 +118,7 @@ class Worker:
         self._drain = Drain()
         self._reach = Reach(api.server)
         self._jobs = itertools.count(1)
+        self._programs: dict[str, None] = {}  # networks that the trainer has at hand, the latest last
 
     @contextmanager
     def stopped_by(self, *numbers: signal.Signals) -> Iterator[None]:
@@ -127,9 +149,11 @@ class Worker:
                     if ready is None:
                         break
                     request = self._request(ready)
-                lease = self._lease(request)
+                    self._programs.clear()
+                lease = self._lease({**request, "programs": list(self._programs)})
                 if lease is not None:
                     self._attempt(lease, child)
+                    self._remember(lease.network)
                     self._settle(child)
         finally:
             if child is not None:
@@ -143,7 +167,14 @@ class Worker:
             "process": self._options.process,
             "devices": ready["devices"],
             "versions": ready["versions"],
+            "upcoming": compiles_ahead(self._options.compile_ahead, ready["devices"], usable_cores()),
         }
+
+    def _remember(self, network: str) -> None:
+        self._programs.pop(network, None)
+        self._programs[network] = None
+        while len(self._programs) > MAX_PROGRAMS:
+            del self._programs[next(iter(self._programs))]
 
     def _lease(self, request: Message) -> Lease | None:
         """Work, if there is any within one long poll and the service answers."""
@@ -185,7 +216,8 @@ class Worker:
         """A trainer process and its first message, `ready`; None when the worker is told to end meanwhile."""
         how = ""
         for _ in range(STARTS):
-            child = Child(self._inbox, self._options.compile_cache, self._options.data_dir)
+            options = self._options
+            child = Child(self._inbox, options.compile_cache, options.cache_bytes, options.data_dir)
             until = self._clock() + READY_SECONDS
             while True:
                 try:

@@ -16,6 +16,7 @@ from service.cli.options import DataDir, Json, settings
 from service.cli.output import duration, emit, pairs, percent, warn
 from service.cli.recipe import Change, Preset, recipe_of
 from service.cli.scale import BaselineName
+from service.cli.trials import compiling
 from service.datasets import datasets_dir
 
 if TYPE_CHECKING:
@@ -99,9 +100,13 @@ def _network(
 
 def _wake_jax() -> None:
     from models.cache_dir import private, user_cache
+    from service.compile_cache import trim
     from service.trainer import use_compile_cache
 
-    use_compile_cache(private(settings().compile_cache_dir or user_cache() / "compiled"))
+    chosen = settings()
+    cache = private(chosen.compile_cache_dir or user_cache() / "compiled")
+    trim(cache, chosen.compile_cache_max_bytes)
+    use_compile_cache(cache)
 
 
 def _training(
@@ -144,7 +149,7 @@ def _show(result: dict[str, Any], recipe: "TrainingRecipe", seconds: float) -> N
         ("last", f"{percent(result['last_accuracy'])} after epoch {result['epochs']}{stopped}"),
         ("test", percent(result["test_accuracy"])),
         ("training", f"{duration(result['device_seconds'])}, {result['images_per_second']:,.0f} images/s"),
-        ("compiling", duration(result["compile_seconds"])),
+        ("compiling", compiling(result)),
         ("in all", duration(seconds)),
     ]
     if origin is not None:

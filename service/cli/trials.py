@@ -63,6 +63,7 @@ def show_trial(trial: Document) -> None:
             ("regularization", f"dropout {shape['dropout']:g}, stochastic depth {shape['drop_path']:g}"),
             ("cost", f"{cost['params']:,} parameters, {cost['macs']:,} MACs ({cost['macs_ratio']:.3f}x)"),
             ("device time", duration(trial["device_seconds"])),
+            ("compiling", compiling(trial)),
         ]
     )
     table(RUNS, [_run(run) for run in trial["runs"]])
@@ -76,6 +77,24 @@ def show_trial(trial: Document) -> None:
 def diagnosis(trial: Document) -> str | None:
     """The label and the rule that gave it; None before a training has ended."""
     return None if trial["diagnosis"] is None else f"{trial['diagnosis']}: {trial['diagnosis_rule']}"
+
+
+def compiling(document: Document) -> str:
+    """What the programs of a trial, or of one training, took.
+
+    >>> times = {"compile_seconds": 0.3, "compiled_ahead_seconds": 0}
+    >>> compiling({**times, "programs_compiled": 0, "programs_cached": 1})
+    '0.3 s (1 program from the cache)'
+    """
+    kinds = (("programs_compiled", "compiled"), ("programs_cached", "from the cache"))
+    told = [f"{_programs(document[name])} {what}" for name, what in kinds if document[name]]
+    if document["compiled_ahead_seconds"]:
+        told.append(f"{duration(document['compiled_ahead_seconds'])} more ahead of it")
+    return f"{duration(document['compile_seconds'])} ({', '.join(told) or 'nothing to compile'})"
+
+
+def _programs(count: int) -> str:
+    return "1 program" if count == 1 else f"{count} programs"
 
 
 def points(difference: float | None) -> str:

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
 from search import catalogue
-from service import answers, documents, leases, searches
+from service import answers, documents, leases, searches, upcoming
 from service.errors import BadContent, LeaseLost, NotFound
 from service.kernel import Kernel
 from service.routes.dependencies import KernelDep, Worker
@@ -123,11 +123,11 @@ def _try_lease(kernel: Kernel, ask: LeaseIn) -> documents.Document | None:
         with kernel.write() as (session, now):
             run = take(session, ask, kernel.terms, now)
             if run is not None:
-                return _lease_document(session, run, kernel)
+                return _lease_document(session, run, kernel, ask)
     return None
 
 
-def _lease_document(session: Session, run: RunRow, kernel: Kernel) -> documents.Document:
+def _lease_document(session: Session, run: RunRow, kernel: Kernel, ask: LeaseIn) -> documents.Document:
     search, trial = session.get_one(SearchRow, run.search_id), session.get_one(TrialRow, run.trial_id)
     spec = searches.spec_of(search)
     return {
@@ -156,6 +156,7 @@ def _lease_document(session: Session, run: RunRow, kernel: Kernel) -> documents.
             "seed": run.seed,
             "evaluate_test": run.role == "final",
         },
+        "upcoming": upcoming.network(session, search, run, ask.programs) if ask.upcoming else None,
         "trial": documents.trial(trial),
         "spec": search.spec,
         "checkpoints": [

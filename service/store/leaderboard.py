@@ -31,6 +31,7 @@ SORTABLE = (
     "seeds",
     "epochs",
     "device_seconds",
+    "compile_seconds",
 )
 Place = tuple[float | None, ...]  # where a page ends: the sort values of its last row
 Order = list[tuple[ColumnElement[Any], bool]]  # expression, whether it descends

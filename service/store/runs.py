@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import fields
 
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import case, delete, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from search.diagnosis import Epoch
 from service.errors import LeaseLost
-from service.tables import AttemptRow, CheckpointRow, EpochRow, RunRow
+from service.tables import AttemptRow, CheckpointRow, EpochRow, RunRow, TrialRow
 
 CURVE = tuple(field.name for field in fields(Epoch))
 
@@ -40,10 +40,20 @@ def running(session: Session, search_id: str) -> int:
     return session.execute(statement).scalar_one()
 
 
-def next_queued(session: Session, search_id: str) -> RunRow | None:
-    """The first queued run of a search, by trial number and seed."""
-    statement = select(RunRow).where(RunRow.search_id == search_id, RunRow.state == "queued")
-    return session.scalars(statement.order_by(RunRow.number, RunRow.seed).limit(1)).one_or_none()
+def next_queued(session: Session, search_id: str, at_hand: Sequence[str] = ()) -> RunRow | None:
+    """The queued run of a search that costs the fewest programs, of those the first by trial number and seed.
+
+    First come networks whose program is `at_hand` (their keys), then those that nobody trains just now: so the seeds
+    of one finalist go to one worker, and another worker takes another finalist. All of them are leased in the end,
+    because nothing is proposed while one is queued.
+    """
+    other = aliased(RunRow)
+    trained = select(other.id).where(other.trial_id == RunRow.trial_id, other.state == "running").exists()
+    order = [case((TrialRow.key.in_(at_hand), 0), else_=1)] if at_hand else []
+    statement = select(RunRow).join(TrialRow, TrialRow.id == RunRow.trial_id)
+    statement = statement.where(RunRow.search_id == search_id, RunRow.state == "queued")
+    statement = statement.order_by(*order, case((trained, 1), else_=0), RunRow.number, RunRow.seed)
+    return session.scalars(statement.limit(1)).one_or_none()
 
 
 def expired(session: Session, now: float) -> Sequence[tuple[str, int]]:

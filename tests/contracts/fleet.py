@@ -1,5 +1,6 @@
 """Workers without processes: they lease, report and finish by calling the service's own functions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -78,9 +79,10 @@ class Fleet:
         with self.kernel.write() as (session, now):
             return searches.submit(session, spec, owner, key, now)[0].id
 
-    def lease(self, worker: str = "w", process: str = "p1") -> Lease | None:
+    def lease(self, worker: str = "w", process: str = "p1", programs: Sequence[str] = ()) -> Lease | None:
         """What POST /v1/leases does without waiting."""
-        ask = LeaseIn(worker=worker, process=process, devices=[Device(platform="cpu", kind="cpu")])
+        cpu = Device(platform="cpu", kind="cpu")
+        ask = LeaseIn(worker=worker, process=process, devices=[cpu], programs=list(programs))
         self.kernel.sweep()
         for take in (leases.reclaim, leases.claim):
             with self.kernel.write() as (session, now):
@@ -90,9 +92,9 @@ class Fleet:
                     return Lease(run.lease_id, run.lease_epoch, run.search_id, run.number, run.role, run.seed, run.id)
         return None
 
-    def must_lease(self, worker: str = "w", process: str = "p1") -> Lease:
+    def must_lease(self, worker: str = "w", process: str = "p1", programs: Sequence[str] = ()) -> Lease:
         """A lease where there has to be work."""
-        lease = self.lease(worker, process)
+        lease = self.lease(worker, process, programs)
         assert lease is not None
         return lease
 
@@ -105,11 +107,11 @@ class Fleet:
         return self._report(lease, ReportIn(lease_epoch=lease.epoch))
 
     def finish(
-        self, lease: Lease, accuracy: float | None = 0.9, outcome: str = "completed", seconds: float = 2.0
+        self, lease: Lease, accuracy: float | None = 0.9, outcome: str = "completed", seconds: float = 2.0, **more: Any
     ) -> str:
-        """The end of a run; the state that it has then."""
+        """The end of a run, with these fields of its result; the state that it has then."""
         body = {"lease_epoch": lease.epoch, "outcome": outcome}
-        outcome_result = None if accuracy is None else result(accuracy, seconds).model_dump()
+        outcome_result = None if accuracy is None else {**result(accuracy, seconds).model_dump(), **more}
         with self.kernel.write() as (session, now):
             return leases.finish(session, lease.id, FinishIn.model_validate({**body, "result": outcome_result}), now)
 

@@ -80,6 +80,9 @@ def run(number: int, seed: int, role: str, state: str, last: float, epochs: int)
         "diagnosis": None if state == "running" else found.document(),
         "device_seconds": 1.4 * epochs,
         "compile_seconds": 6.1,
+        "compiled_ahead_seconds": 0.0,
+        "programs_compiled": 1,
+        "programs_cached": 0,
         "attempts": [
             {
                 "lease_epoch": 1,
@@ -247,6 +250,10 @@ def _details(spec: SearchSpec, trials: int) -> list[Document]:
                 "test_accuracy": 0.969 if final else None,
                 "epochs": 8 if state == "completed" else 3,
                 "device_seconds": 11.2,
+                "compile_seconds": 0.4,
+                "compiled_ahead_seconds": 5.7,
+                "programs_compiled": 0,
+                "programs_cached": 1,
                 "attempts": 1,
                 "cached_from": None,
                 "reference": number == 0,

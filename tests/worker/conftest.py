@@ -78,9 +78,13 @@ class Trainer:
 
     def hear(self, what: str) -> Message:
         """The next message, which must be of this kind."""
-        message = self._said.get(timeout=PATIENCE_SECONDS)
+        message = self.hear_any()
         assert message["say"] == what, message
         return message
+
+    def hear_any(self) -> Message:
+        """The next message."""
+        return self._said.get(timeout=PATIENCE_SECONDS)
 
     def train(self, work: Message, checkpoint: str | None = None, checkpoint_seconds: float = 1e9) -> int:
         """Send a job; its number."""

@@ -84,12 +84,14 @@ class Child:
         self.script = script
         self.told: list[dict[str, Any]] = []
         self.killed = False
+        self.job = 0
 
     def send(self, message: dict[str, Any]) -> None:
         """Note it and play the next entry; a string is the trainer's death."""
         self.told.append(message)
+        self.job = message.get("job", self.job)
         for line in self.script.pop(0) if self.script else []:
-            self.inbox.put(Died(self.pid, line) if isinstance(line, str) else Said({"job": message["job"], **line}))
+            self.inbox.put(Died(self.pid, line) if isinstance(line, str) else Said({"job": self.job, **line}))
 
     def kill(self) -> None:
         """Note it."""
@@ -104,7 +106,7 @@ class Child:
 def lease(*checkpoints: int, seconds: float = 30.0, epochs: int = 3) -> Lease:
     """A lease of a tiny run with checkpoints of these epochs, newest first."""
     saved = tuple(SavedState(epoch, "0" * 64, 3) for epoch in checkpoints)
-    return Lease("L1", 7, seconds, "fake", 0, "search", 1, tiny_job(epochs=epochs), saved)
+    return Lease("L1", 7, seconds, "fake", 0, "search", 1, tiny_job(epochs=epochs), "0" * 16, saved)
 
 
 def epoch(number: int, checkpoint: Any = None, *, last: bool = False) -> dict[str, Any]:

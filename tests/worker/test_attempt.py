@@ -1,6 +1,7 @@
 """One attempt from a lease to its end, against a scripted trainer."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -53,6 +54,16 @@ class Stage:
         path = self.folder / f"epoch-{number}"
         path.write_bytes(b"abc")
         return {"epoch": number, "path": str(path), "sha256": "0" * 64, "size": 3}
+
+
+def test_what_will_probably_come_next_is_prepared_once_the_job_has_begun(tmp_path: Path) -> None:
+    shape = {"depths": [2, 2], "widths": [8, 16, 24, 16], "resolution": 24}
+    granted = replace(lease(), upcoming={"key": "0123456789abcdef", **shape})
+    prepared = {"say": "prepared", "network": "0123456789abcdef", "job": None}
+    stage = Stage(tmp_path, [[STARTED], [prepared, epoch(1, last=True)], [RESULT]], granted)
+    assert stage.play() == [("report", 1), ("finish", "completed", None)]
+    assert stage.child.answers == ["train", "prepare", "continue"]
+    assert stage.child.told[1]["work"] == {**granted.job, **shape}
 
 
 def test_epochs_are_reported_and_the_result_finishes_the_run(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from tests.worker.conftest import PATIENCE_SECONDS, TINY, Message, Trainer, tiny
 
 pytestmark = pytest.mark.timeout(300)
 START = {"weights": "parent", "layout": "effscale", "grow": False}
-TIMES = {"device_seconds", "compile_seconds", "images_per_second"}
+COUNTS = ("programs_compiled", "programs_cached")
+TIMES = {"device_seconds", "compile_seconds", "compiled_ahead_seconds", "images_per_second", *COUNTS}
 
 
 def untimed(result: dict[str, float]) -> dict[str, float]:
@@ -39,15 +40,30 @@ def test_a_job_is_told_epoch_by_epoch_and_ends_in_a_result(shared_trainer: Train
     assert result["test_accuracy"] is None
 
 
-def test_a_second_job_of_the_same_network_compiles_nothing(shared_trainer: Trainer) -> None:
-    seconds = []
-    for seed in (11, 12):
-        shared_trainer.train({**tiny_job(epochs=1), "seed": seed})
-        shared_trainer.hear("started")
-        shared_trainer.epochs(1)
-        seconds.append(shared_trainer.hear("result")["result"]["compile_seconds"])
-        shared_trainer.hear("idle")
-    assert seconds[1] < 0.1
+def result_of(trainer: Trainer, work: Message) -> Message:
+    """Have a job of one epoch done."""
+    trainer.train(work)
+    trainer.hear("started")
+    trainer.epochs(1)
+    result: Message = trainer.hear("result")["result"]
+    trainer.hear("idle")
+    return result
+
+
+def test_jobs_that_differ_in_rates_and_seed_compile_one_program_and_another_process_finds_it_on_disk(
+    shared_trainer: Trainer, start_trainer: Callable[[], Trainer]
+) -> None:
+    plain = {**tiny_job(epochs=1, batch_size=120), "seed": 11}  # no other test's program
+    others = [
+        {**plain, "seed": 12},
+        {**plain, "dropout": 0.3, "drop_path": 0.2},
+        tiny_job(epochs=1, batch_size=120, learning_rate=0.003, weight_decay=1e-3, dropout=0.2, drop_path=0.1),
+        tiny_job(epochs=1, batch_size=120, momentum=0.8, label_smoothing=0.0, ema_decay=0.5, bn_momentum=0.7),
+    ]
+    counts = [tuple(result_of(shared_trainer, work)[name] for name in COUNTS) for work in (plain, *others)]
+    assert counts == [(1, 0), (0, 0), (0, 0), (0, 0), (0, 0)]
+    found = result_of(start_trainer(), others[2])
+    assert tuple(found[name] for name in COUNTS) == (0, 1)
 
 
 def test_test_accuracy_only_when_asked_for(shared_trainer: Trainer) -> None:

@@ -69,10 +69,21 @@ function facts({ architecture, cost, ...trial }) {
     ["Input", `${pixels(architecture.resolution)}; receptive field ${pixels(cost.receptive_field)}`],
     ["Cost", `${count(cost.params)} parameters · ${compact(cost.macs)} MACs (${times(cost.macs_ratio)}) · ${compact(cost.activations)} activations`],
     ["Training time", duration(trial.device_seconds)],
+    ["Compiling", compilingText(trial)],
     ["Same as", trial.cached_from ? String(trial.cached_from) : null],
     ["Key", architecture.key],
   ];
   return h("dl", { class: "facts" }, rows.filter(([, value]) => value !== null).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+}
+
+/** What the programs took, and how many of them a cache had. */
+function compilingText({ compile_seconds: seconds, compiled_ahead_seconds: ahead, programs_compiled: compiled, programs_cached: cached }) {
+  const told = [
+    compiled && `${plural(compiled, "program")} compiled`,
+    cached && `${plural(cached, "program")} from the cache`,
+    ahead && `${duration(ahead)} more ahead of the training`,
+  ].filter(Boolean);
+  return `${duration(seconds)} (${told.join(", ") || "nothing to compile"})`;
 }
 
 function accuracyText({ accuracy, accuracy_ci95: ci, seeds }) {

@@ -1,0 +1,49 @@
+"""What a search will probably have trained next: a hint for workers that compile ahead. Nothing of it is stored."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from search import catalogue, lifecycle
+from search.errors import CatalogueExhausted
+from service import searches
+from service.store import runs, trials
+from service.tables import RunRow, SearchRow, TrialRow
+
+
+def network(session: Session, search: SearchRow, leased: RunRow, at_hand: Sequence[str]) -> dict[str, Any] | None:
+    """What a worker that was just given this run of the locked search may compile meanwhile; two statements at most.
+
+    That is the next queued run, or what the search would propose now: a proposal depends on the trials that have
+    finished, so that it may turn out otherwise. None when nothing new is in sight.
+    """
+    if search.waiting:
+        given = session.get_one(TrialRow, leased.trial_id)
+        queued = runs.next_queued(session, search.id, [given.key, *at_hand])
+        trial = None if queued is None else session.get_one(TrialRow, queued.trial_id)
+        if trial is None or trial.key in (given.key, *at_hand):
+            return None
+        return {"key": trial.key, "depths": trial.depths, "widths": trial.widths, "resolution": trial.resolution}
+    if leased.role == "final" or search.proposed >= search.planned:
+        return None
+    return _proposal(session, search)
+
+
+def _proposal(session: Session, search: SearchRow) -> dict[str, Any] | None:
+    from search import study
+
+    spec, records = searches.spec_of(search), trials.records(session, search.id)
+    if not lifecycle.may_propose(spec, search.planned, records):
+        return None
+    number = max(record.number for record in records) + 1
+    try:
+        candidate = study.propose(spec, catalogue.of(spec), records, number).candidate
+    except CatalogueExhausted:
+        return None
+    return {
+        "key": catalogue.architecture(spec, candidate).key,
+        "depths": list(candidate.depths),
+        "widths": list(candidate.widths),
+        "resolution": candidate.resolution,
+    }
