@@ -1,4 +1,6 @@
-"""`python -m service.compile_probe DIR`: one tiny compilation through the cache in DIR, told as a line of JSON."""
+"""`python -m service.compile_probe DIR`: one tiny compilation through the cache in DIR, told as a line of JSON,
+and whether the CPU kernels are in use.
+"""
 
 import json
 import sys
@@ -14,13 +16,16 @@ def main() -> None:
     import jax.numpy as jnp
 
     from models.cache_hits import hits
+    from models.native.library import kernels
 
     use_compile_cache(Path(sys.argv[1]))
     found = devices()
     argument = jnp.ones((8, 8))
     started, known = time.perf_counter(), hits()
     jax.block_until_ready(jax.jit(lambda x: jnp.tanh(x @ x).sum())(argument))
-    print(json.dumps({"devices": found, "seconds": time.perf_counter() - started, "hit": hits() > known}))
+    answer = {"devices": found, "seconds": time.perf_counter() - started, "hit": hits() > known}
+    native = kernels() if jax.default_backend() == "cpu" else None
+    print(json.dumps({**answer, "kernels": None if native is None else {"ok": native.usable, "detail": native.detail}}))
 
 
 if __name__ == "__main__":

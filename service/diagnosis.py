@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -51,7 +52,7 @@ def libraries() -> Finding:
 
 
 def training(settings: Settings) -> list[Finding]:
-    """Devices, and whether a second process finds what the first one compiled."""
+    """Devices, the CPU kernels, and whether a second process finds what the first one compiled."""
     try:
         cache = private(settings.compile_cache_dir or user_cache() / "compiled")
         with tempfile.TemporaryDirectory(dir=cache.parent) as folder:
@@ -64,7 +65,16 @@ def training(settings: Settings) -> list[Finding]:
     seconds += f"; {held.entries:,} files, {held.size / 1e6:,.1f} MB of at most {limit / 1e6:,.1f} MB"
     hit = Finding("compile cache", "ok", f"{cache} is used: {seconds}")
     miss = Finding("compile cache", "warning", f"{cache} is not used, every worker compiles anew: {seconds}")
-    return [Finding("devices", "ok", names), hit if second["hit"] else miss]
+    return [Finding("devices", "ok", names), *native(first), hit if second["hit"] else miss]
+
+
+def native(probed: Mapping[str, Any]) -> list[Finding]:
+    """Whether trainings on this CPU use the kernels; nothing where there is an accelerator."""
+    if probed["kernels"] is None:
+        return []
+    if probed["kernels"]["ok"]:
+        return [Finding("CPU kernels", "ok", probed["kernels"]["detail"])]
+    return [Finding("CPU kernels", "warning", f"not used, training is slower: {probed['kernels']['detail']}")]
 
 
 class ProbeFailed(Exception):

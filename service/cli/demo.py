@@ -34,7 +34,7 @@ class Interrupted(Exception):
 
 def demo(
     data_dir: DataDir = None,
-    trials: Annotated[int, typer.Option(min=1, max=1000, help="Networks to train.")] = 11,
+    trials: Annotated[int, typer.Option(min=1, max=1000, help="Networks to train.")] = 12,
 ) -> None:
     """Search how to scale a small EfficientNet on real images: service, worker, leaderboard and exports in one."""
     from service.supervisor import Supervisor
