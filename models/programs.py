@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, cast
 
 import jax
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from models import traced
 from models.architecture import ScaledArchitecture
 from models.cache_hits import hits
 from models.compilation import Compilation
@@ -122,28 +123,40 @@ def made(architecture: ScaledArchitecture, method: Method, image: Image) -> Made
 def _make(architecture: ScaledArchitecture, method: Method, image: Image) -> Made:
     options = compile_options() if on_cpu() else None
     started, known = time.perf_counter(), hits()
-    run = cast(Program, _lowered(architecture, method, image).compile(options))
+    lowered, structure = _lowered(architecture, method, image)
+    compiled = lowered.compile(options)
+
+    def run(*arguments: Any) -> tuple[State, Sums]:
+        *state, loss, correct = compiled(*jax.tree.leaves(arguments))
+        return jax.tree.unflatten(structure, state), Sums(loss, correct)
+
     return Made(run, time.perf_counter() - started, cached=hits() > known)
 
 
 _program = Shelf(_make, KEPT)
 
 
-def _lowered(architecture: ScaledArchitecture, method: Method, image: Image) -> Any:
+def _lowered(architecture: ScaledArchitecture, method: Method, image: Image) -> tuple[Any, Any]:
     places = layout(architecture)
     values, weights = _shape(jnp.float32, places.size), _shape(jnp.float32, places.weight_count)
     moments = jax.eval_shape(transformation(method.optimizer, 0.0, 0.0, 0.0).init, weights)
     number, scalar, per_channel = _shape(jnp.int32), _shape(jnp.float32), _shape(jnp.float32, image[-1])
     images, labels = _shape(jnp.uint8, method.images, *image), _shape(jnp.int32, method.images)
-    run = jax.jit(partial(run_steps, places, method), donate_argnums=0)
-    return run.lower(
-        State(values, values, moments, number),
+    state = State(values, values, moments, number)
+    arguments = (
+        state,
         Sums(scalar, scalar),
         _rates_shape(method, weights),
         Pixels(images, labels, per_channel, per_channel),
         _shape(jnp.int32, *method.rows_shape),
         Span(number, number, number, number),
     )
+    shapes, structure = jax.tree.flatten(arguments)
+
+    def run(*arrays: Any) -> list[Any]:
+        return jax.tree.leaves(run_steps(places, method, *jax.tree.unflatten(structure, arrays)))
+
+    return traced.lowered(run, shapes, len(jax.tree.leaves(state)), architecture, method), jax.tree.structure(state)
 
 
 def _rates_shape(method: Method, weights: Any) -> Rates:
