@@ -6,6 +6,7 @@
     ├── UnknownBaseline            no baseline of that name
     ├── InvalidArchitecture        integers that describe no network
     ├── InvalidRecipe              a training recipe that cannot be run
+    ├── InvalidDevices             a number of devices that a training cannot be divided over
     ├── UnknownDataset             no data set of that name
     ├── InvalidDataset             a name, source or manifest that gives no data set
     │   ├── RefusedImages          images that the declared policies refuse
@@ -43,6 +44,10 @@ class InvalidArchitecture(ModelError, ValueError):
 
 class InvalidRecipe(ModelError, ValueError):
     """The training recipe cannot be run."""
+
+
+class InvalidDevices(ModelError, ValueError):
+    """The training cannot be divided over that many devices."""
 
 
 class UnknownDataset(ModelError, LookupError):

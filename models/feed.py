@@ -13,6 +13,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from models.data.dataset import Dataset
+from models.devices import put, put_rows
 from models.method import Method
 from models.training import Pixels
 
@@ -47,11 +48,12 @@ def chunk_steps(dataset: Dataset, batch_size: int, budget: int) -> int:
 
 
 @lru_cache(maxsize=4)
-def on_device(dataset: Dataset) -> Pixels:
-    """All splits of a data set on the device, once for all trainings of a process."""
+def on_device(dataset: Dataset, devices: int = 1) -> Pixels:
+    """All splits of a data set on the device, or on each of several, once for all trainings of a process."""
     splits = dataset.splits
     images, labels = np.concatenate([s.images for s in splits]), np.concatenate([s.labels for s in splits])
-    return Pixels(*(jnp.asarray(array) for array in (images, labels, dataset.mean, dataset.deviation)))
+    pixels = Pixels(*(jnp.asarray(array) for array in (images, labels, dataset.mean, dataset.deviation)))
+    return put(pixels, devices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,11 @@ class Resident:
     """All images on the device."""
 
     pixels: Pixels
+    devices: int = 1
 
     def portions(self, rows: NDArray[np.int32], steps: range) -> Iterator[Portion]:
         """One, with everything."""
-        yield Portion(self.pixels, jnp.asarray(rows), 0, steps)
+        yield Portion(self.pixels, put_rows(rows, self.devices), 0, steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +92,10 @@ class Streamed:
         wanted[: len(steps)] = rows[steps.start : steps.stop]
         images, labels = self._gathered(wanted.ravel())
         places = np.where(wanted >= 0, np.arange(count * batch, dtype=np.int32).reshape(count, batch), -1)
-        arrays = images, labels, self.dataset.mean, self.dataset.deviation, places.astype(np.int32)
-        *pixels, placed = (jax.device_put(array) for array in arrays)
-        return Portion(Pixels(*pixels), placed, steps.start, steps)
+        arrays = images, labels, self.dataset.mean, self.dataset.deviation
+        pixels = Pixels(*(jax.device_put(array) for array in arrays))
+        devices = self.method.devices
+        return Portion(put(pixels, devices), put_rows(places.astype(np.int32), devices), steps.start, steps)
 
     def _gathered(self, rows: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
         """Images and labels of rows counted through all splits, zeros for -1. Read in the order of the disk."""

@@ -16,6 +16,7 @@ from models import checkpoint
 from models.architecture import ScaledArchitecture
 from models.compilation import Compilation
 from models.data.dataset import Dataset
+from models.devices import check, put
 from models.errors import CorruptCheckpoint, TrainingDiverged
 from models.feed import Resident, Streamed, chunk_steps, on_device, resident_bytes
 from models.method import Method, method
@@ -36,11 +37,13 @@ class Training:
     or with the arrays of `start`, which are named as `weights()` names them. On one kind of device everything but the
     times is a function of the arguments: a training that was restored from a checkpoint ends bit-identical to one that
     was not interrupted. Images of more than `resident` bytes (by default what suits the device) are streamed to it;
-    the numbers stay the same.
+    the numbers stay the same. Of several `devices` each works on an equal part of every batch: the numbers are those of
+    one device up to the rounding of float32 sums, which are added in another order. A checkpoint restores on any number
+    of devices, and what follows is equal up to that rounding, not to the bit.
 
     Rates that the recipe leaves open or gives as rules are the architecture's: see `regularization.regularized`.
     Raises `TrainingDiverged` when a loss or a weight is NaN or infinite, `InvalidRecipe` when network and recipe do not
-    go together.
+    go together, `InvalidDevices` when there are not so many or a batch has no such equal parts.
     """
 
     def __init__(
@@ -52,16 +55,20 @@ class Training:
         seed: int,
         start: Named | None = None,
         resident: int | None = None,
+        devices: int = 1,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.architecture, self.recipe, self.dataset, self.seed = architecture, recipe, dataset, seed
         self.progress = Progress()
         self._clock = clock
         self._compilation = Compilation()  # of the programs that were got since the last report
-        self._method = _method(architecture, recipe, dataset, resident)
-        self._rates = rates(architecture, recipe, seed)
-        self._feed = Streamed(dataset, self._method) if self._method.chunk else Resident(on_device(dataset))
-        self._state: State = initial_state(places_of(architecture), recipe.optimizer, seed, start)
+        check(devices)
+        self._method = _method(architecture, recipe, dataset, resident, devices)
+        self._rates = put(rates(architecture, recipe, seed), devices)
+        self._feed = (
+            Streamed(dataset, self._method) if self._method.chunk else Resident(on_device(dataset, devices), devices)
+        )
+        self._state: State = put(initial_state(places_of(architecture), recipe.optimizer, seed, start), devices)
         self._start = None if start is None else _digest(start)
         self._best: NDArray[np.float32] | None = None
 
@@ -89,10 +96,10 @@ class Training:
         """Share of a split that the network of the declared epoch classifies correctly."""
         current = np.array(self._state.average) if self._best is not None else None
         if self._best is not None:
-            self._state = self._state._replace(average=jnp.array(self._best, copy=True))
+            self._state = self._state._replace(average=self._put(self._best))
         correct = float(self._run(getattr(self._method, split)).correct)
         if current is not None:
-            self._state = self._state._replace(average=jnp.array(current, copy=True))
+            self._state = self._state._replace(average=self._put(current))
         return correct / len(getattr(self.dataset, split))
 
     def summary(self) -> dict[str, Any]:
@@ -149,7 +156,7 @@ class Training:
                 )
         self._best = arrays.pop(BEST, None)
         structure = jax.tree.structure(self._state)
-        leaves = [jnp.array(arrays[name], copy=True) for name in sorted(arrays)]
+        leaves = [self._put(arrays[name]) for name in sorted(arrays)]
         self._state = jax.tree.unflatten(structure, leaves)
         self.progress = Progress.read(document["progress"])
 
@@ -197,13 +204,17 @@ class Training:
     def _run(self, steps: range) -> Sums:
         """Run steps and wait for them. The state is donated: only this method may hold it."""
         rows, run = self._method.rows(self.seed, self.epoch), self._program()
-        sums = Sums(jnp.zeros(()), jnp.zeros(()))
+        sums = put(Sums(jnp.zeros(()), jnp.zeros(())), self._method.devices)
         for portion in self._feed.portions(rows, steps):
             numbers = (self.epoch, portion.base, portion.steps.start, portion.steps.stop)
             span = Span(*(np.int32(number) for number in numbers))  # type: ignore[arg-type]  # become arrays there
             self._state, sums = run(self._state, sums, self._rates, portion.pixels, portion.rows, span)
             jax.block_until_ready(sums)
         return sums
+
+    def _put(self, array: NDArray[Any]) -> jax.Array:
+        """A copy of a part of the state where the state is: what is donated must not be the host's memory."""
+        return put(jnp.array(array, copy=True), self._method.devices)
 
     @property
     def _images_an_epoch(self) -> int:
@@ -226,12 +237,14 @@ def prepare(
     architecture: ScaledArchitecture, recipe: TrainingRecipe, dataset: Dataset, *, resident: int | None = None
 ) -> None:
     """Have the program of such a `Training` compiled before it is begun; for a thread of its own."""
-    made(architecture, _method(architecture, recipe, dataset, resident), _image(dataset))
+    made(architecture, _method(architecture, recipe, dataset, resident, devices=1), _image(dataset))
 
 
-def _method(architecture: ScaledArchitecture, recipe: TrainingRecipe, dataset: Dataset, resident: int | None) -> Method:
+def _method(
+    architecture: ScaledArchitecture, recipe: TrainingRecipe, dataset: Dataset, resident: int | None, devices: int
+) -> Method:
     chunk = chunk_steps(dataset, recipe.batch_size, resident_bytes() if resident is None else resident)
-    return method(architecture, recipe, dataset, chunk)
+    return method(architecture, recipe, dataset, chunk, devices)
 
 
 def _image(dataset: Dataset) -> Image:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from models.architecture import ScaledArchitecture
 from models.data.augmentation import NOTHING, Augmentation
 from models.data.dataset import Dataset
+from models.errors import InvalidDevices
 from models.recipe import OptimizerName, Precision, ScheduleName, TrainingRecipe
 
 
@@ -18,7 +19,7 @@ class Method:
     Parts of a network are its stem (0), its stages, and the head with the classifier. The first `frozen` of them are
     not trained, BatchNorm of the first `fixed` keeps to its stored statistics. `recalibrated` are batches; `chunk` is
     how many steps' images are on the device at a time, 0 for all of them. With `layered` each weight has a rate of its
-    own, with `masked` a mask says what decays.
+    own, with `masked` a mask says what decays. Each of `devices` works on an equal part of every batch.
 
     Steps are numbered through: those of training, then of validation, of test, and of recalibration.
     """
@@ -36,6 +37,7 @@ class Method:
     fixed: int = 0
     recalibrated: int = 0
     chunk: int = 0
+    devices: int = 1
 
     @property
     def training(self) -> range:
@@ -93,16 +95,20 @@ class Method:
         return found
 
 
-def method(architecture: ScaledArchitecture, recipe: TrainingRecipe, dataset: Dataset, chunk: int = 0) -> Method:
+def method(
+    architecture: ScaledArchitecture, recipe: TrainingRecipe, dataset: Dataset, chunk: int = 0, devices: int = 1
+) -> Method:
     """The method of a training; a batch holds at most the whole train split.
 
-    Raises `InvalidRecipe` when the network cannot be trained so.
+    Raises `InvalidRecipe` when the network cannot be trained so, `InvalidDevices` when a batch has no equal parts.
     """
     recipe.check_suits(architecture)
+    batch_size = min(recipe.batch_size, len(dataset.train))
+    _check_divides(batch_size, devices)
     stages = len(architecture.stages)
     sizes = len(dataset.train), len(dataset.validation), len(dataset.test)
     return Method(
-        batch_size=min(recipe.batch_size, sizes[0]),
+        batch_size=batch_size,
         optimizer=recipe.optimizer,
         schedule=recipe.schedule,
         sizes=sizes,
@@ -115,6 +121,7 @@ def method(architecture: ScaledArchitecture, recipe: TrainingRecipe, dataset: Da
         fixed=stages + 2 if recipe.frozen_norm else recipe.frozen_parts,
         recalibrated=recipe.recalibration_batches,
         chunk=chunk,
+        devices=devices,
     )
 
 
@@ -126,6 +133,17 @@ def augmentation(recipe: TrainingRecipe) -> Augmentation:
         erases=recipe.erasing > 0,
         policy=recipe.policy if recipe.policy_magnitude else "none",
     )
+
+
+def _check_divides(batch_size: int, devices: int) -> None:
+    if devices < 1:
+        raise InvalidDevices(f"a training takes at least 1 device, not {devices}")
+    if batch_size % devices:
+        allowed = ", ".join(str(count) for count in range(1, devices) if batch_size % count == 0)
+        raise InvalidDevices(
+            f"a batch of {batch_size} images has no {devices} equal parts: take a batch_size that is a multiple of "
+            f"{devices}, or {allowed} of the devices"
+        )
 
 
 def _behind(steps: range, count: int) -> range:

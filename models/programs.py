@@ -17,6 +17,7 @@ from models.cache_hits import hits
 from models.compilation import Compilation
 from models.data.augmentation import Strengths
 from models.data.mixing import QUANTILES, beta_quantiles
+from models.devices import placed
 from models.errors import InvalidArchitecture
 from models.layout import Layout, layout
 from models.method import Method
@@ -156,7 +157,12 @@ def _lowered(architecture: ScaledArchitecture, method: Method, image: Image) -> 
     def run(*arrays: Any) -> list[Any]:
         return jax.tree.leaves(run_steps(places, method, *jax.tree.unflatten(structure, arrays)))
 
-    return traced.lowered(run, shapes, len(jax.tree.leaves(state)), architecture, method), jax.tree.structure(state)
+    donated, structure_after = len(jax.tree.leaves(state)), jax.tree.structure(state)
+    if method.devices == 1:
+        return traced.lowered(run, shapes, donated, architecture, method), structure_after
+    # not kept as traced: what is exported is tied to its devices, and such trainings are few and long
+    places_on = placed(arguments, method.devices)
+    return jax.jit(run, donate_argnums=tuple(range(donated)), **places_on).lower(*shapes), structure_after
 
 
 def _rates_shape(method: Method, weights: Any) -> Rates:

@@ -47,6 +47,7 @@ def train(
         Path | None, typer.Option(metavar="FILE", help="Write the trained weights there.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of weights, order and augmentation.")] = 0,
+    devices: Annotated[int, typer.Option(min=1, help="Devices that divide each batch between them.")] = 1,
     test: Annotated[bool, typer.Option("--test", help="Evaluate the test split at the end, too.")] = False,
     data_dir: DataDir = None,
     json: Json = False,
@@ -58,7 +59,7 @@ def train(
     network = _network(baseline, _classes(dataset, folder), (alpha, beta, gamma, phi), recipe)
     _wake_jax()
     begun = None if start is None else _start(start, network, layout, grow=grow, seed=seed)
-    training = _training(network, recipe, (dataset, folder), begun, seed)
+    training = _training(network, recipe, (dataset, folder), begun, seed=seed, devices=devices)
     started = time.monotonic()
     with progress(recipe.epochs, show=not json) as advance:
         try:
@@ -110,7 +111,13 @@ def _wake_jax() -> None:
 
 
 def _training(
-    network: "ScaledArchitecture", recipe: "TrainingRecipe", source: tuple[str, Path], begun: "Start | None", seed: int
+    network: "ScaledArchitecture",
+    recipe: "TrainingRecipe",
+    source: tuple[str, Path],
+    begun: "Start | None",
+    *,
+    seed: int,
+    devices: int,
 ) -> "Training":
     """`source` is the data set's name and the folder of registered ones."""
     from models.data.dataset import load
@@ -118,7 +125,8 @@ def _training(
 
     name, folder = source
     arrays = None if begun is None else begun.arrays
-    return Training(network, recipe, load(name, folder, px=network.resolution), seed=seed, start=arrays)
+    data = load(name, folder, px=network.resolution)
+    return Training(network, recipe, data, seed=seed, start=arrays, devices=devices)
 
 
 def _start(file: Path, network: "ScaledArchitecture", layout: WeightLayout, *, grow: bool, seed: int) -> "Start":

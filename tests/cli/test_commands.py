@@ -215,6 +215,7 @@ def test_train_refuses_nonsense_before_jax_is_woken(effscale: Effscale) -> None:
         ("--dataset", "digits", "--set", "optimizer=lion"),
         ("--dataset", "digits", "--set", "frozen_stages=9"),
         ("--dataset", "digits", "--epochs", "3", "--set", "epochs=4"),
+        ("--dataset", "digits", "--devices", "0"),
     ):
         done = effscale("train", "efficientnet-nano", *options)
         assert done.status == 2, done.err
