@@ -45,8 +45,22 @@ check: $(READY)
 	$(BIN)/python -m service.migrate check
 	$(BIN)/python -m pytest -q tests/house/test_lock.py
 
+# Rivals have an environment of their own, in the lock's versions where it has them; PyTorch and Keras are in no lock.
+# TORCH_PYTHON names another interpreter that has them, or `none`: what then is left out is said.
+RIVALS := build/bench
 bench: $(READY)
+	@test -n "$(TORCH_PYTHON)" || $(MAKE) --no-print-directory $(RIVALS)/.ready || \
+	  echo "effscale: build/bench could not be made; the benchmarks say what they leave out" >&2
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+$(RIVALS)/.ready: pyproject.toml requirements.lock
+	@echo "effscale: installing PyTorch and Keras into $(RIVALS) (up to several GB); TORCH_PYTHON=none leaves them out"
+	@set -e; rm -rf $(RIVALS); mkdir -p $(RIVALS); \
+	sed -nE 's/^([A-Za-z0-9._-]+)(\[[a-z,]+\])?(==[^\\]*).*/\1\3/p' requirements.lock >build/constraints.txt; \
+	$(PYTHON) -m venv $(RIVALS); \
+	PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
+	  $(RIVALS)/bin/python -m pip -qq install -c build/constraints.txt '.[bench]'; \
+	$(RIVALS)/bin/python -m pip -qq uninstall -y effscale; touch $@
 
 # The environment is what the lock says and no more: a changed lock builds it anew, and so does an interrupted set-up.
 # Wheels only: to build a source package would fetch what no hash covers.

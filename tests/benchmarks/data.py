@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from tests.benchmarks.figures import Figure
+from tests.benchmarks.figures import Figure, Plan
 
 COUNTS = (2_000, 20_000)
 PX, CLASSES = 32, 10
@@ -19,7 +19,7 @@ SAMPLE_SECONDS = 0.05
 ADD = [sys.executable, "-m", "service.cli", "datasets", "add", "many", "--json"]
 
 
-def figures() -> Iterator[Figure]:
+def figures(plan: Plan) -> Iterator[Figure]:
     """Of a few files and of ten times as many, one after the other."""
     with tempfile.TemporaryDirectory() as place:
         taken = {count: _registered(Path(place), count) for count in COUNTS}

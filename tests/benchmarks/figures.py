@@ -9,8 +9,22 @@ ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured: rounds a figure, rounds of whole searches (minutes each), and resolutions in pixels."""
+
+    rounds: int = ROUNDS
+    searches: int = 1
+    trials: int = 24
+    px: tuple[int, ...] = (64, 32, 128, 224)
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of BENCHMARKS.md. `ours` and `other` hold one value a round, in `unit`; smaller is better."""
+    """One line of BENCHMARKS.md. `ours` and `other` hold one value a round, in `unit`; smaller is better.
+
+    A goal is `least`, of the ratio's median, or `most`, of ours; `goal` says it in other words, or one that only a
+    reader can judge. `point` is where on its section's plot the ratio stands, `note` what else is to be known.
+    """
 
     name: str
     unit: str
@@ -18,11 +32,39 @@ class Figure:
     versus: str = ""
     other: Sequence[float] = ()
     goal: str = ""
+    least: float | None = None
+    most: float | None = None
+    point: str = ""
+    note: str = ""
 
     @property
     def ratios(self) -> list[float]:
         """The other side divided by ours, round by round."""
         return [other / ours for ours, other in zip(self.ours, self.other, strict=True)] if self.other else []
+
+    @property
+    def aim(self) -> str:
+        """The goal in words."""
+        if self.goal:
+            return self.goal
+        if self.least is not None:
+            return f"at least {self.least:g} x"
+        return "" if self.most is None else f"at most {self.most:g} {self.unit}"
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is reached; None where there is none that a number decides."""
+        if self.least is not None:
+            return statistics.median(self.ratios) >= self.least
+        return None if self.most is None else statistics.median(self.ours) <= self.most
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A figure that could not be taken on this machine, and why."""
+
+    name: str
+    reason: str
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -11,24 +11,25 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
-from tests.benchmarks.figures import ROUNDS, Figure, interleaved
+from tests.benchmarks.figures import ROUNDS, Figure, Plan, interleaved
 
 COMMAND = [sys.executable, "-m", "service.cli"]
 POLL_SECONDS = 0.005
 DEADLINE_SECONDS = 60.0
 
 
-def figures() -> Iterator[Figure]:
+def figures(plan: Plan) -> Iterator[Figure]:
     """The commands, then the API."""
-    yield _command("effscale --help", ["--help"], "0.5 s")
+    yield _command("effscale --help", ["--help"], most=0.5)
     point = ["--alpha", "1.2", "--beta", "1.1", "--gamma", "1.15", "--phi", "1"]
-    yield _command("effscale scale", ["scale", "efficientnet-b0", *point], "no JAX")
+    yield _command("effscale scale", ["scale", "efficientnet-b0", *point], goal="no JAX")
     yield from _api()
 
 
-def _command(name: str, arguments: list[str], goal: str) -> Figure:
+def _command(name: str, arguments: list[str], **goal: Any) -> Figure:
     def ours() -> object:
         return subprocess.run([*COMMAND, *arguments], stdout=subprocess.DEVNULL, check=True)
 
@@ -36,7 +37,7 @@ def _command(name: str, arguments: list[str], goal: str) -> Figure:
         return subprocess.run([sys.executable, "-c", "pass"], check=True)
 
     mine, theirs = interleaved(ours, bare)
-    return Figure(name, "s", mine, "an interpreter that does nothing", theirs, goal)
+    return Figure(name, "s", mine, "an interpreter that does nothing", theirs, **goal)
 
 
 def _api() -> Iterator[Figure]:
@@ -44,8 +45,8 @@ def _api() -> Iterator[Figure]:
         environment = {**os.environ, "EFFSCALE_DATA_DIR": folder, "EFFSCALE_LOG_LEVEL": "warning"}
         subprocess.run([*COMMAND, "migrate"], env=environment, stdout=subprocess.DEVNULL, check=True)
         starts = [_start(environment) for _ in range(ROUNDS)]
-    yield Figure("effscale api, until /readyz answers 200", "s", [start[0] for start in starts], goal="2 s")
-    yield Figure("effscale api, resident memory then", "MB", [start[1] / 1e6 for start in starts], goal="150 MB")
+    yield Figure("effscale api, until /readyz answers 200", "s", [start[0] for start in starts], most=2)
+    yield Figure("effscale api, resident memory then", "MB", [start[1] / 1e6 for start in starts], most=150)
 
 
 def _start(environment: dict[str, str]) -> tuple[float, int]:

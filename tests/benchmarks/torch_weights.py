@@ -1,15 +1,12 @@
 """Weights in PyTorch's layouts: the same file, the same images, PyTorch's logits against ours.
 
 PyTorch is the `bench` extra and no part of the locked environment. It is looked for here first, then in the interpreter
-that TORCH_PYTHON names: `TORCH_PYTHON=elsewhere/bin/python make bench ARGS=torch_weights`. Where torchvision and timm
-are installed beside it, their own networks are run too.
+that TORCH_PYTHON names (`TORCH_PYTHON=elsewhere/bin/python make bench ARGS=torch_weights`), then in build/bench. Where
+torchvision and timm are installed beside it, their own networks are run too.
 """
 
-import importlib.util
 import json
-import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -27,33 +24,27 @@ from models.baselines import from_table
 from models.layout import layout
 from models.presets import get_preset
 from models.scaling import Multipliers
-from tests.benchmarks.figures import Figure
+from tests.benchmarks.contender import Missing, interpreter
+from tests.benchmarks.figures import Figure, Plan, Skipped
 from tests.benchmarks.torch_reference_cases import CASES
 
 REFERENCE = Path(__file__).with_name("torch_reference.py")
 GOAL = 1e-4
 
 
-def figures() -> Iterator[Figure]:
+def figures(plan: Plan) -> Iterator[Figure | Skipped]:
     """One figure a case: the largest difference of a logit."""
-    python = interpreter()
-    if python is None:
-        print("torch_weights: PyTorch is not installed here, nothing is compared: name an interpreter that has it in")
-        print("TORCH_PYTHON, or install effscale[bench] in an environment of its own")
+    try:
+        python = interpreter("torch", "safetensors")
+    except Missing as missing:
+        yield Skipped("weights in PyTorch's layouts", str(missing))
         return
     with tempfile.TemporaryDirectory() as folder:
         for case in CASES:
             if _write(python, case, Path(folder)):
                 difference, noise, largest = compared(Path(folder), case)
                 name = f"{case['name']}: largest difference of a logit from PyTorch's (logits up to {largest:.1f})"
-                yield Figure(name, "", [difference], "PyTorch's own float32 from its float64", [noise], f"{GOAL:g}")
-
-
-def interpreter() -> str | None:
-    """A Python that has PyTorch."""
-    if named := os.environ.get("TORCH_PYTHON"):
-        return named
-    return sys.executable if importlib.util.find_spec("torch") else None
+                yield Figure(name, "", [difference], "PyTorch's own float32 from its float64", [noise], most=GOAL)
 
 
 def compared(folder: Path, case: Mapping[str, Any]) -> tuple[float, float, float]:

@@ -9,8 +9,14 @@ import pytest
 from tests.house.tree import ROOT, Function, imported, name, parsed, sources, texts
 
 PICKLING = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "torch"}
-# Scripts that run where PyTorch is: they write state dictionaries as safetensors, and read none
-PYTORCH = {"tests/benchmarks/torch_names.py", "tests/benchmarks/torch_reference.py"}
+# Scripts that run where PyTorch is: they write state dictionaries as safetensors, or train, and load none
+PYTORCH = {
+    *("tests/benchmarks/torch_names.py", "tests/benchmarks/torch_reference.py"),
+    *(
+        f"tests/benchmarks/rivals/{name}.py"
+        for name in ("search_torch", "torch_network", "torch_plain", "torch_training")
+    ),
+}
 # Put together from halves, so that this file does not contain them
 HOSTS = [
     f"{host}.{domain}"
