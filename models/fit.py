@@ -18,6 +18,8 @@ from models.compilation import Compilation
 from models.data.dataset import Dataset
 from models.errors import CorruptCheckpoint, TrainingDiverged
 from models.feed import Resident, Streamed, chunk_steps, on_device, resident_bytes
+from models.latency import latency_ms
+from models.memory import device_peak, training_peak
 from models.method import Method, method
 from models.programs import Image, Made, Named, Program, initial_state, made, places_of, rates
 from models.progress import EpochReport, Progress
@@ -64,6 +66,8 @@ class Training:
         self._state: State = initial_state(places_of(architecture), recipe.optimizer, seed, start)
         self._start = None if start is None else _digest(start)
         self._best: NDArray[np.float32] | None = None
+        self._program_bytes: int | None = None
+        self._peak_before: int | None = None  # of the device, once the program was there: compiling may hold more
 
     @property
     def epoch(self) -> int:
@@ -84,6 +88,8 @@ class Training:
         started = self._clock()
         found = self._made()
         self._compilation += found.charge(self._clock() - started)
+        self._program_bytes = found.memory_bytes
+        self._peak_before = device_peak() if self._peak_before is None else self._peak_before
 
     def accuracy(self, split: Literal["validation", "test"]) -> float:
         """Share of a split that the network of the declared epoch classifies correctly."""
@@ -95,12 +101,17 @@ class Training:
             self._state = self._state._replace(average=jnp.array(current, copy=True))
         return correct / len(getattr(self.dataset, split))
 
+    def latency_ms(self) -> float:
+        """Milliseconds for one image with the network of the declared epoch: see `models.latency`. Compiles."""
+        return latency_ms(self.architecture, self._chosen(), self.recipe.precision, self._clock)
+
     def summary(self) -> dict[str, Any]:
         """What there is to say of the training.
 
         `accuracy` is the validation accuracy after the epoch that `recipe.selection` declares, `train_accuracy` and
         `validation_loss` are of the same epoch; those after the last and the best epoch stand beside it.
-        `device_seconds` leave compiling out. `test_accuracy` is None: the test split is for winners, ask for it.
+        `device_seconds` leave compiling out. `test_accuracy` is None: the test split is for winners, ask for it; so is
+        `latency_ms`, which takes a program of its own.
         """
         done = self.progress
         chosen = done.best if self.recipe.selection == "best" else done.last
@@ -117,7 +128,9 @@ class Training:
             "stopped_early": done.stopped_early(self.recipe),
             "device_seconds": done.device_seconds,
             **asdict(done.compilation),
+            "latency_ms": None,
             "images_per_second": images / done.training_seconds if done.training_seconds else 0.0,
+            "peak_memory_bytes": training_peak(self._program_bytes, self._peak_before),
         }
 
     def weights(self) -> dict[str, NDArray[np.float32]]:

@@ -19,6 +19,7 @@ from models.data.augmentation import Strengths
 from models.data.mixing import QUANTILES, beta_quantiles
 from models.errors import InvalidArchitecture
 from models.layout import Layout, layout
+from models.memory import program_bytes
 from models.method import Method
 from models.ops import on_cpu
 from models.optimizer import transformation
@@ -39,7 +40,7 @@ Image = tuple[int, int, int]  # height, width, channels
 
 @dataclass(slots=True)
 class Made:
-    """A program, and what it took to get it: seconds, and whether the cache on disk had it.
+    """A program, and what it took to get it: seconds, and whether the cache on disk had it; and what it needs to run.
 
     Whatever a training did not wait for was made ahead of it. The first training that uses it is charged with it.
     """
@@ -47,6 +48,7 @@ class Made:
     run: Program
     seconds: float
     cached: bool
+    memory_bytes: int | None = None
     charged: bool = False
 
     def charge(self, waited: float) -> Compilation:
@@ -130,7 +132,7 @@ def _make(architecture: ScaledArchitecture, method: Method, image: Image) -> Mad
         *state, loss, correct = compiled(*jax.tree.leaves(arguments))
         return jax.tree.unflatten(structure, state), Sums(loss, correct)
 
-    return Made(run, time.perf_counter() - started, cached=hits() > known)
+    return Made(run, time.perf_counter() - started, hits() > known, program_bytes(compiled))
 
 
 _program = Shelf(_make, KEPT)

@@ -213,6 +213,7 @@ def result(training: "Training", start: "Start | None", *, evaluate_test: bool) 
     return {
         **training.summary(),
         "test_accuracy": training.accuracy("test") if evaluate_test else None,
+        "latency_ms": training.latency_ms() if evaluate_test else None,  # of final runs alone: it takes a program
         "dataset_hash": training.dataset.fingerprint,
         "started_from": None if start is None else start.document(),
     }

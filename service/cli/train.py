@@ -16,7 +16,7 @@ from service.cli.options import DataDir, Json, settings
 from service.cli.output import duration, emit, pairs, percent, warn
 from service.cli.recipe import Change, Preset, recipe_of
 from service.cli.scale import BaselineName
-from service.cli.trials import compiling
+from service.cli.trials import compiling, measured
 from service.datasets import datasets_dir
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of weights, order and augmentation.")] = 0,
     test: Annotated[bool, typer.Option("--test", help="Evaluate the test split at the end, too.")] = False,
+    latency: Annotated[bool, typer.Option("--latency", help="Measure the inference of one image, too.")] = False,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
@@ -68,6 +69,8 @@ def train(
     result = {**training.summary(), "started_from": None if begun is None else begun.document()}
     if test:
         result["test_accuracy"] = training.accuracy("test")
+    if latency:
+        result["latency_ms"] = training.latency_ms()
     if weights_out is not None:
         result["weights_sha256"] = _save(weights_out, training)
     if json:
@@ -148,7 +151,8 @@ def _show(result: dict[str, Any], recipe: "TrainingRecipe", seconds: float) -> N
         ("best", f"{percent(result['best_accuracy'])} after epoch {result['best_epoch']}"),
         ("last", f"{percent(result['last_accuracy'])} after epoch {result['epochs']}{stopped}"),
         ("test", percent(result["test_accuracy"])),
-        ("training", f"{duration(result['device_seconds'])}, {result['images_per_second']:,.0f} images/s"),
+        ("training", duration(result["device_seconds"])),
+        *measured(result),
         ("compiling", compiling(result)),
         ("in all", duration(seconds)),
     ]
