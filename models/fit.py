@@ -19,7 +19,7 @@ from models.data.dataset import Dataset
 from models.errors import CorruptCheckpoint, TrainingDiverged
 from models.feed import Resident, Streamed, chunk_steps, on_device, resident_bytes
 from models.latency import latency_ms
-from models.memory import device_peak, training_peak
+from models.memory import check_fits, device_limit, device_peak, least_bytes, training_peak
 from models.method import Method, method
 from models.programs import Image, Made, Named, Program, initial_state, made, places_of, rates
 from models.progress import EpochReport, Progress
@@ -38,11 +38,12 @@ class Training:
     or with the arrays of `start`, which are named as `weights()` names them. On one kind of device everything but the
     times is a function of the arguments: a training that was restored from a checkpoint ends bit-identical to one that
     was not interrupted. Images of more than `resident` bytes (by default what suits the device) are streamed to it;
-    the numbers stay the same.
+    the numbers stay the same. `memory` is how many bytes the training may hold, by default what the device has.
 
     Rates that the recipe leaves open or gives as rules are the architecture's: see `regularization.regularized`.
     Raises `TrainingDiverged` when a loss or a weight is NaN or infinite, `InvalidRecipe` when network and recipe do not
-    go together.
+    go together, `NotEnoughMemory` when the device cannot hold the training: at once where that is certain, otherwise
+    when the program is there.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Training:
         seed: int,
         start: Named | None = None,
         resident: int | None = None,
+        memory: int | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.architecture, self.recipe, self.dataset, self.seed = architecture, recipe, dataset, seed
@@ -61,6 +63,8 @@ class Training:
         self._clock = clock
         self._compilation = Compilation()  # of the programs that were got since the last report
         self._method = _method(architecture, recipe, dataset, resident)
+        self._memory = device_limit() if memory is None else memory
+        _check_size(architecture, recipe, self._method, self._memory)
         self._rates = rates(architecture, recipe, seed)
         self._feed = Streamed(dataset, self._method) if self._method.chunk else Resident(on_device(dataset))
         self._state: State = initial_state(places_of(architecture), recipe.optimizer, seed, start)
@@ -87,6 +91,7 @@ class Training:
         """Get the program at hand. The next epoch does that anyway, and reports the seconds."""
         started = self._clock()
         found = self._made()
+        check_fits(found.memory_bytes, self._memory, f"the program with {self._method.batch_size} images a step")
         self._compilation += found.charge(self._clock() - started)
         self._program_bytes = found.memory_bytes
         self._peak_before = device_peak() if self._peak_before is None else self._peak_before
@@ -236,10 +241,24 @@ class Training:
 
 
 def prepare(
-    architecture: ScaledArchitecture, recipe: TrainingRecipe, dataset: Dataset, *, resident: int | None = None
+    architecture: ScaledArchitecture,
+    recipe: TrainingRecipe,
+    dataset: Dataset,
+    *,
+    resident: int | None = None,
+    memory: int | None = None,
 ) -> None:
     """Have the program of such a `Training` compiled before it is begun; for a thread of its own."""
-    made(architecture, _method(architecture, recipe, dataset, resident), _image(dataset))
+    chosen = _method(architecture, recipe, dataset, resident)
+    _check_size(architecture, recipe, chosen, device_limit() if memory is None else memory)
+    made(architecture, chosen, _image(dataset))
+
+
+def _check_size(architecture: ScaledArchitecture, recipe: TrainingRecipe, chosen: Method, limit: int | None) -> None:
+    batch = chosen.batch_size
+    check_fits(
+        least_bytes(architecture, recipe, batch), limit, f"training with {batch} images a step at the very least"
+    )
 
 
 def _method(architecture: ScaledArchitecture, recipe: TrainingRecipe, dataset: Dataset, resident: int | None) -> Method:

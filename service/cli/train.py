@@ -117,11 +117,16 @@ def _training(
 ) -> "Training":
     """`source` is the data set's name and the folder of registered ones."""
     from models.data.dataset import load
+    from models.errors import NotEnoughMemory
     from models.fit import Training
 
     name, folder = source
-    arrays = None if begun is None else begun.arrays
-    return Training(network, recipe, load(name, folder, px=network.resolution), seed=seed, start=arrays)
+    arrays, memory = None if begun is None else begun.arrays, settings().memory_limit_bytes
+    data = load(name, folder, px=network.resolution)
+    try:
+        return Training(network, recipe, data, seed=seed, start=arrays, memory=memory)
+    except NotEnoughMemory as error:
+        raise JobFailed(str(error)) from None
 
 
 def _start(file: Path, network: "ScaledArchitecture", layout: WeightLayout, *, grow: bool, seed: int) -> "Start":
@@ -191,9 +196,9 @@ def progress(epochs: int, show: bool) -> Iterator[Any]:
 
 def _as_failure(error: Exception) -> Exception:
     """Divergence and a lack of memory are answers, not accidents."""
-    from models.errors import TrainingDiverged
+    from models.errors import NotEnoughMemory, TrainingDiverged
     from service.trainer import headline, out_of_memory
 
-    if isinstance(error, TrainingDiverged):
+    if isinstance(error, TrainingDiverged | NotEnoughMemory):
         return JobFailed(str(error))
     return JobFailed(f"not enough memory for this network: {headline(error)}") if out_of_memory(error) else error
