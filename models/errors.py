@@ -12,6 +12,7 @@
     │   ├── RefusedImages          images that the declared policies refuse
     │   └── SourceChanged          the source no longer holds the images that were registered
     ├── TrainingDiverged           loss or weights became NaN or infinite
+    ├── NotEnoughMemory            a training that the device cannot hold
     ├── CorruptCheckpoint          bytes that differ from their own manifest
     └── InvalidWeights             a file of weights, or a parent network, that does not fit
 
@@ -68,6 +69,10 @@ class SourceChanged(InvalidDataset):
 
 class TrainingDiverged(ModelError):
     """The training loss became NaN or infinite."""
+
+
+class NotEnoughMemory(ModelError):
+    """The training needs more memory than the device has."""
 
 
 class CorruptCheckpoint(ModelError):

@@ -19,6 +19,8 @@ from models.data.dataset import Dataset
 from models.devices import check, put
 from models.errors import CorruptCheckpoint, TrainingDiverged
 from models.feed import Resident, Streamed, chunk_steps, on_device, resident_bytes
+from models.latency import latency_ms
+from models.memory import check_fits, device_limit, device_peak, least_bytes, training_peak
 from models.method import Method, method
 from models.programs import Image, Made, Named, Program, initial_state, made, places_of, rates
 from models.progress import EpochReport, Progress
@@ -39,11 +41,13 @@ class Training:
     was not interrupted. Images of more than `resident` bytes (by default what suits the device) are streamed to it;
     the numbers stay the same. Of several `devices` each works on an equal part of every batch: the numbers are those of
     one device up to the rounding of float32 sums, which are added in another order. A checkpoint restores on any number
-    of devices, and what follows is equal up to that rounding, not to the bit.
+    of devices, and what follows is equal up to that rounding, not to the bit. `memory` is how many bytes the training
+    may hold, by default what the device has.
 
     Rates that the recipe leaves open or gives as rules are the architecture's: see `regularization.regularized`.
     Raises `TrainingDiverged` when a loss or a weight is NaN or infinite, `InvalidRecipe` when network and recipe do not
-    go together, `InvalidDevices` when there are not so many or a batch has no such equal parts.
+    go together, `InvalidDevices` when there are not so many or a batch has no such equal parts, `NotEnoughMemory` when
+    the device cannot hold the training: at once where that is certain, otherwise when the program is there.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Training:
         start: Named | None = None,
         resident: int | None = None,
         devices: int = 1,
+        memory: int | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.architecture, self.recipe, self.dataset, self.seed = architecture, recipe, dataset, seed
@@ -64,6 +69,8 @@ class Training:
         self._compilation = Compilation()  # of the programs that were got since the last report
         check(devices)
         self._method = _method(architecture, recipe, dataset, resident, devices)
+        self._memory = device_limit() if memory is None else memory
+        _check_size(architecture, recipe, self._method, self._memory)
         self._rates = put(rates(architecture, recipe, seed), devices)
         self._feed = (
             Streamed(dataset, self._method) if self._method.chunk else Resident(on_device(dataset, devices), devices)
@@ -71,6 +78,8 @@ class Training:
         self._state: State = put(initial_state(places_of(architecture), recipe.optimizer, seed, start), devices)
         self._start = None if start is None else _digest(start)
         self._best: NDArray[np.float32] | None = None
+        self._program_bytes: int | None = None
+        self._peak_before: int | None = None  # of the device, once the program was there: compiling may hold more
 
     @property
     def epoch(self) -> int:
@@ -90,7 +99,10 @@ class Training:
         """Get the program at hand. The next epoch does that anyway, and reports the seconds."""
         started = self._clock()
         found = self._made()
+        check_fits(found.memory_bytes, self._memory, f"the program with {self._method.batch_size} images a step")
         self._compilation += found.charge(self._clock() - started)
+        self._program_bytes = found.memory_bytes
+        self._peak_before = device_peak() if self._peak_before is None else self._peak_before
 
     def accuracy(self, split: Literal["validation", "test"]) -> float:
         """Share of a split that the network of the declared epoch classifies correctly."""
@@ -102,12 +114,17 @@ class Training:
             self._state = self._state._replace(average=self._put(current))
         return correct / len(getattr(self.dataset, split))
 
+    def latency_ms(self) -> float:
+        """Milliseconds for one image with the network of the declared epoch: see `models.latency`. Compiles."""
+        return latency_ms(self.architecture, self._chosen(), self.recipe.precision, self._clock)
+
     def summary(self) -> dict[str, Any]:
         """What there is to say of the training.
 
         `accuracy` is the validation accuracy after the epoch that `recipe.selection` declares, `train_accuracy` and
         `validation_loss` are of the same epoch; those after the last and the best epoch stand beside it.
-        `device_seconds` leave compiling out. `test_accuracy` is None: the test split is for winners, ask for it.
+        `device_seconds` leave compiling out. `test_accuracy` is None: the test split is for winners, ask for it; so is
+        `latency_ms`, which takes a program of its own.
         """
         done = self.progress
         chosen = done.best if self.recipe.selection == "best" else done.last
@@ -124,7 +141,9 @@ class Training:
             "stopped_early": done.stopped_early(self.recipe),
             "device_seconds": done.device_seconds,
             **asdict(done.compilation),
+            "latency_ms": None,
             "images_per_second": images / done.training_seconds if done.training_seconds else 0.0,
+            "peak_memory_bytes": training_peak(self._program_bytes, self._peak_before),
         }
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
@@ -234,10 +253,26 @@ class Training:
 
 
 def prepare(
-    architecture: ScaledArchitecture, recipe: TrainingRecipe, dataset: Dataset, *, resident: int | None = None
+    architecture: ScaledArchitecture,
+    recipe: TrainingRecipe,
+    dataset: Dataset,
+    *,
+    resident: int | None = None,
+    memory: int | None = None,
 ) -> None:
     """Have the program of such a `Training` compiled before it is begun; for a thread of its own."""
-    made(architecture, _method(architecture, recipe, dataset, resident, devices=1), _image(dataset))
+    chosen = _method(architecture, recipe, dataset, resident, devices=1)
+    _check_size(architecture, recipe, chosen, device_limit() if memory is None else memory)
+    made(architecture, chosen, _image(dataset))
+
+
+def _check_size(architecture: ScaledArchitecture, recipe: TrainingRecipe, chosen: Method, limit: int | None) -> None:
+    batch = chosen.batch_size // chosen.devices
+    check_fits(
+        least_bytes(architecture, recipe, batch),
+        limit,
+        f"training with {batch} images a step at the very least",
+    )
 
 
 def _method(

@@ -20,6 +20,7 @@ from models.data.mixing import QUANTILES, beta_quantiles
 from models.devices import placed
 from models.errors import InvalidArchitecture
 from models.layout import Layout, layout
+from models.memory import program_bytes
 from models.method import Method
 from models.ops import on_cpu
 from models.optimizer import transformation
@@ -40,7 +41,7 @@ Image = tuple[int, int, int]  # height, width, channels
 
 @dataclass(slots=True)
 class Made:
-    """A program, and what it took to get it: seconds, and whether the cache on disk had it.
+    """A program, and what it took to get it: seconds, and whether the cache on disk had it; and what it needs to run.
 
     Whatever a training did not wait for was made ahead of it. The first training that uses it is charged with it.
     """
@@ -48,6 +49,7 @@ class Made:
     run: Program
     seconds: float
     cached: bool
+    memory_bytes: int | None = None
     charged: bool = False
 
     def charge(self, waited: float) -> Compilation:
@@ -131,7 +133,7 @@ def _make(architecture: ScaledArchitecture, method: Method, image: Image) -> Mad
         *state, loss, correct = compiled(*jax.tree.leaves(arguments))
         return jax.tree.unflatten(structure, state), Sums(loss, correct)
 
-    return Made(run, time.perf_counter() - started, cached=hits() > known)
+    return Made(run, time.perf_counter() - started, hits() > known, program_bytes(compiled))
 
 
 _program = Shelf(_make, KEPT)

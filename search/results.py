@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from models.compilation import Compilation
+from models.measured import Measured
 from models.scaling import Coefficients
 from search.catalogue import Identity
 from search.diagnosis import Diagnosis, agree
@@ -39,6 +40,7 @@ class RunRecord:
     epochs: int = 0
     device_seconds: float = 0.0
     compilation: Compilation = field(default_factory=Compilation)
+    measured: Measured = field(default_factory=Measured)
     stopped_early: bool = False
     history: tuple[float, ...] = ()
     diagnosis: Diagnosis | None = None
@@ -111,7 +113,8 @@ class TrialSummary:
     `ci95` is the 95 % interval of the mean over training seeds on the fixed validation split; None on one seed.
     `generalization_gap` is training minus validation accuracy, both after the last epoch. `last_accuracy` and
     `best_accuracy` are means too, `best_epoch` is a median. `device_seconds` and `compilation` are sums over all runs,
-    `stopped_early` says whether any of those shown ran out of patience.
+    `stopped_early` says whether any of those shown ran out of patience. `measured` is of one run, the last that was
+    trained to the end: that with the highest seed, of the final ones where there are any.
     """
 
     accuracy: float | None
@@ -126,6 +129,7 @@ class TrialSummary:
     epochs: int
     device_seconds: float
     compilation: Compilation = field(default_factory=Compilation)
+    measured: Measured = field(default_factory=Measured)
     stopped_early: bool = False
     diagnosis: Diagnosis | None = None
 
@@ -154,6 +158,7 @@ def summarise(runs: Sequence[RunRecord]) -> TrialSummary:
         epochs=max((run.epochs for run in shown), default=0),
         device_seconds=sum(run.device_seconds for run in runs),
         compilation=sum((run.compilation for run in runs), Compilation()),
+        measured=_measured(runs),
         stopped_early=any(run.stopped_early for run in shown),
         diagnosis=agree(diagnoses),
     )
@@ -162,6 +167,11 @@ def summarise(runs: Sequence[RunRecord]) -> TrialSummary:
 def _search_run(runs: Sequence[RunRecord]) -> list[RunRecord]:
     shown = [run for run in runs if run.role == "search" and (run.finished or run.state == "pruned")]
     return sorted(shown, key=lambda run: run.finished)[-1:]
+
+
+def _measured(runs: Sequence[RunRecord]) -> Measured:
+    finished = sorted((run.role == "final", run.seed, place) for place, run in enumerate(runs) if run.finished)
+    return runs[finished[-1][-1]].measured if finished else Measured()
 
 
 def _known(runs: Iterable[RunRecord], field: Callable[[RunRecord], float | None]) -> list[float]:

@@ -81,12 +81,16 @@ class ScaleCostOut(_Answer):
     receptive_field: int = Field(description="Pixels.")
 
 
-class CostOut(ScaleCostOut):
-    """Real cost, and what was measured (null: not measured)."""
+class MeasuredOut(_Answer):
+    """What was measured on the worker that trained (null: not measured)."""
 
-    latency_ms: float | None
-    images_per_second: float | None
-    peak_memory_bytes: int | None
+    latency_ms: float | None = Field(description="Inference of one image, median; of final runs alone.")
+    images_per_second: float | None = Field(description="Training images in training time.")
+    peak_memory_bytes: int | None = Field(description="Most of the device's memory at a time, while training.")
+
+
+class CostOut(ScaleCostOut, MeasuredOut):
+    """Real cost, and what was measured in the trial's last completed training, a final one before a search's."""
 
 
 class PartOut(_Answer):
@@ -196,7 +200,7 @@ class StartOut(_Answer):
     warnings: list[str] = Field(description="What the file's arrays cannot tell, such as another padding.")
 
 
-class RunOut(_Answer):
+class RunOut(MeasuredOut):
     """One training with one seed."""
 
     seed: int

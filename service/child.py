@@ -49,12 +49,13 @@ Inbox = SimpleQueue[Event]
 class Child:
     """One trainer process. What it says, and that it died, arrives in the inbox."""
 
-    def __init__(self, inbox: Inbox, compile_cache: Path, cache_bytes: int, data_dir: Path) -> None:
+    def __init__(self, inbox: Inbox, compile_cache: Path, cache_bytes: int, data_dir: Path, memory: int | None) -> None:
         self._inbox = inbox
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         # -P: a directory "models" where the worker was started must not stand in for ours
         command = [sys.executable, "-P", "-m", "service.trainer", "--parent", str(os.getpid())]
         command += ["--compile-cache", str(compile_cache), "--compile-cache-bytes", str(cache_bytes)]
+        command += [] if memory is None else ["--memory-limit-bytes", str(memory)]
         self._process = subprocess.Popen(
             [*command, "--data-dir", str(data_dir)],
             stdin=subprocess.PIPE,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from models.compilation import Compilation
+from models.measured import Measured
 from search.diagnosis import LABELS
 from service.searches import state_counts
 from service.tables import ApiKeyRow, AttemptRow, EpochRow, EventRow, RunRow, SearchRow, TrialRow
@@ -81,9 +82,7 @@ def _cost(row: TrialRow) -> Document:
         "macs_ratio": row.macs_ratio,
         "activations": row.activations,
         "receptive_field": row.receptive_field,
-        "latency_ms": None,
-        "images_per_second": None,
-        "peak_memory_bytes": None,
+        **{field.name: getattr(row, field.name) for field in fields(Measured)},
     }
 
 
@@ -119,6 +118,7 @@ def _run(run: RunRow, attempts: Sequence[AttemptRow], epochs: Sequence[EpochRow]
         "diagnosis": run.diagnosis,
         "device_seconds": result.get("device_seconds", 0.0),
         **asdict(Compilation.of(result)),
+        **asdict(Measured.of(result)),
         "attempts": [
             {
                 "lease_epoch": attempt.lease_epoch,

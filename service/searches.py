@@ -161,7 +161,7 @@ def record(session: Session, search: SearchRow, trial: TrialRow, now: float) -> 
         trial.diagnosis, trial.diagnosis_rule = summary.diagnosis.label, summary.diagnosis.rule
     trial.test_accuracy, trial.epochs = summary.test_accuracy, summary.epochs
     trial.device_seconds = summary.device_seconds
-    for name, value in asdict(summary.compilation).items():
+    for name, value in {**asdict(summary.compilation), **asdict(summary.measured)}.items():
         setattr(trial, name, value)
     trial.standing = leaderboard.standing(found)
     if trial.state in results.TERMINAL and trial.finished_at is None:

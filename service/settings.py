@@ -56,6 +56,10 @@ class Settings(BaseSettings):
         Field(ge=1_048_576, description="Beyond this the programs not used for longest are removed."),
     ] = DEFAULT_BYTES
 
+    memory_limit_bytes: Annotated[
+        int | None,
+        Field(ge=1_048_576, description="A training that needs more is not begun; unset: what the device has."),
+    ] = None
     compile_ahead: Annotated[
         Literal["auto", "on", "off"],
         Field(description="Compile the next network beside a training; auto: on accelerators, or with 4 CPU cores."),

@@ -103,6 +103,9 @@ class TrialRow(Table):
     compiled_ahead_seconds: Mapped[float] = mapped_column(Float, default=0.0)
     programs_compiled: Mapped[int] = mapped_column(Integer, default=0)
     programs_cached: Mapped[int] = mapped_column(Integer, default=0)
+    latency_ms: Mapped[float | None] = mapped_column(Float)  # these three as in models.measured
+    images_per_second: Mapped[float | None] = mapped_column(Float)
+    peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[float] = mapped_column(Float)
     started_at: Mapped[float | None] = mapped_column(Float)

@@ -21,7 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.errors import CorruptCheckpoint, InvalidWeights, ModelError, TrainingDiverged
+from models.errors import CorruptCheckpoint, InvalidWeights, ModelError, NotEnoughMemory, TrainingDiverged
 from service import compile_cache
 from service.ahead import Ahead
 from service.datasets import datasets_dir
@@ -81,27 +81,30 @@ def main() -> None:
     _settle_in(options.parent)
     use_compile_cache(options.compile_cache)
     compile_cache.trim(options.compile_cache, options.compile_cache_bytes)
-    ahead = Ahead(lambda order: prepare(order["work"], channel, options.data_dir))
+    limit = options.memory_limit_bytes
+    ahead = Ahead(lambda order: prepare(order["work"], channel, options.data_dir, limit))
     channel.asides["prepare"] = ahead.wish
     channel.say("ready", devices=devices(), versions={"python": platform.python_version(), **versions()})
     while True:
         order = channel.next()
         if order["do"] == "train":
-            obey(order, channel, options.data_dir, ahead)
+            obey(order, channel, options.data_dir, ahead, limit)
             compile_cache.trim(options.compile_cache, options.compile_cache_bytes)
 
 
-def obey(order: Message, channel: Channel, data_dir: Path, ahead: Ahead) -> None:
-    """Train one job; whatever happens is told to the worker as a message."""
+def obey(order: Message, channel: Channel, data_dir: Path, ahead: Ahead, memory: int | None = None) -> None:
+    """Train one job; whatever happens is told to the worker as a message. `memory` in bytes, None: the device's."""
     job = order["job"]
     try:
-        train(order, channel, data_dir, ahead)
+        train(order, channel, data_dir, ahead, memory)
     except CorruptCheckpoint as error:
         channel.say("corrupt", job=job, message=str(error))
     except TrainingDiverged as error:
         channel.say("diverged", job=job, message=str(error))
     except InvalidWeights as error:
         channel.say("unfit", job=job, message=headline(error, named=False))
+    except NotEnoughMemory as error:
+        channel.say("out-of-memory", job=job, message=headline(error, named=False))
     except NotHere as error:
         channel.say("not-here", job=job, reason=error.reason, message=headline(error, named=False))
     except Exception as error:  # noqa: BLE001 the worker decides what becomes of the trial, whatever it was
@@ -113,11 +116,11 @@ def obey(order: Message, channel: Channel, data_dir: Path, ahead: Ahead) -> None
     channel.say("idle", job=job)
 
 
-def train(order: Message, channel: Channel, data_dir: Path, ahead: Ahead) -> None:
+def train(order: Message, channel: Channel, data_dir: Path, ahead: Ahead, memory: int | None = None) -> None:
     """From the order to its result, one answer of the worker an epoch."""
     job, work = order["job"], order["work"]
     with ahead.held():
-        training, start = begin(work, data_dir)
+        training, start = begin(work, data_dir, memory)
         if order["checkpoint"] is not None:
             training.restore(Path(order["checkpoint"]).read_bytes())
         saver = Saver(Path(order["directory"]), order["checkpoint_seconds"])
@@ -139,25 +142,27 @@ def train(order: Message, channel: Channel, data_dir: Path, ahead: Ahead) -> Non
     channel.say("result", job=job, result=result(training, start, evaluate_test=work["evaluate_test"]))
 
 
-def begin(work: Message, data_dir: Path) -> "tuple[Training, Start | None]":
+def begin(work: Message, data_dir: Path, memory: int | None = None) -> "tuple[Training, Start | None]":
     """The training of a job as it came over the wire, and the weights that it starts from.
 
-    Raises `NotHere` when this machine's copy of the data or of the weights is another, or missing.
+    Raises `NotHere` when this machine's copy of the data or of the weights is another, or missing, `NotEnoughMemory`
+    when it certainly needs more bytes than `memory`.
     """
     from models.fit import Training
 
     network, recipe = _network(work), _recipe(work)
     start = starting_weights(work, network, data_dir)
     arrays = None if start is None else start.arrays
-    return Training(network, recipe, data_of(work, data_dir), seed=work["seed"], start=arrays), start
+    data = data_of(work, data_dir)
+    return Training(network, recipe, data, seed=work["seed"], start=arrays, memory=memory), start
 
 
-def prepare(work: Message, channel: Channel, data_dir: Path) -> None:
+def prepare(work: Message, channel: Channel, data_dir: Path, memory: int | None = None) -> None:
     """Compile the program of a job that may come, beside the training."""
     from models import fit
 
     network = _network(work)
-    fit.prepare(network, _recipe(work), data_of(work, data_dir))
+    fit.prepare(network, _recipe(work), data_of(work, data_dir), memory=memory)
     channel.say("prepared", network=network.key)
 
 
@@ -213,6 +218,7 @@ def result(training: "Training", start: "Start | None", *, evaluate_test: bool) 
     return {
         **training.summary(),
         "test_accuracy": training.accuracy("test") if evaluate_test else None,
+        "latency_ms": training.latency_ms() if evaluate_test else None,  # of final runs alone: it takes a program
         "dataset_hash": training.dataset.fingerprint,
         "started_from": None if start is None else start.document(),
     }
@@ -220,7 +226,7 @@ def result(training: "Training", start: "Start | None", *, evaluate_test: bool) 
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether host or device memory ran out; XLA says so in words (absl status RESOURCE_EXHAUSTED)."""
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+    return isinstance(error, MemoryError | NotEnoughMemory) or "RESOURCE_EXHAUSTED" in str(error)
 
 
 def headline(error: BaseException, *, named: bool = True) -> str:
@@ -250,6 +256,7 @@ def _options() -> argparse.Namespace:
     limit = compile_cache.DEFAULT_BYTES
     parser.add_argument("--compile-cache-bytes", type=int, default=limit, help="what it may hold; %(default)s")
     parser.add_argument("--data-dir", type=Path, required=True, help="registered data sets and weights")
+    parser.add_argument("--memory-limit-bytes", type=int, help="what a training may hold; unset: what the device has")
     return parser.parse_args()
 
 

@@ -57,6 +57,7 @@ class WorkerOptions:
     data_dir: Path
     checkpoint_seconds: float
     compile_ahead: Choice = "auto"
+    memory_limit: int | None = None  # bytes that a training may hold; None: what the device has
     poll_seconds: float = 5.0  # of one long poll; a drain waits for it to end
     process: str = field(default_factory=lambda: secrets.token_hex(8))
 
@@ -89,6 +90,7 @@ def options_of(settings: Settings, name: str, poll_seconds: float = 5.0) -> Work
         data_dir=settings.data_dir,
         checkpoint_seconds=settings.checkpoint_seconds,
         compile_ahead=settings.compile_ahead,
+        memory_limit=settings.memory_limit_bytes,
         poll_seconds=poll_seconds,
     )
 
@@ -217,7 +219,8 @@ class Worker:
         how = ""
         for _ in range(STARTS):
             options = self._options
-            child = Child(self._inbox, options.compile_cache, options.cache_bytes, options.data_dir)
+            cache = options.compile_cache, options.cache_bytes
+            child = Child(self._inbox, *cache, options.data_dir, options.memory_limit)
             until = self._clock() + READY_SECONDS
             while True:
                 try:

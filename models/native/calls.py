@@ -18,8 +18,12 @@ KERNELS, STRIDES = (3, 5), (1, 2)
 
 
 def usable(*arrays: Array) -> bool:
-    """Whether the kernels can take these arrays: decided when a program is traced."""
-    return jax.default_backend() == "cpu" and all(array.dtype == jnp.float32 for array in arrays) and kernels().usable
+    """Whether the kernels can take these arrays: decided when a program is traced.
+
+    XLA cannot divide a kernel among several devices, so with more than one it compiles code of its own.
+    """
+    alone = jax.default_backend() == "cpu" and jax.local_device_count() == 1
+    return alone and all(array.dtype == jnp.float32 for array in arrays) and kernels().usable
 
 
 def depthwise(x: Array, kernel: Array, stride: int, before: tuple[int, int]) -> Array:

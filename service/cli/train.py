@@ -16,7 +16,7 @@ from service.cli.options import DataDir, Json, settings
 from service.cli.output import duration, emit, pairs, percent, warn
 from service.cli.recipe import Change, Preset, recipe_of
 from service.cli.scale import BaselineName
-from service.cli.trials import compiling
+from service.cli.trials import compiling, measured
 from service.datasets import datasets_dir
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of weights, order and augmentation.")] = 0,
     devices: Annotated[int, typer.Option(min=1, help="Devices that divide each batch between them.")] = 1,
     test: Annotated[bool, typer.Option("--test", help="Evaluate the test split at the end, too.")] = False,
+    latency: Annotated[bool, typer.Option("--latency", help="Measure the inference of one image, too.")] = False,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
@@ -69,6 +70,8 @@ def train(
     result = {**training.summary(), "started_from": None if begun is None else begun.document()}
     if test:
         result["test_accuracy"] = training.accuracy("test")
+    if latency:
+        result["latency_ms"] = training.latency_ms()
     if weights_out is not None:
         result["weights_sha256"] = _save(weights_out, training)
     if json:
@@ -121,12 +124,16 @@ def _training(
 ) -> "Training":
     """`source` is the data set's name and the folder of registered ones."""
     from models.data.dataset import load
+    from models.errors import NotEnoughMemory
     from models.fit import Training
 
     name, folder = source
-    arrays = None if begun is None else begun.arrays
+    arrays, memory = None if begun is None else begun.arrays, settings().memory_limit_bytes
     data = load(name, folder, px=network.resolution)
-    return Training(network, recipe, data, seed=seed, start=arrays, devices=devices)
+    try:
+        return Training(network, recipe, data, seed=seed, start=arrays, memory=memory, devices=devices)
+    except NotEnoughMemory as error:
+        raise JobFailed(str(error)) from None
 
 
 def _start(file: Path, network: "ScaledArchitecture", layout: WeightLayout, *, grow: bool, seed: int) -> "Start":
@@ -156,7 +163,8 @@ def _show(result: dict[str, Any], recipe: "TrainingRecipe", seconds: float) -> N
         ("best", f"{percent(result['best_accuracy'])} after epoch {result['best_epoch']}"),
         ("last", f"{percent(result['last_accuracy'])} after epoch {result['epochs']}{stopped}"),
         ("test", percent(result["test_accuracy"])),
-        ("training", f"{duration(result['device_seconds'])}, {result['images_per_second']:,.0f} images/s"),
+        ("training", duration(result["device_seconds"])),
+        *measured(result),
         ("compiling", compiling(result)),
         ("in all", duration(seconds)),
     ]
@@ -195,9 +203,9 @@ def progress(epochs: int, show: bool) -> Iterator[Any]:
 
 def _as_failure(error: Exception) -> Exception:
     """Divergence and a lack of memory are answers, not accidents."""
-    from models.errors import TrainingDiverged
+    from models.errors import NotEnoughMemory, TrainingDiverged
     from service.trainer import headline, out_of_memory
 
-    if isinstance(error, TrainingDiverged):
+    if isinstance(error, TrainingDiverged | NotEnoughMemory):
         return JobFailed(str(error))
     return JobFailed(f"not enough memory for this network: {headline(error)}") if out_of_memory(error) else error

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from models.measured import gib
 from service.cli.output import duration, pairs, percent, table
 
 Document = dict[str, Any]
@@ -62,6 +63,7 @@ def show_trial(trial: Document) -> None:
             ),
             ("regularization", f"dropout {shape['dropout']:g}, stochastic depth {shape['drop_path']:g}"),
             ("cost", f"{cost['params']:,} parameters, {cost['macs']:,} MACs ({cost['macs_ratio']:.3f}x)"),
+            *measured(cost),
             ("device time", duration(trial["device_seconds"])),
             ("compiling", compiling(trial)),
         ]
@@ -77,6 +79,21 @@ def show_trial(trial: Document) -> None:
 def diagnosis(trial: Document) -> str | None:
     """The label and the rule that gave it; None before a training has ended."""
     return None if trial["diagnosis"] is None else f"{trial['diagnosis']}: {trial['diagnosis_rule']}"
+
+
+def measured(document: Document) -> list[tuple[str, str]]:
+    """Names and values of what was measured of a trial, or of one training.
+
+    >>> measured({"latency_ms": 1.25, "images_per_second": 2140.2, "peak_memory_bytes": 3 * 2**29})
+    [('latency', '1.25 ms for one image'), ('throughput', '2,140 images/s in training'), ('memory', '1.5 GiB at most')]
+    """
+    shown = (
+        ("latency", "latency_ms", "{:.3g} ms for one image"),
+        ("throughput", "images_per_second", "{:,.0f} images/s in training"),
+        ("memory", "peak_memory_bytes", "{} at most"),
+    )
+    values = {**document, "peak_memory_bytes": document["peak_memory_bytes"] and gib(document["peak_memory_bytes"])}
+    return [(title, "-" if values[name] is None else text.format(values[name])) for title, name, text in shown]
 
 
 def compiling(document: Document) -> str:

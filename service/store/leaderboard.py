@@ -32,6 +32,9 @@ SORTABLE = (
     "epochs",
     "device_seconds",
     "compile_seconds",
+    "latency_ms",
+    "images_per_second",
+    "peak_memory_bytes",
 )
 Place = tuple[float | None, ...]  # where a page ends: the sort values of its last row
 Order = list[tuple[ColumnElement[Any], bool]]  # expression, whether it descends

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.compilation import Compilation
+from models.measured import Measured
 from models.scaling import Coefficients
 from search.diagnosis import Diagnosis
 from search.results import RunRecord, TrialRecord
@@ -81,6 +82,7 @@ def run_record(run: RunRow) -> RunRecord:
         epochs=result.get("epochs", 0),
         device_seconds=result.get("device_seconds", 0.0),
         compilation=Compilation.of(result),
+        measured=Measured.of(result),
         stopped_early=result.get("stopped_early", False),
         history=tuple(result.get("history", ())),
         diagnosis=None if run.diagnosis is None else Diagnosis(**run.diagnosis),

@@ -229,12 +229,17 @@ def test_weights_of_one_training_start_another(effscale: Effscale, tmp_path: Pat
     first = effscale(*options, "--weights-out", weights)
     assert first.status == 0, first.err
     assert first.document["recipe"]["policy"] == "trivial"
-    second = effscale(*options, "--start", weights, "--set", "learning_rate=1e-9", "--set", "ema_decay=0", "--test")
+    second = effscale(
+        *options, "--start", weights, "--set", "learning_rate=1e-9", "--set", "ema_decay=0", "--test", "--latency"
+    )
     assert second.status == 0, second.err
     result = second.document["result"]
     assert result["started_from"]["sha256"] == first.document["result"]["weights_sha256"]
     assert result["started_from"]["drawn"] == 0
     assert 0 <= result["test_accuracy"] <= 1
+    assert first.document["result"]["latency_ms"] is None
+    assert result["latency_ms"] > 0
+    assert result["peak_memory_bytes"] > 0
     other = effscale("train", "efficientnet-nano", "--dataset", "digits", "--epochs", "1", "--start", weights)
     assert other.status == 2
     assert "safetensors" in other.err

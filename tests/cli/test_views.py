@@ -121,6 +121,7 @@ def test_a_trial_is_shown_with_its_trainings(number: int, capsys: pytest.Capture
     out = capsys.readouterr().out
     assert f"{trial['diagnosis']}: " in out
     for run in trial["runs"]:
+        assert ("1.5 GiB at most" in out) == (trial["cost"]["peak_memory_bytes"] is not None)
         assert f"{run['role']}, seed {run['seed']}: {run['diagnosis']['label']}: {run['diagnosis']['rule']}" in out
 
 

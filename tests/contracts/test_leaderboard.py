@@ -20,6 +20,7 @@ ROUNDS = 2
 MOST = 1000  # items of any list here: pages that go round in circles end
 SORTS = [None, *SORTABLE, *(f"-{name}" for name in SORTABLE)]
 GAPS = ("accuracy", "train_accuracy", "generalization_gap", "last_accuracy", "best_accuracy", "test_accuracy")
+MEASURED = ("latency_ms", "images_per_second")
 Document = dict[str, Any]
 
 
@@ -64,6 +65,8 @@ def fill(kernel: Kernel, search_id: str, chance: random.Random) -> int:
                 "accuracy": accuracy,
                 "standing": OTHER if accuracy is None else chance.randrange(PRUNED + 1),
                 **{name: chance.choice([None, -0.5, 0.25, chance.random()]) for name in GAPS[1:]},
+                **{name: chance.choice([None, 0.1, chance.random() * 1e4]) for name in MEASURED},
+                "peak_memory_bytes": chance.choice([None, 5, 2**40 + 1, chance.randrange(2**50)]),
             }
         )
     with kernel.write() as (session, _now):

@@ -1,5 +1,6 @@
 import pytest
 
+from models.measured import Measured
 from search.diagnosis import Diagnosis
 from search.results import RunRecord, TrialSummary, summarise
 from tests.search.records import final_run, search_run, trial
@@ -34,6 +35,16 @@ def test_finals_replace_the_run_that_selected_them() -> None:
     assert found.test_accuracy == pytest.approx(0.90)
     assert found.generalization_gap == pytest.approx(0.05)
     assert found.device_seconds == 12.0
+
+
+def test_what_was_measured_is_of_the_last_run_that_was_trained_to_the_end_and_of_final_ones_first() -> None:
+    search, *finals = (Measured(images_per_second=float(speed)) for speed in range(1, 4))
+    chosen = search_run(accuracy=0.99, measured=search)
+    pair = [final_run(seed, 0.9, measured=measured) for seed, measured in enumerate(finals, 1)]
+    broken = final_run(3, None, "failed", measured=Measured(9.0))
+    assert summarise((chosen,)).measured == search
+    assert summarise((*reversed(pair), chosen, broken)).measured == finals[-1]
+    assert summarise((search_run("pruned", None, measured=search),)).measured == Measured()
 
 
 def test_an_interval_of_fractions_ends_at_one() -> None:

@@ -55,13 +55,13 @@ def tiny_job(**recipe: Any) -> Message:
 class Trainer:
     """`python -m service.trainer` at the other end of two pipes."""
 
-    def __init__(self, cache: Path, folder: Path) -> None:
+    def __init__(self, cache: Path, folder: Path, *options: str) -> None:
         self.folder = folder
         self.data_dir = folder / "data"
         self.jobs = 0
         command = [sys.executable, "-m", "service.trainer", "--parent", str(os.getpid()), "--compile-cache", str(cache)]
         self.process = subprocess.Popen(
-            [*command, "--data-dir", str(self.data_dir)],
+            [*command, "--data-dir", str(self.data_dir), *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -120,12 +120,12 @@ def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def start_trainer(compile_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Trainer]]:
-    """Starts trainers that are ready; none outlives the tests."""
+def start_trainer(compile_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Trainer]]:
+    """Starts trainers, with these options, that are ready; none outlives the tests."""
     started: list[Trainer] = []
 
-    def start() -> Trainer:
-        trainer = Trainer(compile_cache, tmp_path_factory.mktemp("scratch"))
+    def start(*options: str) -> Trainer:
+        trainer = Trainer(compile_cache, tmp_path_factory.mktemp("scratch"), *options)
         started.append(trainer)
         trainer.hear("ready")
         return trainer
@@ -137,6 +137,6 @@ def start_trainer(compile_cache: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
-def shared_trainer(start_trainer: Callable[[], Trainer]) -> Trainer:
+def shared_trainer(start_trainer: Callable[..., Trainer]) -> Trainer:
     """One trainer for all tests that leave it idle, as a worker would."""
     return start_trainer()

@@ -20,7 +20,7 @@ from tests.worker.conftest import PATIENCE_SECONDS, TINY, Message, Trainer, tiny
 pytestmark = pytest.mark.timeout(300)
 START = {"weights": "parent", "layout": "effscale", "grow": False}
 COUNTS = ("programs_compiled", "programs_cached")
-TIMES = {"device_seconds", "compile_seconds", "compiled_ahead_seconds", "images_per_second", *COUNTS}
+TIMES = {"device_seconds", "compile_seconds", "compiled_ahead_seconds", "images_per_second", "latency_ms", *COUNTS}
 
 
 def untimed(result: dict[str, float]) -> dict[str, float]:
@@ -38,6 +38,9 @@ def test_a_job_is_told_epoch_by_epoch_and_ends_in_a_result(shared_trainer: Train
     assert result["epochs"] == 2
     assert result["accuracy"] == epochs[-1]["metrics"]["validation_accuracy"]
     assert result["test_accuracy"] is None
+    assert result["latency_ms"] is None
+    assert result["images_per_second"] > 0
+    assert result["peak_memory_bytes"] > 0
 
 
 def result_of(trainer: Trainer, work: Message) -> Message:
@@ -66,13 +69,14 @@ def test_jobs_that_differ_in_rates_and_seed_compile_one_program_and_another_proc
     assert tuple(found[name] for name in COUNTS) == (0, 1)
 
 
-def test_test_accuracy_only_when_asked_for(shared_trainer: Trainer) -> None:
+def test_test_accuracy_and_latency_only_when_asked_for(shared_trainer: Trainer) -> None:
     shared_trainer.train({**tiny_job(epochs=1), "evaluate_test": True})
     shared_trainer.hear("started")
     shared_trainer.epochs(1)
     result = shared_trainer.hear("result")["result"]
     shared_trainer.hear("idle")
     assert 0 <= result["test_accuracy"] <= 1
+    assert result["latency_ms"] > 0
 
 
 def test_stop_gives_the_result_so_far(shared_trainer: Trainer) -> None:

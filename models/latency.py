@@ -1,0 +1,67 @@
+"""How long a trained network takes for one image."""
+
+import statistics
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from models.architecture import ScaledArchitecture
+from models.cost import IMAGE_CHANNELS
+from models.ops import on_cpu
+from models.programs import compile_options, places_of
+from models.recipe import Precision
+
+WARM_UP = 3  # calls: the first allocate, wake threads and fill caches
+REPEATS = 20  # calls: their median does not mind that a few were interrupted; a second for a network of 50 ms
+KEPT = 8  # programs: the seeds of a finalist follow one another and share one
+
+
+def latency_ms(
+    architecture: ScaledArchitecture,
+    weights: NDArray[np.float32],
+    precision: Precision,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
+    """Milliseconds from one image to its logits: the median of `REPEATS` calls after `WARM_UP`.
+
+    Batch 1, at the network's own resolution, normalised and on the device already, in the precision of its training;
+    `weights` is the flat vector of `models.layout`. The program is compiled as that of a training is.
+    """
+    places = places_of(architecture)
+    arrays = places.arrays(jnp.asarray(weights))
+    pixels = np.random.default_rng(0).standard_normal(_shape(architecture), np.float32)  # no zeros: they may be skipped
+    image, run = jnp.asarray(pixels, _type(precision)), _program(places.architecture, precision)
+    seconds = []
+    for _ in range(WARM_UP + REPEATS):
+        started = clock()
+        jax.block_until_ready(run(*arrays, image))
+        seconds.append(clock() - started)
+    return 1000 * statistics.median(seconds[WARM_UP:])
+
+
+@lru_cache(maxsize=KEPT)
+def _program(architecture: ScaledArchitecture, precision: Precision) -> Callable[..., Array]:
+    places = places_of(architecture)
+
+    def logits(weights: list[Array], running: list[Array], image: Array) -> Array:
+        return places.network(weights, running)(image)
+
+    vector = jax.ShapeDtypeStruct((places.size,), jnp.float32)
+    arrays: Any = jax.eval_shape(places.arrays, vector)
+    image = jax.ShapeDtypeStruct(_shape(architecture), _type(precision))
+    return jax.jit(logits).lower(*arrays, image).compile(compile_options() if on_cpu() else None)
+
+
+def _shape(architecture: ScaledArchitecture) -> tuple[int, ...]:
+    return 1, architecture.resolution, architecture.resolution, IMAGE_CHANNELS
+
+
+def _type(precision: Precision) -> Any:
+    return jnp.bfloat16 if precision == "bf16" else jnp.float32
