@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,11 +25,21 @@ from models.method import Method, method
 from models.programs import Image, Made, Named, Program, initial_state, made, places_of, rates
 from models.progress import EpochReport, Progress
 from models.recipe import TrainingRecipe
-from models.training import Span, State, Sums
+from models.training import Pixels, Span, State, Sums
 
 __all__ = ["EpochReport", "Progress", "Training"]
 CHECKPOINT_VERSION = 3
 BEST = "best"  # the array of a checkpoint that is no part of the state
+
+
+class Ran(NamedTuple):
+    """One epoch: sums over its training and validation images, and the clock as it began, had trained, had ended."""
+
+    training: Sums
+    validation: Sums
+    began: float
+    trained: float
+    ended: float
 
 
 class Training:
@@ -65,17 +75,17 @@ class Training:
     ) -> None:
         self.architecture, self.recipe, self.dataset, self.seed = architecture, recipe, dataset, seed
         self.progress = Progress()
-        self._clock = clock
+        self.clock = clock
         self._compilation = Compilation()  # of the programs that were got since the last report
         check(devices)
-        self._method = _method(architecture, recipe, dataset, resident, devices)
-        self._memory = device_limit() if memory is None else memory
-        _check_size(architecture, recipe, self._method, self._memory)
-        self._rates = put(rates(architecture, recipe, seed), devices)
+        self.method = _method(architecture, recipe, dataset, resident, devices)
+        self.memory = device_limit() if memory is None else memory
+        _check_size(architecture, recipe, self.method, self.memory)
+        self.rates = put(rates(architecture, recipe, seed), devices)
         self._feed = (
-            Streamed(dataset, self._method) if self._method.chunk else Resident(on_device(dataset, devices), devices)
+            Streamed(dataset, self.method) if self.method.chunk else Resident(on_device(dataset, devices), devices)
         )
-        self._state: State = put(initial_state(places_of(architecture), recipe.optimizer, seed, start), devices)
+        self.state: State = put(initial_state(places_of(architecture), recipe.optimizer, seed, start), devices)
         self._start = None if start is None else _digest(start)
         self._best: NDArray[np.float32] | None = None
         self._program_bytes: int | None = None
@@ -93,30 +103,30 @@ class Training:
 
     def __iter__(self) -> Iterator[EpochReport]:
         while not self.finished:
-            yield self._next()
+            yield self.next_epoch()
 
     def compile(self) -> None:
         """Get the program at hand. The next epoch does that anyway, and reports the seconds."""
-        started = self._clock()
+        started = self.clock()
         found = self._made()
-        check_fits(found.memory_bytes, self._memory, f"the program with {self._method.batch_size} images a step")
-        self._compilation += found.charge(self._clock() - started)
+        check_fits(found.memory_bytes, self.memory, f"the program with {self.method.batch_size} images a step")
+        self._compilation += found.charge(self.clock() - started)
         self._program_bytes = found.memory_bytes
         self._peak_before = device_peak() if self._peak_before is None else self._peak_before
 
     def accuracy(self, split: Literal["validation", "test"]) -> float:
         """Share of a split that the network of the declared epoch classifies correctly."""
-        current = np.array(self._state.average) if self._best is not None else None
+        current = np.array(self.state.average) if self._best is not None else None
         if self._best is not None:
-            self._state = self._state._replace(average=self._put(self._best))
-        correct = float(self._run(getattr(self._method, split)).correct)
+            self.state = self.state._replace(average=self._put(self._best))
+        correct = float(self._run(getattr(self.method, split)).correct)
         if current is not None:
-            self._state = self._state._replace(average=self._put(current))
+            self.state = self.state._replace(average=self._put(current))
         return correct / len(getattr(self.dataset, split))
 
     def latency_ms(self) -> float:
         """Milliseconds for one image with the network of the declared epoch: see `models.latency`. Compiles."""
-        return latency_ms(self.architecture, self._chosen(), self.recipe.precision, self._clock)
+        return latency_ms(self.architecture, self._chosen(), self.recipe.precision, self.clock)
 
     def summary(self) -> dict[str, Any]:
         """What there is to say of the training.
@@ -154,7 +164,7 @@ class Training:
 
     def checkpoint(self) -> bytes:
         """Everything needed to go on, with its own SHA-256."""
-        leaves = jax.tree.leaves(self._state)
+        leaves = jax.tree.leaves(self.state)
         arrays = {f"state.{number:02d}": np.asarray(leaf) for number, leaf in enumerate(leaves)}
         if self._best is not None:
             arrays[BEST] = self._best
@@ -174,22 +184,15 @@ class Training:
                     f"the checkpoint belongs to another training: its {name} is {theirs!r}, not {ours!r}"
                 )
         self._best = arrays.pop(BEST, None)
-        structure = jax.tree.structure(self._state)
+        structure = jax.tree.structure(self.state)
         leaves = [self._put(arrays[name]) for name in sorted(arrays)]
-        self._state = jax.tree.unflatten(structure, leaves)
+        self.state = jax.tree.unflatten(structure, leaves)
         self.progress = Progress.read(document["progress"])
 
-    def _next(self) -> EpochReport:
-        clock = self._clock
-        self.compile()
+    def next_epoch(self, ran: Ran | None = None) -> EpochReport:
+        """One more epoch, for which there must be reason; or the record of one that has `ran` elsewhere."""
+        training, validation, began, trained, ended = self._ran() if ran is None else ran
         compilation, self._compilation = self._compilation, Compilation()
-        compiled = clock()
-        training = self._run(self._method.training)
-        if self._method.recalibration:
-            self._run(self._method.recalibration)
-        trained = clock()
-        validation = self._run(self._method.validation)
-        ended = clock()
         images, validated = self._images_an_epoch, len(self.dataset.validation)
         report = EpochReport(
             epoch=self.epoch + 1,
@@ -197,8 +200,8 @@ class Training:
             train_accuracy=float(training.correct) / images,
             validation_loss=float(validation.loss) / validated,
             validation_accuracy=float(validation.correct) / validated,
-            seconds=ended - compiled,
-            images_per_second=images / max(trained - compiled, 1e-9),
+            seconds=ended - began,
+            images_per_second=images / max(trained - began, 1e-9),
             compile_seconds=compilation.compile_seconds,
         )
         if not (math.isfinite(report.train_loss) and math.isfinite(report.validation_loss)):
@@ -206,38 +209,62 @@ class Training:
                 f"the loss became {report.train_loss} in training and {report.validation_loss} in validation in epoch "
                 f"{report.epoch}; a lower learning_rate than {self.recipe.learning_rate:g} may help"
             )
-        self.progress = self.progress.after(report, trained - compiled, self.recipe.patience_delta, compilation)
+        self.progress = self.progress.after(report, trained - began, self.recipe.patience_delta, compilation)
         if self.recipe.selection == "best" and self.progress.best.epoch == report.epoch:
-            self._best = np.array(self._state.average)
+            self._best = np.array(self.state.average)
         return report
 
+    def _ran(self) -> Ran:
+        self.compile()
+        began = self.clock()
+        training = self._run(self.method.training)
+        if self.method.recalibration:
+            self._run(self.method.recalibration)
+        trained = self.clock()
+        return Ran(training, self._run(self.method.validation), began, trained, self.clock())
+
     def _chosen(self) -> NDArray[np.float32]:
-        return np.array(self._state.average) if self._best is None else self._best
+        return np.array(self.state.average) if self._best is None else self._best
 
     def _program(self) -> Program:
         return self._made().run
 
     def _made(self) -> Made:
-        return made(self.architecture, self._method, _image(self.dataset))
+        return self.program(self.method)
+
+    def program(self, chosen: Method) -> Made:
+        """The program of this network and data set for a method of any number of replicas."""
+        return made(self.architecture, chosen, _image(self.dataset))
+
+    @property
+    def pixels(self) -> Pixels:
+        """All images on the device, where they are."""
+        return on_device(self.dataset, self.method.devices)
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What trainings have in common that differ in their seeds alone."""
+        identity = {name: value for name, value in self._identity().items() if name != "seed"}
+        return identity, self.method
 
     def _run(self, steps: range) -> Sums:
         """Run steps and wait for them. The state is donated: only this method may hold it."""
-        rows, run = self._method.rows(self.seed, self.epoch), self._program()
-        sums = put(Sums(jnp.zeros(()), jnp.zeros(())), self._method.devices)
+        rows, run = self.method.rows(self.seed, self.epoch), self._program()
+        sums = put(Sums(jnp.zeros(()), jnp.zeros(())), self.method.devices)
         for portion in self._feed.portions(rows, steps):
             numbers = (self.epoch, portion.base, portion.steps.start, portion.steps.stop)
             span = Span(*(np.int32(number) for number in numbers))  # type: ignore[arg-type]  # become arrays there
-            self._state, sums = run(self._state, sums, self._rates, portion.pixels, portion.rows, span)
+            self.state, sums = run(self.state, sums, self.rates, portion.pixels, portion.rows, span)
             jax.block_until_ready(sums)
         return sums
 
     def _put(self, array: NDArray[Any]) -> jax.Array:
         """A copy of a part of the state where the state is: what is donated must not be the host's memory."""
-        return put(jnp.array(array, copy=True), self._method.devices)
+        return put(jnp.array(array, copy=True), self.method.devices)
 
     @property
     def _images_an_epoch(self) -> int:
-        return len(self._method.training) * self._method.batch_size
+        return len(self.method.training) * self.method.batch_size
 
     def _identity(self) -> dict[str, Any]:
         recipe = self.recipe.model_dump_json(exclude={"preset"})

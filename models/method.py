@@ -21,6 +21,8 @@ class Method:
     how many steps' images are on the device at a time, 0 for all of them. With `layered` each weight has a rate of its
     own, with `masked` a mask says what decays. Each of `devices` works on an equal part of every batch.
 
+    `replicas` are seeds of one network that the program trains at once: state, sums, seed and rows have one axis more.
+
     Steps are numbered through: those of training, then of validation, of test, and of recalibration.
     """
 
@@ -37,6 +39,7 @@ class Method:
     fixed: int = 0
     recalibrated: int = 0
     chunk: int = 0
+    replicas: int = 1
     devices: int = 1
 
     @property

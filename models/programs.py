@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, cast
 
 import jax
@@ -145,19 +145,20 @@ def _lowered(architecture: ScaledArchitecture, method: Method, image: Image) -> 
     moments = jax.eval_shape(transformation(method.optimizer, 0.0, 0.0, 0.0).init, weights)
     number, scalar, per_channel = _shape(jnp.int32), _shape(jnp.float32), _shape(jnp.float32, image[-1])
     images, labels = _shape(jnp.uint8, method.images, *image), _shape(jnp.int32, method.images)
-    state = State(values, values, moments, number)
-    arguments = (
-        state,
-        Sums(scalar, scalar),
-        _rates_shape(method, weights),
-        Pixels(images, labels, per_channel, per_channel),
-        _shape(jnp.int32, *method.rows_shape),
-        Span(number, number, number, number),
-    )
+    state, sums, rates = State(values, values, moments, number), Sums(scalar, scalar), _rates_shape(method, weights)
+    pixels, span = Pixels(images, labels, per_channel, per_channel), Span(number, number, number, number)
+    rows = _shape(jnp.int32, *method.rows_shape)
+    body = partial(run_steps, places, method)
+    if method.replicas > 1:
+        state, sums, rows = (_replicated(part, method.replicas) for part in (state, sums, rows))
+        alike = jax.tree.map(lambda _: None, rates)
+        body = jax.vmap(body, in_axes=(0, 0, alike._replace(seed=0), None, 0, None))
+        rates = rates._replace(seed=_replicated(rates.seed, method.replicas))
+    arguments = state, sums, rates, pixels, rows, span
     shapes, structure = jax.tree.flatten(arguments)
 
     def run(*arrays: Any) -> list[Any]:
-        return jax.tree.leaves(run_steps(places, method, *jax.tree.unflatten(structure, arrays)))
+        return jax.tree.leaves(body(*jax.tree.unflatten(structure, arrays)))
 
     donated, structure_after = len(jax.tree.leaves(state)), jax.tree.structure(state)
     if method.devices == 1:
@@ -165,6 +166,10 @@ def _lowered(architecture: ScaledArchitecture, method: Method, image: Image) -> 
     # not kept as traced: what is exported is tied to its devices, and such trainings are few and long
     places_on = placed(arguments, method.devices)
     return jax.jit(run, donate_argnums=tuple(range(donated)), **places_on).lower(*shapes), structure_after
+
+
+def _replicated(tree: Any, replicas: int) -> Any:
+    return jax.tree.map(lambda leaf: _shape(leaf.dtype, replicas, *leaf.shape), tree)
 
 
 def _rates_shape(method: Method, weights: Any) -> Rates:
