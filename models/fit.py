@@ -52,12 +52,12 @@ class Training:
     the numbers stay the same. Of several `devices` each works on an equal part of every batch: the numbers are those of
     one device up to the rounding of float32 sums, which are added in another order. A checkpoint restores on any number
     of devices, and what follows is equal up to that rounding, not to the bit. `memory` is how many bytes the training
-    may hold, by default what the device has.
+    may hold on each, by default what the device has.
 
     Rates that the recipe leaves open or gives as rules are the architecture's: see `regularization.regularized`.
     Raises `TrainingDiverged` when a loss or a weight is NaN or infinite, `InvalidRecipe` when network and recipe do not
     go together, `InvalidDevices` when there are not so many or a batch has no such equal parts, `NotEnoughMemory` when
-    the device cannot hold the training: at once where that is certain, otherwise when the program is there.
+    a device cannot hold the training: at once where that is certain, otherwise when the program is there.
     """
 
     def __init__(
@@ -295,11 +295,8 @@ def prepare(
 
 def _check_size(architecture: ScaledArchitecture, recipe: TrainingRecipe, chosen: Method, limit: int | None) -> None:
     batch = chosen.batch_size // chosen.devices
-    check_fits(
-        least_bytes(architecture, recipe, batch),
-        limit,
-        f"training with {batch} images a step at the very least",
-    )
+    what = f"training with {batch} images a step and device at the very least"
+    check_fits(least_bytes(architecture, recipe, batch), limit, what)
 
 
 def _method(

@@ -32,7 +32,7 @@ def test_a_program_needs_its_arguments_results_and_temporaries_and_what_is_donat
 
 def test_a_training_tells_its_memory_which_grows_with_its_batch() -> None:
     peaks = []
-    for batch in (16, 64):
+    for batch in (32, 64):
         training = Training(SMALL, TrainingRecipe(epochs=1, batch_size=batch), digits(), seed=0)
         list(training)
         peaks.append(Measured.of(training.summary()).peak_memory_bytes or 0)

@@ -35,9 +35,9 @@ def test_what_does_not_fit_is_told_before_it_runs_and_what_fits_is_trained(
 
     (refused,) = ends(limited, {**work, "widths": HUGE})  # the estimate does, nothing is compiled
     assert refused["say"] == "out-of-memory"
-    assert refused["message"].startswith("training with 128 images a step at the very least needs ")
+    assert refused["message"].startswith("training with 128 images a step and device at the very least needs ")
     assert f"and there are {gib(needed - 1)}: a smaller batch_size" in refused["message"]
 
-    smaller = ends(limited, tiny_job(epochs=1, batch_size=64))
+    smaller = ends(limited, tiny_job(epochs=1, optimizer="sgd"))  # one moment less
     assert [message["say"] for message in smaller] == ["started", "epoch", "result"]
     assert smaller[-1]["result"]["peak_memory_bytes"] < needed
