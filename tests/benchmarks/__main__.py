@@ -11,6 +11,7 @@ from tests.benchmarks import (
     epoch,
     first_step,
     loop,
+    ops,
     planning,
     searching,
     shapes,
@@ -27,6 +28,7 @@ MODULES = {
     "planning": planning,
     "startup": startup,
     "data": data,
+    "ops": ops,
     "training": training,
     "epoch": epoch,
     "loop": loop,
@@ -36,7 +38,7 @@ MODULES = {
     "compound": compound,
     "torch_weights": torch_weights,
 }
-GROUPS = {"engine": ("training", "epoch", "loop", "first_step", "searching")}
+GROUPS = {"engine": ("ops", "training", "epoch", "loop", "first_step", "searching")}
 PAGE = ROOT / "BENCHMARKS.md"
 PLOTS = Path("tests/benchmarks/plots")
 

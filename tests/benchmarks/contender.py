@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH_PYTHON = ROOT / "build" / "bench" / "bin" / "python"  # made by `make bench`
+# Threads of a parallel library spin for a while after their work (OpenMP: up to 0.2 s by default); not in others' time
+SETTLE_SECONDS = 0.3
 LAST_CHARACTERS = 2000  # of a dead process's standard error
 
 
@@ -48,8 +51,9 @@ class Contender:
         )
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """Its answer to an order; RuntimeError with its last words when it failed."""
+        """Its answer, asked for when the others have come to rest; RuntimeError with its last words when it failed."""
         order = json.dumps({"do": do, **arguments})
+        time.sleep(SETTLE_SECONDS)
         try:
             print(order, file=self._process.stdin, flush=True)
             line = self._process.stdout.readline()

@@ -2,7 +2,7 @@
 
 Both have the default recipe: TensorFlow's RMSprop, warm-up and cosine, L2, label smoothing, moving average; dropout and
 stochastic depth are off, so that losses can be compared. Images lie in memory as they are stored and are resized
-batch by batch on both sides. Losses of both splits must agree within `TOLERANCE`: the RMSprop of a fresh network
+batch by batch on both sides. Losses of both splits must agree within 5 %: the RMSprop of a fresh network
 multiplies rounding differences faster than SGD does, and PyTorch keeps unbiased variances.
 """
 

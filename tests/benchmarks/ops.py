@@ -13,7 +13,7 @@ from models import ops
 from models.native import calls
 from models.native.library import kernels
 from models.normalization import activated, normalize_batch
-from tests.benchmarks.figures import Figure, interleaved
+from tests.benchmarks.figures import Figure, Plan, Skipped, interleaved
 
 # (batch, pixels a side, channels, window, stride) of EfficientNet-B0 at 64 px and of a search candidate
 SHAPES = (
@@ -29,10 +29,10 @@ TIMES = 10  # calls of one round: a single one is over in a millisecond
 EPSILON = 1e-3
 
 
-def figures() -> Iterator[Figure]:
+def figures(plan: Plan) -> Iterator[Figure | Skipped]:
     """Every depthwise shape against two lowerings, then every map."""
     if not kernels().usable:
-        print(f"operations are not compared, the CPU kernels are not there: {kernels().detail}")
+        yield Skipped("operations by lowering", f"the CPU kernels are not there: {kernels().detail}")
         return
     for shape in SHAPES:
         yield from _depthwise(*shape)

@@ -43,7 +43,7 @@ def small(padding: str) -> Problem:
 
 
 @pytest.fixture
-def trained(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Problem, Path, list[float]]:
+def trained(request: pytest.FixtureRequest, tmp_path: Path) -> Trained:
     """A problem, its file for rivals, and our losses."""
     problem = small(request.param)
     path = tmp_path / "problem.npz"
