@@ -27,6 +27,7 @@ SPEC_VERSION = 1
 Metric = Literal["macs", "params", "activations", "product"]
 SamplerName = Literal["tpe", "random"]
 PrunerName = Literal["asha", "median", "none"]
+MeasureLatency = Literal["finalists", "all", "none"]
 WEIGHTS_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"  # also a file's name, which must not climb out of its folder
 
 
@@ -169,6 +170,10 @@ class SearchSpec(_Document):
     finalists: Finalists = Finalists()
     recipe: TrainingRecipe = TrainingRecipe()
     start: Annotated[Start | None, Field(description="Weights to start from; null: random ones.")] = None
+    measure_latency: Annotated[
+        MeasureLatency,
+        Field(description="Whose time for one image is measured; each network compiles a program for it."),
+    ] = "finalists"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     parallelism: Annotated[int, Field(ge=1, le=1024, description="Trials trained at the same time.")] = 1
     priority: Annotated[int, Field(ge=-1000, le=1000, description="Higher is leased first.")] = 0
@@ -232,6 +237,10 @@ class SearchSpec(_Document):
     def ratio(self) -> float:
         """The target cost relative to the baseline, with its default filled in."""
         return 2.0**self.phi if self.target.ratio is None else self.target.ratio
+
+    def measures_latency(self, *, final: bool) -> bool:
+        """Whether a run that is trained to the end measures its network's time for one image."""
+        return self.measure_latency == "all" or (self.measure_latency == "finalists" and final)
 
     def document(self) -> dict[str, Any]:
         """As JSON, every default written out."""

@@ -84,7 +84,9 @@ class ScaleCostOut(_Answer):
 class MeasuredOut(_Answer):
     """What was measured on the worker that trained (null: not measured)."""
 
-    latency_ms: float | None = Field(description="Inference of one image, median; of final runs alone.")
+    latency_ms: float | None = Field(
+        description="Inference of one image, median; of those runs that `measure_latency` names."
+    )
     images_per_second: float | None = Field(description="Training images in training time.")
     peak_memory_bytes: int | None = Field(description="Most of the device's memory at a time, while training.")
 

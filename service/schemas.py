@@ -100,7 +100,7 @@ class RunResult(_Body):
     compiled_ahead_seconds: Annotated[Seconds, Field(description="Of compiling that was over before it asked.")] = 0.0
     programs_compiled: Count = 0
     programs_cached: Annotated[Count, Field(description="Programs that the cache on the worker's disk had.")] = 0
-    latency_ms: Annotated[Seconds | None, Field(description="Inference of one image, median; of final runs.")] = None
+    latency_ms: Annotated[Seconds | None, Field(description="Inference of one image, median; where asked for.")] = None
     images_per_second: Annotated[Seconds | None, Field(description="Training images in training time.")] = None
     peak_memory_bytes: Annotated[
         int | None, Field(ge=0, lt=2**63, description="Most of the device's memory at a time, while training.")

@@ -134,12 +134,13 @@ def train(order: Message, channel: Channel, data_dir: Path, ahead: Ahead, memory
             case "continue":
                 continue
             case "stop":
-                channel.say("stopped", job=job, result=result(training, start, evaluate_test=False))
+                channel.say("stopped", job=job, result=result(training, start))
             case "drain":
                 saved = saver.save(training, report.epoch) if saved is None else saved
                 channel.say("checkpoint", job=job, checkpoint=saved)
         return
-    channel.say("result", job=job, result=result(training, start, evaluate_test=work["evaluate_test"]))
+    asked = {"evaluate_test": work["evaluate_test"], "measure_latency": work["measure_latency"]}
+    channel.say("result", job=job, result=result(training, start, **asked))
 
 
 def begin(work: Message, data_dir: Path, memory: int | None = None) -> "tuple[Training, Start | None]":
@@ -213,12 +214,14 @@ def starting_weights(work: Message, network: "ScaledArchitecture", data_dir: Pat
     return transfer.load(path, network, layout=chosen["layout"], grow=chosen["grow"], seed=work["seed"])
 
 
-def result(training: "Training", start: "Start | None", *, evaluate_test: bool) -> dict[str, Any]:
+def result(
+    training: "Training", start: "Start | None", *, evaluate_test: bool = False, measure_latency: bool = False
+) -> dict[str, Any]:
     """The RunResult of the worker protocol."""
     return {
         **training.summary(),
         "test_accuracy": training.accuracy("test") if evaluate_test else None,
-        "latency_ms": training.latency_ms() if evaluate_test else None,  # of final runs alone: it takes a program
+        "latency_ms": training.latency_ms() if measure_latency else None,
         "dataset_hash": training.dataset.fingerprint,
         "started_from": None if start is None else start.document(),
     }

@@ -155,6 +155,7 @@ def _lease_document(session: Session, run: RunRow, kernel: Kernel, ask: LeaseIn)
             "recipe": spec.recipe.model_dump(mode="json"),
             "seed": run.seed,
             "evaluate_test": run.role == "final",
+            "measure_latency": spec.measures_latency(final=run.role == "final"),
         },
         "upcoming": upcoming.network(session, search, run, ask.programs) if ask.upcoming else None,
         "trial": documents.trial(trial),

@@ -35,6 +35,7 @@ MORE = (
             ("/pruner/reduction_factor", "Reduction factor", ""),
             ("/finalists/count", "Finalists", "networks"),
             ("/finalists/seeds", "Seeds per finalist", "trainings"),
+            ("/measure_latency", "Measure latency of", "networks"),
         ),
     ),
     (

@@ -3,6 +3,7 @@
 import csv
 import io
 
+import pytest
 from fastapi.testclient import TestClient
 
 from service.app import create_app
@@ -40,3 +41,17 @@ def test_what_was_measured_is_shown_sorted_by_and_selected_by(fleet: Fleet) -> N
     ]
     rows = {row["number"]: [row[name] for name in NAMES] for row in csv.DictReader(io.StringIO(table))}
     assert rows == {"0": ["3.5", "", ""], "1": ["", "300.0", str(2**30)]}
+
+
+@pytest.mark.parametrize(("chosen", "asked"), [(None, [False, True]), ("all", [True, True]), ("none", [False, False])])
+def test_a_job_says_whether_its_run_measures_latency(fleet: Fleet, chosen: str | None, asked: list[bool]) -> None:
+    given = {} if chosen is None else {"measure_latency": chosen}
+    fleet.submit(trials=1, finalists={"count": 1, "seeds": 2}, **given)
+    with TestClient(create_app(fleet.kernel), base_url="http://127.0.0.1") as client:
+        said = {}
+        for _ in range(3):
+            lease = fleet.must_lease()
+            job = client.post("/v1/leases", json={"worker": "w", "process": "p1"}).json()
+            said[job["role"]] = job["job"]["measure_latency"]
+            fleet.finish(lease)
+    assert [said[role] for role in ("search", "final")] == asked

@@ -49,6 +49,7 @@ def tiny_job(**recipe: Any) -> Message:
         "recipe": chosen.model_dump(mode="json"),
         "seed": 3,
         "evaluate_test": False,
+        "measure_latency": False,
     }
 
 

@@ -1,7 +1,7 @@
 // The columns of the leaderboard: what each shows, and by which name the API sorts it.
 
 import { h, s } from "./dom.js";
-import { chain, coefficient, compact, count, percent, pixels, times } from "./format.js";
+import { chain, coefficient, compact, count, milliseconds, percent, pixels, times } from "./format.js";
 import { badge, diagnosis } from "./states.js";
 
 const BAR = { width: 84, height: 14 };
@@ -90,6 +90,7 @@ export const columns = [
   },
   plain("params", "Params", "Parameters", ({ cost }) => compact(cost.params), "params"),
   plain("macs", "MACs", "Multiply-adds, relative to the baseline", ({ cost }) => times(cost.macs_ratio), "macs"),
+  plain("latency_ms", "Latency", "One image, as measured by a worker", ({ cost }) => milliseconds(cost.latency_ms), "latency_ms"),
   { label: "Depths", hint: "Blocks a stage", value: ({ architecture }) => chain(architecture.depths) },
   { label: "Widths", hint: "Channels a stage", value: ({ architecture }) => chain(architecture.widths) },
 ];

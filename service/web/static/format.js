@@ -36,6 +36,9 @@ export const coefficient = (value) => (missing(value) ? NONE : four.format(value
 /** 256 px */
 export const pixels = (value) => (missing(value) ? NONE : whole.format(value) + GAP + "px");
 
+/** 0.514 ms */
+export const milliseconds = (value) => (missing(value) ? NONE : three.format(value) + GAP + "ms");
+
 /** 1 h 12 min */
 export function duration(seconds) {
   if (missing(seconds)) return NONE;

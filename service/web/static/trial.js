@@ -3,7 +3,7 @@
 import { explain, get } from "./api.js";
 import { curves } from "./curve.js";
 import { byId, h, setText } from "./dom.js";
-import { chain, coefficient, compact, count, dateTime, duration, percent, pixels, plural, time, times } from "./format.js";
+import { chain, coefficient, compact, count, dateTime, duration, milliseconds, percent, pixels, plural, time, times } from "./format.js";
 import { badge, diagnosis } from "./states.js";
 
 let base = "";
@@ -68,12 +68,23 @@ function facts({ architecture, cost, ...trial }) {
     ["Widths", `${chain(architecture.widths)} (stem ${count(architecture.stem)}, head ${count(architecture.head)})`],
     ["Input", `${pixels(architecture.resolution)}; receptive field ${pixels(cost.receptive_field)}`],
     ["Cost", `${count(cost.params)} parameters · ${compact(cost.macs)} MACs (${times(cost.macs_ratio)}) · ${compact(cost.activations)} activations`],
+    ["Measured", measuredText(cost)],
     ["Training time", duration(trial.device_seconds)],
     ["Compiling", compilingText(trial)],
     ["Same as", trial.cached_from ? String(trial.cached_from) : null],
     ["Key", architecture.key],
   ];
   return h("dl", { class: "facts" }, rows.filter(([, value]) => value !== null).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+}
+
+/** What the worker measured; null for nothing. */
+function measuredText({ latency_ms: latency, images_per_second: rate, peak_memory_bytes: memory }) {
+  const told = [
+    latency !== null && `${milliseconds(latency)} for one image`,
+    rate !== null && `${count(rate)} images/s in training`,
+    memory !== null && `${compact(memory)}B of memory at most`,
+  ].filter(Boolean);
+  return told.join(" · ") || null;
 }
 
 /** What the programs took, and how many of them a cache had. */
