@@ -71,7 +71,9 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     plan, names = Plan(), f"{', '.join(MODULES)}; or {', '.join(GROUPS)}"
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {names}; none: all")
-    parser.add_argument("--rounds", type=int, default=plan.rounds, help="of each figure [%(default)s]")
+    parser.add_argument(
+        "--rounds", type=int, default=plan.rounds, help="of `training`, `epoch`, `loop`, `first_step` [%(default)s]"
+    )
     parser.add_argument("--searches", type=int, default=plan.searches, help="rounds of whole searches [%(default)s]")
     parser.add_argument("--trials", type=int, default=plan.trials, help="networks of a search [%(default)s]")
     parser.add_argument("--px", type=int, nargs="+", default=plan.px, help="resolutions of `training` [%(default)s]")
