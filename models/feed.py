@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
@@ -52,7 +51,7 @@ def on_device(dataset: Dataset, devices: int = 1) -> Pixels:
     """All splits of a data set on the device, or on each of several, once for all trainings of a process."""
     splits = dataset.splits
     images, labels = np.concatenate([s.images for s in splits]), np.concatenate([s.labels for s in splits])
-    pixels = Pixels(*(jnp.asarray(array) for array in (images, labels, dataset.mean, dataset.deviation)))
+    pixels = Pixels(*(jax.device_put(array) for array in (images, labels, dataset.mean, dataset.deviation)))
     return put(pixels, devices)
 
 

@@ -250,7 +250,7 @@ class Training:
     def _run(self, steps: range) -> Sums:
         """Run steps and wait for them. The state is donated: only this method may hold it."""
         rows, run = self.method.rows(self.seed, self.epoch), self._program()
-        sums = put(Sums(jnp.zeros(()), jnp.zeros(())), self.method.devices)
+        sums: Sums = put(Sums(jax.device_put(np.float32(0)), jax.device_put(np.float32(0))), self.method.devices)
         for portion in self._feed.portions(rows, steps):
             numbers = (self.epoch, portion.base, portion.steps.start, portion.steps.stop)
             span = Span(*(np.int32(number) for number in numbers))  # type: ignore[arg-type]  # become arrays there

@@ -97,9 +97,15 @@ def places_of(architecture: ScaledArchitecture) -> Layout:
 def initial_state(places: Layout, optimizer: OptimizerName, seed: int, start: Named | None = None) -> State:
     """Before the first step: values drawn on the host from the seed, or those of `start`."""
     values = places.initial(seed) if start is None else _given(places, start)
-    weights = jnp.asarray(values[: places.weight_count])
-    moments = transformation(optimizer, 0.0, 0.0, 0.0).init(weights)
-    return State(jnp.asarray(values), jnp.array(values, copy=True), moments, jnp.zeros((), jnp.int32))
+    state: State = _begun(values, places.weight_count, optimizer)
+    return state
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _begun(values: Any, weight_count: int, optimizer: OptimizerName) -> State:
+    """One program instead of one for each array: in a fresh process each costs tens of milliseconds. All are copies."""
+    moments = transformation(optimizer, 0.0, 0.0, 0.0).init(values[:weight_count])
+    return State(jnp.copy(values), jnp.copy(values), moments, jnp.zeros((), jnp.int32))
 
 
 def _given(places: Layout, start: Named) -> NDArray[np.float32]:

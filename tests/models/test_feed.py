@@ -43,7 +43,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small_chunks")
 def test_streamed_trains_as_resident_to_the_bit(on_disk: Dataset) -> None:
     resident, streamed = Training(SMALL, RECIPE, digits(), seed=3), Training(SMALL, RECIPE, on_disk, seed=3, resident=0)
-    assert streamed._method.chunk == 4  # six steps of training are two chunks, the second half full
+    assert streamed.method.chunk == 4  # six steps of training are two chunks, the second half full
     for ours, theirs in zip(streamed, resident, strict=True):
         assert (ours.train_loss, ours.validation_loss) == (theirs.train_loss, theirs.validation_loss)
     assert same(streamed.weights(), resident.weights())

@@ -93,7 +93,7 @@ def test_resumed_equals_uninterrupted_to_the_bit(name: str, data: Dataset, start
 def test_an_evaluation_sees_no_augmentation(name: str, data: Dataset, start: dict[str, np.ndarray]) -> None:
     def loss(recipe: TrainingRecipe) -> float:
         training = Training(SMALL, recipe, data, seed=3, start=start)
-        return float(training._run(training._method.validation).loss)
+        return float(training._run(training.method.validation).loss)
 
     rounding = 0.02 if ALL[name].precision == "bf16" else 1e-5
     assert loss(ALL[name]) == pytest.approx(loss(PLAIN), rel=rounding)
@@ -134,8 +134,8 @@ def test_rates_fall_towards_the_image() -> None:
 def test_recalibrated_statistics_are_means_over_training_batches(data: Dataset, start: dict[str, np.ndarray]) -> None:
     training = Training(SMALL, MIXED, data, seed=3, start=start)
     next(iter(training))
-    places, pixels, found = places_of(SMALL), on_device(data), training._state.average
-    rows = training._method.rows(3, 0)[:3]
+    places, pixels, found = places_of(SMALL), on_device(data), training.state.average
+    rows = training.method.rows(3, 0)[:3]
     matrix = jnp.asarray(resize_matrix(8, SMALL.resolution))
     noise = Noise(jnp.asarray(True), jnp.zeros((32, 2)), jnp.zeros((32, 16)), jnp.float32(0), jnp.float32(0))
 

@@ -61,7 +61,7 @@ print(json.dumps({
     "one": reports(one), "four": reports(four),
     "resumed": reports(resumed), "beside": reports(beside),
     "test": [t.accuracy("test") for t in (one, four)],
-    "states": [len(t._state.values.sharding.device_set) for t in (one, four)],
+    "states": [len(t.state.values.sharding.device_set) for t in (one, four)],
     "hlo": {"one": hlo(one), "four": hlo(four)},
 }))
 """

@@ -144,6 +144,6 @@ def test_an_epoch_moves_nothing_to_the_host(data: Dataset) -> None:
     reports = iter(training)
     next(reports)
     with jax.transfer_guard_device_to_host("disallow_explicit"):
-        (portion,) = training._feed.portions(training._method.rows(3, 1), range(2))
+        (portion,) = training._feed.portions(training.method.rows(3, 1), range(2))
         sums, span = Sums(jnp.zeros(()), jnp.zeros(())), Span(*(jnp.int32(number) for number in (1, 0, 0, 2)))
-        training._program()(training._state, sums, training._rates, portion.pixels, portion.rows, span)
+        training._program()(training.state, sums, training.rates, portion.pixels, portion.rows, span)
