@@ -1,4 +1,4 @@
-# make setup · demo · test · check · bench · lock · clean   (CONTRIBUTING.md says what each is for)
+# make setup · demo · test · check · bench · bench-gpu · lock · clean   (CONTRIBUTING.md says what each is for)
 # Needs only make and Python 3.11 to 3.13; another interpreter: make setup PYTHON=python3.12
 
 PYTHON ?= python3
@@ -24,7 +24,7 @@ ORDER := $(filter $(FOLDERS),$(FAST)) $(filter-out $(FAST) $(ALONE) golden bench
 # pytest's status when ARGS select no test of those given
 NONE_CHOSEN := 5
 
-.PHONY: setup demo test check bench lock clean
+.PHONY: setup demo test check bench bench-gpu lock clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -49,9 +49,12 @@ check: $(READY)
 # TORCH_PYTHON names another interpreter that has them, or `none`: what then is left out is said.
 RIVALS := build/bench
 bench: $(READY)
+bench-gpu: $(READY)
+bench-gpu: GPU := .gpu
+bench bench-gpu:
 	@test -n "$(TORCH_PYTHON)" || $(MAKE) --no-print-directory $(RIVALS)/.ready || \
 	  echo "effscale: build/bench could not be made; the benchmarks say what they leave out" >&2
-	@$(BIN)/python -m tests.benchmarks $(ARGS)
+	@$(BIN)/python -m tests.benchmarks$(GPU) $(ARGS)
 
 $(RIVALS)/.ready: pyproject.toml requirements.lock
 	@echo "effscale: installing PyTorch and Keras into $(RIVALS) (up to several GB); TORCH_PYTHON=none leaves them out"

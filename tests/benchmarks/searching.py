@@ -110,7 +110,7 @@ def service(wanted: SearchSpec, place: Path) -> dict[str, Any]:
     networks = {trial["architecture"]["key"] for trial in trials}
     epochs = sum(trial["epochs"] for trial in trials)
     done = {"trials": len(trials), "networks": len(networks), "epochs": epochs, "best": best["accuracy"]}
-    return {"seconds": seconds, **done}
+    return {"seconds": seconds, "device_seconds": sum(trial["device_seconds"] for trial in trials), **done}
 
 
 def scripted(module: str, python: str, wanted: SearchSpec, place: Path) -> dict[str, Any]:

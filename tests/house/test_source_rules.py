@@ -14,7 +14,7 @@ PYTORCH = {
     *("tests/benchmarks/torch_names.py", "tests/benchmarks/torch_reference.py"),
     *(
         f"tests/benchmarks/rivals/{name}.py"
-        for name in ("search_torch", "torch_network", "torch_plain", "torch_training")
+        for name in ("search_torch", "timm_half", "torch_network", "torch_plain", "torch_training")
     ),
 }
 # Put together from halves, so that this file does not contain them
