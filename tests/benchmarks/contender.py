@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,8 @@ class Contender:
 
     def close(self) -> None:
         """End it."""
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):  # it has died, and `ask` told why
+            self._process.stdin.close()
         self._process.wait(60)
         self._process.stdout.close()
         self._errors.close()

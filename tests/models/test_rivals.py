@@ -1,5 +1,6 @@
 """What we are measured against is the same training: the same losses, step by step, from the same weights."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,12 @@ def test_a_rival_says_what_went_wrong() -> None:
     with pytest.raises(RuntimeError, match="KeyError: 'dance'"):
         side.ask("dance")
     side.close()
+
+
+def test_a_rival_that_cannot_even_start_says_so_and_ends() -> None:
+    entrants = {"dead": ("tests.benchmarks.rivals.nobody", sys.executable)}
+    with pytest.raises(RuntimeError, match="No module named"), running(entrants) as sides:
+        sides["dead"].ask("load")
 
 
 def test_what_nobody_has_is_missing_with_advice() -> None:
