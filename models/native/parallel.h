@@ -14,6 +14,14 @@ namespace effscale {
 
 namespace ffi = xla::ffi;
 
+constexpr int SPINS = 3000;  // some 100 microseconds
+
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
 template <typename Work>
 struct Shared {
   const Work* work;
@@ -46,7 +54,11 @@ void in_parts(ffi::ThreadPool& pool, int64_t parts, const Work& work) {
   shared->parts = parts;
   for (int64_t helper = 0; helper < helpers; ++helper) pool.Schedule([shared] { shared->help(); });
   shared->help();
-  if (shared->done.load(std::memory_order_acquire) == parts) return;
+  // What is left takes a helper some microseconds, to sleep and be woken takes longer
+  for (int turn = 0; turn < SPINS; ++turn) {
+    if (shared->done.load(std::memory_order_acquire) == parts) return;
+    pause();
+  }
   std::unique_lock<std::mutex> hold(shared->lock);
   shared->finished.wait(hold, [&] { return shared->done.load(std::memory_order_acquire) == parts; });
 }
