@@ -18,7 +18,9 @@ from tests.benchmarks.figures import Figure, Plan, Skipped
 from tests.benchmarks.problem import Problem
 
 BATCH = 32
-TOLERANCE = 0.03  # relative, of every epoch: rounding differences grow from step to step (1.1 % after 4 epochs was seen)
+TOLERANCE = (
+    0.03  # relative, of every epoch: rounding differences grow from step to step (1.1 % after 4 epochs was seen)
+)
 # Steps an epoch, so that one takes seconds on two cores at any resolution
 STEPS = {32: 8, 64: 4, 128: 2, 224: 1}
 RIVALS = (

@@ -87,8 +87,8 @@ def test_pytorch_trains_as_we_do(trained: Trained) -> None:
 
 def test_a_rival_that_trains_otherwise_is_noticed() -> None:
     with pytest.raises(AssertionError, match=r"epoch 2.*not the same training"):
-        agree("epoch 2", 2.0, 2.03)
-    agree("epoch 2", 2.0, 2.01)
+        agree("epoch 2", 2.0, 2.07)
+    agree("epoch 2", 2.0, 2.05)
 
 
 def test_a_rival_says_what_went_wrong() -> None:
