@@ -2,9 +2,9 @@
 
 Both have the default recipe: TensorFlow's RMSprop, warm-up and cosine, L2, label smoothing, moving average; dropout and
 stochastic depth are off, so that losses can be compared. Images lie in memory as they are stored and are resized
-batch by batch on both sides. Training losses must agree within 5 % in every epoch, the validation loss in the first: the
-RMSprop of a fresh network multiplies rounding differences (ours with other kernels differ among themselves as much), the
-average of the weights shows them most, and PyTorch keeps unbiased variances.
+batch by batch on both sides. Training losses must agree within 5 % in every epoch, the validation loss in the first:
+the RMSprop of a fresh network multiplies rounding differences, the average of its weights shows them most, and PyTorch
+keeps unbiased variances.
 """
 
 import tempfile
