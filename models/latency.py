@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from models.architecture import ScaledArchitecture
 from models.cost import IMAGE_CHANNELS
-from models.ops import on_cpu
 from models.programs import compile_options, places_of
 from models.recipe import Precision
 
@@ -56,7 +55,7 @@ def _program(architecture: ScaledArchitecture, precision: Precision) -> Callable
     vector = jax.ShapeDtypeStruct((places.size,), jnp.float32)
     arrays: Any = jax.eval_shape(places.arrays, vector)
     image = jax.ShapeDtypeStruct(_shape(architecture), _type(precision))
-    return jax.jit(logits).lower(*arrays, image).compile(compile_options() if on_cpu() else None)
+    return jax.jit(logits).lower(*arrays, image).compile(compile_options())
 
 
 def _shape(architecture: ScaledArchitecture) -> tuple[int, ...]:

@@ -86,7 +86,7 @@ def _forward(
     epsilon: float,
 ) -> tuple[tuple[Array, Array, Array], Residuals]:
     if calls.usable(x, scale):
-        y, mean, var = calls.normalized(x, scale, bias, mean, var, training, activation, epsilon)
+        y, mean, var = calls.normalized(x, (scale, bias, mean, var), training, activation, epsilon)
         return (y, mean, var), (x, scale, bias, mean, var)
     pixels = x.size // x.shape[-1]
     wide = x.astype(scale.dtype)
@@ -103,7 +103,8 @@ def _backward(
 ) -> tuple[Array | None, ...]:
     x, scale, bias, mean, var = residuals
     if calls.usable(x, scale):
-        return (*calls.normalized_gradients(x, scale, bias, mean, var, gradients[0], activation, epsilon), *[None] * 3)
+        found = calls.normalized_gradients(x, (scale, bias, mean, var), gradients[0], activation, epsilon)
+        return (*found, None, None, None)
     pixels = x.size // x.shape[-1]
     inverse = lax.rsqrt(var + epsilon)
     unit = (x.astype(scale.dtype) - mean) * inverse

@@ -125,7 +125,7 @@ def shifted(x: Array, kernel: Array, stride: int, padding: Padding = "same") -> 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def compiled(x: Array, kernel: Array, stride: int, padding: Padding = "same") -> Array:
     """Depthwise convolution by the kernels of `models/native`, where `calls.usable`."""
-    return calls.depthwise(x, kernel, stride, _before(x, kernel, stride, padding))
+    return calls.depthwise(x, kernel, stride, _before(x.shape, len(kernel), stride, padding))
 
 
 def _compiled_forward(x: Array, kernel: Array, stride: int, padding: Padding) -> tuple[Array, tuple[Array, Array]]:
@@ -136,11 +136,12 @@ def _compiled_backward(
     stride: int, padding: Padding, residuals: tuple[Array, Array], gradient: Array
 ) -> tuple[Array, Array]:
     x, kernel = residuals
-    return calls.depthwise_gradients(x, kernel, gradient, stride, _before(x, kernel, stride, padding))
+    return calls.depthwise_gradients(x, kernel, gradient, stride, _before(x.shape, len(kernel), stride, padding))
 
 
-def _before(x: Array, kernel: Array, stride: int, padding: Padding) -> tuple[int, int]:
-    top, left = (margin(size, len(kernel), stride, padding)[0] for size in x.shape[1:3])
+def _before(shape: tuple[int, ...], k: int, stride: int, padding: Padding) -> tuple[int, int]:
+    """Pixels of padding above and to the left of a map (b, h, w, c)."""
+    top, left = (margin(size, k, stride, padding)[0] for size in shape[1:3])
     return top, left
 
 
@@ -173,7 +174,7 @@ def _input_gradient(shape: tuple[int, ...], kernel: Array, stride: int, padding:
     batch, height, width, channels = shape
     k = len(kernel)
     around = (k - 1) // stride
-    before = [margin(size, k, stride, padding)[0] for size in (height, width)]
+    before = _before(shape, k, stride, padding)
     rows, columns = -(-height // stride), -(-width // stride)
     behind = [around + (edge + stride - 1) // stride for edge in before]
     padded = jnp.pad(gradient, ((0, 0), (around, behind[0]), (around, behind[1]), (0, 0)))

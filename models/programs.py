@@ -130,10 +130,9 @@ def made(architecture: ScaledArchitecture, method: Method, image: Image) -> Made
 
 
 def _make(architecture: ScaledArchitecture, method: Method, image: Image) -> Made:
-    options = compile_options() if on_cpu() else None
     started, known = time.perf_counter(), hits()
     lowered, structure = _lowered(architecture, method, image)
-    compiled = lowered.compile(options)
+    compiled = lowered.compile(compile_options())
 
     def run(*arguments: Any) -> tuple[State, Sums]:
         *state, loss, correct = compiled(*jax.tree.leaves(arguments))
@@ -190,8 +189,13 @@ def _rates_shape(method: Method, weights: Any) -> Rates:
 
 
 @lru_cache(maxsize=1)
-def compile_options() -> dict[str, Any]:
-    """Those of `CPU_OPTIONS` that this jaxlib knows: options come and go between its versions (0.12 lacks one)."""
+def compile_options() -> dict[str, Any] | None:
+    """Those of `CPU_OPTIONS` that this jaxlib knows: options come and go between its versions (0.12 lacks one).
+
+    None on accelerators.
+    """
+    if not on_cpu():
+        return None
     known: dict[str, Any] = {}
     for name, value in CPU_OPTIONS.items():
         try:

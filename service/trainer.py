@@ -229,7 +229,7 @@ def result(
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether host or device memory ran out; XLA says so in words (absl status RESOURCE_EXHAUSTED)."""
-    return isinstance(error, MemoryError | NotEnoughMemory) or "RESOURCE_EXHAUSTED" in str(error)
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
 
 
 def headline(error: BaseException, *, named: bool = True) -> str:

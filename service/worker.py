@@ -34,7 +34,8 @@ from service.trainer_channel import Message
 READY_SECONDS = 180.0  # for importing JAX and waking the accelerator; a cold disk takes a minute
 SETTLE_SECONDS = 5.0  # an abandoned job that does not end by then is ended with its process
 STARTS = 3  # in a row without `ready`: the trainer cannot run here
-AHEAD_CORES = 4  # with 2, a training took a third longer beside compilations (measured); budgets count that
+# On CPUs a training uses all cores; with 2, compiling beside it was not shown to save anything (3 runs, busy machine)
+AHEAD_CORES = 4
 INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
 
 Choice = Literal["auto", "on", "off"]

@@ -44,38 +44,25 @@ def depthwise_gradients(
 
 
 def normalized(
-    x: Array,
-    scale: Array,
-    bias: Array,
-    mean: Array,
-    var: Array,
-    training: Array,
-    activation: Activation | None,
-    epsilon: float,
+    x: Array, norm: Sequence[Array], training: Array, activation: Activation | None, epsilon: float
 ) -> tuple[Array, Array, Array]:
-    """The map, and the means and variances it was normalised with: of the batch if `training`, else the given ones."""
-    shapes = x.shape, scale.shape, scale.shape
-    y, used_mean, used_var = _call(
-        "norm_forward", shapes, x, scale, bias, mean, var, training, **_kind(activation, epsilon)
+    """The map, and the means and variances it was normalised with: of the batch if `training`, else the given ones.
+
+    `norm`: scale, bias, mean, var (c,).
+    """
+    channels = norm[0].shape
+    y, mean, var = _call(
+        "norm_forward", (x.shape, channels, channels), x, *norm, training, **_kind(activation, epsilon)
     )
-    return y, used_mean, used_var
+    return y, mean, var
 
 
 def normalized_gradients(
-    x: Array,
-    scale: Array,
-    bias: Array,
-    mean: Array,
-    var: Array,
-    gradient: Array,
-    activation: Activation | None,
-    epsilon: float,
+    x: Array, norm: Sequence[Array], gradient: Array, activation: Activation | None, epsilon: float
 ) -> tuple[Array, Array, Array]:
-    """Of the map, the scale and the offset, with the statistics of the batch."""
-    shapes = x.shape, scale.shape, scale.shape
-    to_x, to_scale, to_bias = _call(
-        "norm_backward", shapes, x, scale, bias, mean, var, gradient, **_kind(activation, epsilon)
-    )
+    """Of the map, the scale and the offset; `norm` has the statistics of the batch."""
+    shapes = x.shape, norm[0].shape, norm[1].shape
+    to_x, to_scale, to_bias = _call("norm_backward", shapes, x, *norm, gradient, **_kind(activation, epsilon))
     return to_x, to_scale, to_bias
 
 
@@ -95,8 +82,8 @@ def excited(
 ) -> tuple[Array, ...]:
     """`normalized`, and the squeeze and excitation behind it, without the map in between.
 
-    `norm`: scale, bias, mean, var (c,); `gate`: (c, inner), (inner,), (inner, c), (c,). Answers the map, the means and
-    variances used; and for the gradient the channels' means (b, c), what is between (b, inner), the gate (b, c).
+    `gate`: (c, inner), (inner,), (inner, c), (c,). Answers the map, the means and variances used; and for the gradient
+    the channels' means (b, c), what is between (b, inner), the gate (b, c).
     """
     batch, channels, inner = x.shape[0], x.shape[-1], gate[1].shape[0]
     shapes = x.shape, (channels,), (channels,), (batch, channels), (batch, inner), (batch, channels)

@@ -37,7 +37,7 @@ LEVELS = {
 }
 COMPILERS = ("c++", "g++", "clang++")
 WORDS = 300  # characters of the compiler's complaint that are told
-BUILD_SECONDS = 300.0  # it takes 10 to 15; a loaded machine takes longer
+BUILD_SECONDS = 300.0  # it takes 20; a loaded machine takes longer
 
 log = logging.getLogger("effscale.native")
 
@@ -80,11 +80,17 @@ def level() -> str:
 
 
 def file_name(target: str) -> str:
-    """Of the compiled kernels; another source, JAX or machine, another name."""
+    """Of the compiled kernels for an instruction set."""
+    return f"kernels-{fingerprint()}-{target}.so"
+
+
+@lru_cache(maxsize=1)
+def fingerprint() -> str:
+    """Another source, JAX, compiler flag or machine, another one. Every call that is traced asks for it."""
     digest = hashlib.sha256(f"{jax.__version__} {platform.system()} {platform.machine()} {FLAGS}".encode())
     for source in sorted([*SOURCES.glob("*.h"), *SOURCES.glob("*.cc")]):
         digest.update(source.read_bytes())
-    return f"kernels-{digest.hexdigest()[:16]}-{target}.so"
+    return digest.hexdigest()[:16]
 
 
 def beside_environment() -> Path:
@@ -135,7 +141,7 @@ def _compile(compiler: str, target: str, path: Path) -> None:
 
 def target_name(call: str) -> str:
     """What XLA knows a kernel as. It stands in compiled programs, which must not outlive a change of the kernel."""
-    return f"effscale_{call}_{file_name('').split('-')[1]}"
+    return f"effscale_{call}_{fingerprint()}"
 
 
 def register(path: Path) -> None:

@@ -2,6 +2,7 @@
 // of its own, and sums are added in the order of the parts.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>

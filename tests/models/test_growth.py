@@ -17,6 +17,7 @@ from models.errors import InvalidWeights
 from models.growth import check, grow
 from models.layout import layout
 from models.torch_layouts import entries
+from tests.benchmarks.gpu import there
 from tests.models.answers import logits, random_arrays
 from tests.models.small import SMALL
 
@@ -208,17 +209,6 @@ def test_growing_from_a_file_of_pytorchs(tmp_path: Any, name: str, torch_layout:
     start = transfer.load(path, child, layout=torch_layout, grow=True)
     assert cost(child).params > cost(old).params
     np.testing.assert_allclose(logits(child, start.arrays, IMAGES), logits(old, arrays, IMAGES), rtol=1e-5, atol=1e-5)
-
-
-def there(entry: Any, array: Any) -> Any:
-    match entry.turn:
-        case "convolution":
-            return np.ascontiguousarray(array.transpose(3, 2, 0, 1))
-        case "gate":
-            return np.ascontiguousarray(array.T[:, :, None, None])
-        case "linear":
-            return np.ascontiguousarray(array.T)
-    return array
 
 
 def test_a_parent_that_is_not_told_is_refused(tmp_path: Any) -> None:

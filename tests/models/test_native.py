@@ -129,8 +129,8 @@ def test_squeeze_and_excitation_behind_normalization(batch: int, size: int, chan
 def test_evaluation_uses_the_given_statistics_and_answers_them() -> None:
     x, scale, bias = numbers(0, 2, 5, 5, 24), numbers(1, 24), numbers(2, 24)
     mean, var = statistics(24)
-    y, used_mean, used_var = jax.jit(calls.normalized, static_argnums=(6, 7))(
-        x, scale, bias, mean, var, jnp.asarray(False), None, EPSILON
+    y, used_mean, used_var = jax.jit(calls.normalized, static_argnums=(3, 4))(
+        x, (scale, bias, mean, var), jnp.asarray(False), None, EPSILON
     )
     np.testing.assert_array_equal(used_mean, mean)
     np.testing.assert_array_equal(used_var, var)
@@ -143,7 +143,7 @@ def test_what_is_not_a_number_stays_so(value: float) -> None:
     x = numbers(0, 1, 4, 4, 24)
     x[0, 1, 1, 3] = value
     mean, var = statistics(24)
-    y, *_ = calls.normalized(x, mean, mean, mean, var, jnp.asarray(True), "swish", EPSILON)
+    y, *_ = calls.normalized(x, (mean, mean, mean, var), jnp.asarray(True), "swish", EPSILON)
     assert np.isnan(np.asarray(y)[..., 3]).all()
     assert np.isfinite(np.delete(np.asarray(y), 3, axis=-1)).all()
 
@@ -152,7 +152,7 @@ def test_what_is_not_a_number_stays_so(value: float) -> None:
 def test_swish_far_from_zero(value: float) -> None:
     one, zero = jnp.ones((16,)), jnp.zeros((16,))
     x = jnp.full((1, 1, 1, 16), value)
-    y, *_ = calls.normalized(x, one, zero, zero, one, jnp.asarray(False), "swish", 0.0)
+    y, *_ = calls.normalized(x, (one, zero, zero, one), jnp.asarray(False), "swish", 0.0)
     np.testing.assert_allclose(y, jax.nn.swish(x), rtol=1e-5, atol=1e-30)
 
 
@@ -187,8 +187,8 @@ def test_in_a_loop_and_under_vmap_as_alone() -> None:
 def test_threads_change_no_bit() -> None:
     x, scale, gradient = numbers(0, 32, 16, 16, 40), numbers(1, 40), numbers(2, 32, 16, 16, 40)
     mean, var = statistics(40)
-    run = jax.jit(calls.normalized_gradients, static_argnums=(6, 7))
-    first, *others = (run(x, scale, scale, mean, var, gradient, "swish", EPSILON) for _ in range(20))
+    run = jax.jit(calls.normalized_gradients, static_argnums=(3, 4))
+    first, *others = (run(x, (scale, scale, mean, var), gradient, "swish", EPSILON) for _ in range(20))
     for other in others:
         for a, b in zip(first, other, strict=True):
             np.testing.assert_array_equal(a, b)
