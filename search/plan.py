@@ -10,9 +10,10 @@ from search import catalogue as catalogues
 from search.catalogue import Catalogue, relative
 from search.leaderboard import spoken
 from search.lifecycle import planned_runs
+from search.parts import Start
 from search.pruning import rungs
 from search.reference import paper_candidate, reference
-from search.spec import SearchSpec, Start
+from search.spec import SearchSpec
 
 BACKWARD = 3  # a training step is a forward pass and a backward pass of twice its multiply-adds
 # Multiply-adds a second of training on two CPU cores. Measured: efficientnet-nano's candidates (3.6 M forward) train

@@ -11,11 +11,13 @@ Fraction = float
 DiagnosisName = Literal["diverged", "overfits", "noisy", "underfits", "fits"]
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """No field that is not told."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class WeightsOut(_Answer):
+class WeightsOut(Answer):
     """A registered file of weights to start from."""
 
     name: str
@@ -27,21 +29,21 @@ class WeightsOut(_Answer):
     added_at: str
 
 
-class WeightsListOut(_Answer):
+class WeightsListOut(Answer):
     """All registered weights, by name."""
 
     items: list[WeightsOut]
     next_cursor: None
 
 
-class FieldErrorOut(_Answer):
+class FieldErrorOut(Answer):
     """Where a body is wrong (RFC 6901 pointer) and how."""
 
     pointer: str
     message: str
 
 
-class ProblemOut(_Answer):
+class ProblemOut(Answer):
     """RFC 9457 problem document; `code` is the machine word."""
 
     type: str
@@ -52,7 +54,7 @@ class ProblemOut(_Answer):
     errors: list[FieldErrorOut]
 
 
-class ArchitectureOut(_Answer):
+class ArchitectureOut(Answer):
     """A network in integers."""
 
     key: str
@@ -71,7 +73,7 @@ class TrialArchitectureOut(ArchitectureOut):
     drop_path: float
 
 
-class ScaleCostOut(_Answer):
+class ScaleCostOut(Answer):
     """Real cost after rounding."""
 
     params: int
@@ -81,7 +83,7 @@ class ScaleCostOut(_Answer):
     receptive_field: int = Field(description="Pixels.")
 
 
-class MeasuredOut(_Answer):
+class MeasuredOut(Answer):
     """What was measured on the worker that trained (null: not measured)."""
 
     latency_ms: float | None = Field(
@@ -95,7 +97,7 @@ class CostOut(ScaleCostOut, MeasuredOut):
     """Real cost, and what was measured in the trial's last completed training, a final one before a search's."""
 
 
-class PartOut(_Answer):
+class PartOut(Answer):
     """One part of a network. `map_px` is the side of its last map, `step_px` the input pixels between neighbours."""
 
     name: str
@@ -109,7 +111,7 @@ class PartOut(_Answer):
     activations: int
 
 
-class MemoryOut(_Answer):
+class MemoryOut(Answer):
     """Bytes: the largest pair of maps for one image, what a training step keeps of each, weights and their like."""
 
     inference: int
@@ -117,7 +119,7 @@ class MemoryOut(_Answer):
     training_state: int
 
 
-class ScaleOut(_Answer):
+class ScaleOut(Answer):
     """The calculator's answer. `parts` are stem, stages, head and classifier; `memory_bytes` are estimates in fp32."""
 
     architecture: ArchitectureOut
@@ -127,7 +129,7 @@ class ScaleOut(_Answer):
     warnings: list[str]
 
 
-class TrialOut(_Answer):
+class TrialOut(Answer):
     """One distinct network and what it came to. `accuracy` is on the validation split, after the epoch `selection`."""
 
     rank: int | None = None
@@ -171,7 +173,7 @@ class TrialOut(_Answer):
     finished_at: str | None
 
 
-class AttemptOut(_Answer):
+class AttemptOut(Answer):
     """One lease of a run."""
 
     lease_epoch: int
@@ -184,7 +186,7 @@ class AttemptOut(_Answer):
     message: str | None
 
 
-class DiagnosisOut(_Answer):
+class DiagnosisOut(Answer):
     """What the curves of a training say, the rule that said it, and the numbers of the rule."""
 
     label: DiagnosisName
@@ -192,7 +194,7 @@ class DiagnosisOut(_Answer):
     values: dict[str, float]
 
 
-class StartOut(_Answer):
+class StartOut(Answer):
     """The weights file that a training began with: how many arrays were taken as they are, grown, or drawn instead."""
 
     sha256: str
@@ -235,7 +237,7 @@ class TrialDetailOut(TrialOut):
     runs: list[RunOut]
 
 
-class TrialsOut(_Answer):
+class TrialsOut(Answer):
     """A page of trials."""
 
     items: list[TrialOut]
@@ -248,14 +250,14 @@ class LeaderboardOut(TrialsOut):
     as_of: str
 
 
-class RunCountsOut(_Answer):
+class RunCountsOut(Answer):
     """Trainings expected and ended."""
 
     planned: int
     finished: int
 
 
-class SearchOut(_Answer):
+class SearchOut(Answer):
     """A search with its counters, progress and best trial so far."""
 
     id: str
@@ -283,14 +285,14 @@ class SearchOut(_Answer):
     )
 
 
-class SearchesOut(_Answer):
+class SearchesOut(Answer):
     """A page of searches."""
 
     items: list[SearchOut]
     next_cursor: str | None
 
 
-class EventOut(_Answer):
+class EventOut(Answer):
     """Something that happened to a search."""
 
     id: int
@@ -299,50 +301,8 @@ class EventOut(_Answer):
     data: dict[str, Any]
 
 
-class EventsOut(_Answer):
+class EventsOut(Answer):
     """Events behind an id; ask again with `after=next`."""
 
     items: list[EventOut]
     next: int
-
-
-class UpcomingOut(_Answer):
-    """A network that will probably be trained next in the same search; all else of its job is as in this one."""
-
-    key: str
-    depths: list[int]
-    widths: list[int] = Field(description="Stem, stages, head.")
-    resolution: int = Field(description="Pixels.")
-
-
-class LeaseOut(_Answer):
-    """Work for a worker."""
-
-    id: str
-    lease_epoch: int
-    lease_seconds: float
-    expires_at: str
-    search_id: str
-    search_name: str
-    trial_number: int
-    role: Literal["search", "final"]
-    attempt: int
-    job: dict[str, Any]
-    upcoming: UpcomingOut | None = Field(description="Null when not asked for, or when nothing new is in sight.")
-    trial: TrialOut
-    spec: dict[str, Any]
-    checkpoints: list[dict[str, Any]]
-
-
-class CommandOut(_Answer):
-    """How a worker goes on."""
-
-    command: Literal["continue", "stop", "cancel", "drain"]
-    reason: str | None
-    expires_at: str
-
-
-class RunStateOut(_Answer):
-    """The state that a run is in now."""
-
-    state: str

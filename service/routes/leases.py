@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
 from search import catalogue
-from service import answers, documents, leases, searches, upcoming
+from service import documents, lease_answers, leases, searches, upcoming
 from service.errors import BadContent, LeaseLost, NotFound
 from service.kernel import Kernel
 from service.routes.dependencies import KernelDep, Worker
@@ -29,7 +29,7 @@ Epoch = Annotated[int, Path(ge=1, le=MAX_EPOCHS)]
 
 @router.post(
     "",
-    responses={200: {"model": answers.LeaseOut}, 204: {"description": "No work came within `wait_seconds`."}},
+    responses={200: {"model": lease_answers.LeaseOut}, 204: {"description": "No work came within `wait_seconds`."}},
 )
 async def lease(body: LeaseIn, request: Request, kernel: KernelDep, _caller: Worker) -> Response:
     """Ask for work. The same worker process asking again gets the lease that it holds already."""
@@ -46,7 +46,7 @@ async def lease(body: LeaseIn, request: Request, kernel: KernelDep, _caller: Wor
         await kernel.bell.wait(seen, min(left, LOOK_SECONDS))
 
 
-@router.post("/{lease_id}/reports", responses={200: {"model": answers.CommandOut}})
+@router.post("/{lease_id}/reports", responses={200: {"model": lease_answers.CommandOut}})
 def report(lease_id: str, body: ReportIn, kernel: KernelDep, _caller: Worker) -> JSONResponse:
     """An epoch's metrics, or a sign of life; the answer says whether to go on."""
     with kernel.write() as (session, now):
@@ -55,7 +55,7 @@ def report(lease_id: str, body: ReportIn, kernel: KernelDep, _caller: Worker) ->
     return JSONResponse({"command": command, "reason": reason, "expires_at": expires_at})
 
 
-@router.post("/{lease_id}/finish", responses={200: {"model": answers.RunStateOut}})
+@router.post("/{lease_id}/finish", responses={200: {"model": lease_answers.RunStateOut}})
 def finish(lease_id: str, body: FinishIn, kernel: KernelDep, _caller: Worker) -> JSONResponse:
     """Record the result, once."""
     with kernel.write() as (session, now):
@@ -65,7 +65,7 @@ def finish(lease_id: str, body: FinishIn, kernel: KernelDep, _caller: Worker) ->
     return JSONResponse({"state": state})
 
 
-@router.post("/{lease_id}/release", responses={200: {"model": answers.RunStateOut}})
+@router.post("/{lease_id}/release", responses={200: {"model": lease_answers.RunStateOut}})
 def release(lease_id: str, body: ReleaseIn, kernel: KernelDep, _caller: Worker) -> JSONResponse:
     """Give the run back unfinished."""
     with kernel.write() as (session, now):

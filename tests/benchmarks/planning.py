@@ -7,8 +7,9 @@ import optuna
 
 from models.cost import cost
 from search import catalogue
+from search.parts import Space, Target
 from search.results import RunRecord, TrialRecord
-from search.spec import SearchSpec, Space, Target
+from search.spec import SearchSpec
 from search.study import distributions, propose
 from tests.benchmarks.figures import Figure, Plan, interleaved
 

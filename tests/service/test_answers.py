@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
-from service import answers
+from service import answers, lease_answers
 from service.app import create_app
 from service.kernel import build_kernel
 from service.migrate import upgrade
@@ -60,13 +60,13 @@ def search_id(client: TestClient) -> str:
         if answer.status_code == 204:
             return str(submitted["id"])
         lease = answer.json()
-        check(answers.LeaseOut, lease)
+        check(lease_answers.LeaseOut, lease)
         path, fence = f"/v1/leases/{lease['id']}", {"lease_epoch": lease["lease_epoch"]}
         for epoch in (1, 2):
             report = client.post(f"{path}/reports", json={**fence, "epoch": epoch, "metrics": METRICS})
-            check(answers.CommandOut, report.json())
+            check(lease_answers.CommandOut, report.json())
         finish = client.post(f"{path}/finish", json={**fence, "outcome": "completed", "result": RESULT})
-        check(answers.RunStateOut, finish.json())
+        check(lease_answers.RunStateOut, finish.json())
 
 
 def check(shape: type[BaseModel], document: Any) -> None:

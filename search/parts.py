@@ -1,0 +1,115 @@
+"""The parts of a search specification: what is aimed at, where, by whom, and how it is pruned and replicated."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from models.architecture import WeightLayout
+from models.scaling import MAX_MULTIPLIER, DepthRounding
+
+Metric = Literal["macs", "params", "activations", "product"]
+SamplerName = Literal["tpe", "random"]
+PrunerName = Literal["asha", "median", "none"]
+MeasureLatency = Literal["finalists", "all", "none"]
+WEIGHTS_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"  # also a file's name, which must not climb out of its folder
+
+
+class Document(BaseModel):
+    """Frozen and strict: a string is no number, unknown fields are refused, NaN never passes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _ordered(bounds: list[float]) -> list[float]:
+    low, high = bounds
+    if low < 1:
+        raise ValueError(f"coefficients are at least 1 (arXiv 1905.11946, eq. 3), got {low!r}")
+    if low > high:
+        raise ValueError(f"the lower bound {low!r} must not exceed the upper bound {high!r}")
+    return bounds
+
+
+Bounds = Annotated[
+    list[Annotated[float, Field(le=MAX_MULTIPLIER)]],
+    Field(min_length=2, max_length=2, description="[lowest, highest], both at least 1."),
+    AfterValidator(_ordered),
+]
+
+
+class Target(Document):
+    """What every proposed network must really cost, relative to the unscaled baseline."""
+
+    metric: Annotated[
+        Metric,
+        Field(description="`macs` are multiply-adds; `product` is the paper's nominal (alpha beta^2 gamma^2)^phi."),
+    ] = "macs"
+    ratio: Annotated[
+        float | None, Field(gt=0, le=100_000, description="Cost relative to the baseline at phi = 0; null means 2^phi.")
+    ] = None
+    tolerance: Annotated[float, Field(gt=0, le=1, description="Relative: 0.05 accepts 95 % to 105 % of `ratio`.")] = (
+        0.05
+    )
+
+
+class Space(Document):
+    """Where to look."""
+
+    alpha: Bounds = [1.0, 2.0]
+    beta: Bounds = [1.0, 1.5]
+    gamma: Bounds = [1.0, 1.5]
+    resolution_multiple: Annotated[
+        int, Field(ge=1, le=1024, description="Resolutions are multiples of this, in pixels.")
+    ] = 8
+    depth_rounding: Annotated[
+        DepthRounding | None,
+        Field(description="`ceil` as EfficientNet, `round` as TinyNet; null: the baseline's own rule."),
+    ] = None
+
+
+class Sampler(Document):
+    """Who proposes the next network. Only feasible networks are proposed, and none twice."""
+
+    name: SamplerName = "tpe"
+    startup_trials: Annotated[int, Field(ge=1, le=10_000, description="Random proposals before the model is used.")] = 8
+
+
+class Pruner(Document):
+    """When to stop a trial early."""
+
+    name: PrunerName = "asha"
+    min_epochs: Annotated[int, Field(ge=1, le=10_000, description="No trial is stopped before this epoch.")] = 2
+    reduction_factor: Annotated[int, Field(ge=2, le=100, description="asha: one in this many passes each rung.")] = 3
+
+
+class Finalists(Document):
+    """The best trials are trained again, all on the same seeds; what is reported of them is the mean."""
+
+    count: Annotated[int, Field(ge=0, le=100, description="0 leaves the finals out.")] = 3
+    seeds: Annotated[int, Field(ge=2, le=100, description="Trainings of each finalist.")] = 5
+
+
+class Start(Document):
+    """The weights that every trial starts from, instead of random ones: one parent for all of them.
+
+    Weights that are inherited favour networks like the parent. That is fine for the same choice made again on other
+    images, and says less of the shapes themselves.
+    """
+
+    weights: Annotated[
+        str,
+        StringConstraints(pattern=WEIGHTS_NAME),
+        Field(description="A name of GET /v1/weights (`effscale weights add NAME FILE`)."),
+    ]
+    layout: Annotated[
+        WeightLayout,
+        Field(description="How the arrays in the file are named: as ours, as torchvision's or as timm's."),
+    ] = "effscale"
+    grow: Annotated[
+        bool,
+        Field(description="Grow a smaller parent into each network; else a network of other shapes is infeasible."),
+    ] = False
+    sha256: Annotated[
+        str | None,
+        StringConstraints(pattern="^[0-9a-f]{64}$"),
+        Field(description="The file's SHA-256; null: that of the file when the search is submitted."),
+    ] = None

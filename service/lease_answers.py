@@ -1,0 +1,49 @@
+"""The shapes of the worker protocol's answers, for the OpenAPI document; as in `service.answers`."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from service.answers import Answer, TrialOut
+
+
+class UpcomingOut(Answer):
+    """A network that will probably be trained next in the same search; all else of its job is as in this one."""
+
+    key: str
+    depths: list[int]
+    widths: list[int] = Field(description="Stem, stages, head.")
+    resolution: int = Field(description="Pixels.")
+
+
+class LeaseOut(Answer):
+    """Work for a worker."""
+
+    id: str
+    lease_epoch: int
+    lease_seconds: float
+    expires_at: str
+    search_id: str
+    search_name: str
+    trial_number: int
+    role: Literal["search", "final"]
+    attempt: int
+    job: dict[str, Any]
+    upcoming: UpcomingOut | None = Field(description="Null when not asked for, or when nothing new is in sight.")
+    trial: TrialOut
+    spec: dict[str, Any]
+    checkpoints: list[dict[str, Any]]
+
+
+class CommandOut(Answer):
+    """How a worker goes on."""
+
+    command: Literal["continue", "stop", "cancel", "drain"]
+    reason: str | None
+    expires_at: str
+
+
+class RunStateOut(Answer):
+    """The state that a run is in now."""
+
+    state: str
