@@ -12,6 +12,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from models import kept
 from models.architecture import ScaledArchitecture
 from models.cost import IMAGE_CHANNELS
 from models.programs import compile_options, places_of
@@ -34,7 +35,7 @@ def latency_ms(
     `weights` is the flat vector of `models.layout`. The program is compiled as that of a training is.
     """
     places = places_of(architecture)
-    arrays = places.arrays(jnp.asarray(weights))
+    arrays = [array for part in places.arrays(jnp.asarray(weights)) for array in part]
     pixels = np.random.default_rng(0).standard_normal(_shape(architecture), np.float32)  # no zeros: they may be skipped
     image, run = jnp.asarray(pixels, _type(precision)), _program(places.architecture, precision)
     seconds = []
@@ -46,16 +47,18 @@ def latency_ms(
 
 
 @lru_cache(maxsize=KEPT)
-def _program(architecture: ScaledArchitecture, precision: Precision) -> Callable[..., Array]:
+def _program(architecture: ScaledArchitecture, precision: Precision) -> Callable[..., Any]:
     places = places_of(architecture)
 
-    def logits(weights: list[Array], running: list[Array], image: Array) -> Array:
-        return places.network(weights, running)(image)
+    count = len(places.weights)
 
-    vector = jax.ShapeDtypeStruct((places.size,), jnp.float32)
-    arrays: Any = jax.eval_shape(places.arrays, vector)
-    image = jax.ShapeDtypeStruct(_shape(architecture), _type(precision))
-    return jax.jit(logits).lower(*arrays, image).compile(compile_options())
+    def logits(*arrays: Array) -> list[Array]:
+        *leaves, image = arrays
+        return [places.network(leaves[:count], leaves[count:])(image)]
+
+    shapes = [jax.ShapeDtypeStruct(leaf.shape, jnp.float32) for leaf in places.leaves]
+    shapes.append(jax.ShapeDtypeStruct(_shape(architecture), _type(precision)))
+    return kept.compiled(logits, shapes, 0, compile_options, "logits", architecture, precision).compiled
 
 
 def _shape(architecture: ScaledArchitecture) -> tuple[int, ...]:

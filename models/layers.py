@@ -9,8 +9,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, cast
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
@@ -73,8 +74,8 @@ class BatchNorm(nnx.Module):
         self.activation, self.epsilon = activation, epsilon
         self.scale = _weight((channels,), Initial("constant", 1.0))
         self.bias = _weight((channels,), Initial("constant", 0.0))
-        self.mean = nnx.BatchStat(jnp.zeros((channels,)), initial=Initial("constant", 0.0))
-        self.var = nnx.BatchStat(jnp.zeros((channels,)), initial=Initial("constant", 1.0))
+        self.mean = nnx.BatchStat(_abstract((channels,)), initial=Initial("constant", 0.0))
+        self.var = nnx.BatchStat(_abstract((channels,)), initial=Initial("constant", 1.0))
 
     def __call__(self, x: Array, training: Array | None, excite: "SqueezeExcite | None" = None) -> Array:
         """(b, h, w, c) -> the same; `training` None evaluates. `excite` stands behind the activation."""
@@ -282,4 +283,9 @@ def last_convolution(stage: StageSpec) -> str:
 
 
 def _weight(shape: tuple[int, ...], initial: Initial) -> "nnx.Param[Array]":
-    return nnx.Param(jnp.zeros(shape), initial=initial)
+    return nnx.Param(_abstract(shape), initial=initial)
+
+
+def _abstract(shape: tuple[int, ...]) -> Array:
+    """A place for an array. No module is ever run before a layout has filled it, so nothing need be computed here."""
+    return cast(Array, jax.ShapeDtypeStruct(shape, jnp.float32))

@@ -131,10 +131,9 @@ class Layout:
 
 @lru_cache(maxsize=64)
 def layout(architecture: ScaledArchitecture) -> Layout:
-    """The layout of a network, found by tracing shapes alone."""
-    abstract = nnx.eval_shape(lambda: Network(architecture))
+    """The layout of a network, read off its modules, which hold shapes and no arrays."""
     graph, weights, statistics = cast(
-        Any, nnx.split(abstract, nnx.Param, nnx.BatchStat)
+        Any, nnx.split(Network(architecture), nnx.Param, nnx.BatchStat)
     )  # a star type mypy cannot read
     decayed_first = sorted(_leaves(weights), key=lambda leaf: not leaf.decays)
     return Layout(architecture, graph, tuple(decayed_first), tuple(_leaves(statistics)))

@@ -11,9 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from models import traced
+from models import kept
 from models.architecture import ScaledArchitecture
-from models.cache_hits import hits
 from models.compilation import Compilation
 from models.data.augmentation import Strengths
 from models.data.mixing import QUANTILES, beta_quantiles
@@ -97,15 +96,21 @@ def places_of(architecture: ScaledArchitecture) -> Layout:
 def initial_state(places: Layout, optimizer: OptimizerName, seed: int, start: Named | None = None) -> State:
     """Before the first step: values drawn on the host from the seed, or those of `start`."""
     values = places.initial(seed) if start is None else _given(places, start)
-    state: State = _begun(values, places.weight_count, optimizer)
+    run, structure = _begin(places.size, places.weight_count, optimizer)
+    state: State = jax.tree.unflatten(structure, run(values))
     return state
 
 
-@partial(jax.jit, static_argnums=(1, 2))
-def _begun(values: Any, weight_count: int, optimizer: OptimizerName) -> State:
+@lru_cache(maxsize=KEPT)
+def _begin(size: int, weight_count: int, optimizer: OptimizerName) -> tuple[Any, Any]:
     """One program instead of one for each array: in a fresh process each costs tens of milliseconds. All are copies."""
-    moments = transformation(optimizer, 0.0, 0.0, 0.0).init(values[:weight_count])
-    return State(jnp.copy(values), jnp.copy(values), moments, jnp.zeros((), jnp.int32))
+
+    def begun(values: Any) -> list[Any]:
+        moments = transformation(optimizer, 0.0, 0.0, 0.0).init(values[:weight_count])
+        return jax.tree.leaves(State(jnp.copy(values), jnp.copy(values), moments, jnp.zeros((), jnp.int32)))
+
+    found = kept.compiled(begun, [_shape(jnp.float32, size)], 0, lambda: None, "begin", weight_count, optimizer)
+    return found.compiled, jax.tree.structure(_state(size, weight_count, optimizer))
 
 
 def _given(places: Layout, start: Named) -> NDArray[np.float32]:
@@ -130,29 +135,28 @@ def made(architecture: ScaledArchitecture, method: Method, image: Image) -> Made
 
 
 def _make(architecture: ScaledArchitecture, method: Method, image: Image) -> Made:
-    started, known = time.perf_counter(), hits()
-    lowered, structure = _lowered(architecture, method, image)
-    compiled = lowered.compile(compile_options())
+    started = time.perf_counter()
+    found, structure = _compiled(architecture, method, image)
 
     def run(*arguments: Any) -> tuple[State, Sums]:
-        *state, loss, correct = compiled(*jax.tree.leaves(arguments))
+        *state, loss, correct = found.compiled(*jax.tree.leaves(arguments))
         return jax.tree.unflatten(structure, state), Sums(loss, correct)
 
-    return Made(run, time.perf_counter() - started, hits() > known, program_bytes(compiled))
+    return Made(run, time.perf_counter() - started, found.cached, program_bytes(found.compiled))
 
 
 _program = Shelf(_make, KEPT)
 
 
-def _lowered(architecture: ScaledArchitecture, method: Method, image: Image) -> tuple[Any, Any]:
+def _compiled(architecture: ScaledArchitecture, method: Method, image: Image) -> tuple[kept.Kept, Any]:
+    """The program, and the structure of its state."""
     places = layout(architecture)
-    values, weights = _shape(jnp.float32, places.size), _shape(jnp.float32, places.weight_count)
-    moments = jax.eval_shape(transformation(method.optimizer, 0.0, 0.0, 0.0).init, weights)
+    weights = _shape(jnp.float32, places.weight_count)
     number, scalar, per_channel = _shape(jnp.int32), _shape(jnp.float32), _shape(jnp.float32, image[-1])
     images, labels = _shape(jnp.uint8, method.images, *image), _shape(jnp.int32, method.images)
-    state, sums, rates = State(values, values, moments, number), Sums(scalar, scalar), _rates_shape(method, weights)
+    state, sums = _state(places.size, places.weight_count, method.optimizer), Sums(scalar, scalar)
+    rates, rows = _rates_shape(method, weights), _shape(jnp.int32, *method.rows_shape)
     pixels, span = Pixels(images, labels, per_channel, per_channel), Span(number, number, number, number)
-    rows = _shape(jnp.int32, *method.rows_shape)
     body = partial(run_steps, places, method)
     if method.replicas > 1:
         state, sums, rows = (_replicated(part, method.replicas) for part in (state, sums, rows))
@@ -166,11 +170,17 @@ def _lowered(architecture: ScaledArchitecture, method: Method, image: Image) -> 
         return jax.tree.leaves(body(*jax.tree.unflatten(structure, arrays)))
 
     donated, structure_after = len(jax.tree.leaves(state)), jax.tree.structure(state)
-    if method.devices == 1:
-        return traced.lowered(run, shapes, donated, architecture, method), structure_after
-    # not kept as traced: what is exported is tied to its devices, and such trainings are few and long
-    places_on = placed(arguments, method.devices)
-    return jax.jit(run, donate_argnums=tuple(range(donated)), **places_on).lower(*shapes), structure_after
+    places_on = placed(arguments, method.devices) if method.devices > 1 else {}
+    found = kept.compiled(run, shapes, donated, compile_options, architecture, method, **places_on)
+    return found, structure_after
+
+
+@lru_cache(maxsize=KEPT)
+def _state(size: int, weight_count: int, optimizer: OptimizerName) -> State:
+    """Shapes of the state of a network with so many numbers, of which the first are weights."""
+    values, weights = _shape(jnp.float32, size), _shape(jnp.float32, weight_count)
+    moments = jax.eval_shape(transformation(optimizer, 0.0, 0.0, 0.0).init, weights)
+    return State(values, values, moments, _shape(jnp.int32))
 
 
 def _replicated(tree: Any, replicas: int) -> Any:

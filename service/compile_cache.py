@@ -1,7 +1,6 @@
 """What the directory of compiled programs holds, and how it is kept below a size.
 
-JAX can do that itself, but only with a library more (filelock), and it fails on entries made before a limit was set.
-A trainer therefore trims the directory when it starts and whenever a job has added to it.
+A trainer trims the directory when it starts and whenever a job has added to it.
 """
 
 import contextlib
@@ -58,7 +57,7 @@ def trim(directory: Path, limit: int) -> int:
 
 
 def _entries(directory: Path) -> Iterator[Entry]:
-    """Also those of XLA's own caches, which lie in directories below."""
+    """Also those in directories below."""
     for path in directory.rglob("*"):
         with contextlib.suppress(FileNotFoundError):  # another process has trimmed meanwhile
             status = path.stat()

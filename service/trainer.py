@@ -276,11 +276,9 @@ def _settle_in(parent: int) -> None:
 
 def use_compile_cache(directory: Path) -> None:
     """Keep every compiled program: at a few seconds each they cost more than the training of a small network."""
-    import jax
+    from models import kept
 
-    jax.config.update("jax_compilation_cache_dir", str(directory))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    kept.use(directory)
 
 
 if __name__ == "__main__":

@@ -73,10 +73,15 @@ def level() -> str:
     """
     if platform.machine() != "x86_64":
         return "generic"
+    return next((name for name, needs in LEVELS.items() if needs <= features()), "generic")
+
+
+@lru_cache(maxsize=1)
+def features() -> frozenset[str]:
+    """What this machine's processor says that it can do, in the kernel's words; nothing where nobody says."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="ascii", errors="replace").splitlines() if info.is_file() else []
-    has = next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), set())
-    return next((name for name, needs in LEVELS.items() if needs <= has), "generic")
+    return next((frozenset(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), frozenset())
 
 
 def file_name(target: str) -> str:

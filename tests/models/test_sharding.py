@@ -11,12 +11,14 @@ import sys
 from dataclasses import replace
 from typing import Any
 
+import jax
 import pytest
+from jax.sharding import SingleDeviceSharding
 
 from models.errors import InvalidDevices
 from models.fit import Training
 from models.method import Method, method
-from models.programs import _lowered
+from models.programs import _compiled
 from models.recipe import TrainingRecipe
 from tests.models.small import SMALL, digits
 
@@ -42,7 +44,7 @@ def training(devices, **options):
     return Training(SMALL, RECIPE, data, seed=3, devices=devices, **options)
 
 def hlo(training):
-    return getclosurevars(training._program()).nonlocals["compiled"].as_text()
+    return getclosurevars(training._program()).nonlocals["found"].compiled.as_text()
 
 data = digits(validation=64)
 """
@@ -129,7 +131,9 @@ def test_the_program_divides_the_batch_and_adds_up_over_the_devices(found: dict[
 def test_for_one_device_nothing_is_said_of_devices() -> None:
     how = method(SMALL, RECIPE, digits())
     assert how.devices == 1
-    assert "sharding" not in _lowered(SMALL, how, (8, 8, 1))[0].as_text()
+    program = _compiled(SMALL, how, (8, 8, 1))[0].compiled
+    assert "sharding={" not in program.as_text()
+    assert {type(where) for where in jax.tree.leaves(program.input_shardings)} == {SingleDeviceSharding}
 
 
 @pytest.mark.parametrize("devices", [0, -1])
