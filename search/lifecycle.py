@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from search import objectives
 from search.results import TERMINAL, TrialRecord
 from search.spec import SearchSpec
 
@@ -72,10 +73,13 @@ def may_propose(spec: SearchSpec, feasible: int, trials: Sequence[TrialRecord]) 
 
 
 def finalists(spec: SearchSpec, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The completed trials that are trained again: best search accuracy first, earlier numbers first among equals."""
-    completed = [trial for trial in trials if trial.search_accuracy is not None]
-    completed.sort(key=lambda trial: (-(trial.search_accuracy or 0.0), trial.number))
-    return completed[: spec.finalists.count]
+    """The completed trials that are trained again, best first; earlier numbers first among equals.
+
+    Best is the search accuracy. With several objectives: by front, then those with the fewest others near them.
+    """
+    completed = sorted((t for t in trials if t.search_accuracy is not None), key=lambda trial: trial.number)
+    points = [objectives.vector(spec, trial, trial.search_accuracy or 0.0) for trial in completed]
+    return [completed[at] for at in objectives.ranked(points)[: spec.finalists.count]]
 
 
 def final_seeds(spec: SearchSpec) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ Metric = Literal["macs", "params", "activations", "product"]
 SamplerName = Literal["tpe", "random"]
 PrunerName = Literal["asha", "median", "none"]
 MeasureLatency = Literal["finalists", "all", "none"]
+Objective = Literal["accuracy", "macs", "params", "activations", "latency_ms", "peak_memory_bytes"]
 WEIGHTS_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"  # also a file's name, which must not climb out of its folder
 
 
@@ -33,6 +34,26 @@ Bounds = Annotated[
     list[Annotated[float, Field(le=MAX_MULTIPLIER)]],
     Field(min_length=2, max_length=2, description="[lowest, highest], both at least 1."),
     AfterValidator(_ordered),
+]
+
+
+def _accuracy_first(objectives: list[Objective]) -> list[Objective]:
+    if objectives[0] != "accuracy":
+        raise ValueError(f"the first objective is 'accuracy', got {objectives[0]!r}: put costs behind it")
+    twice = sorted({name for name in objectives if objectives.count(name) > 1})
+    if twice:
+        raise ValueError(f"each objective is named once, got {', '.join(map(repr, twice))} more often")
+    return objectives
+
+
+Objectives = Annotated[
+    list[Objective],
+    Field(
+        min_length=1,
+        max_length=6,
+        description="`accuracy`, then the costs that are to be low; more than one: the front of them is searched.",
+    ),
+    AfterValidator(_accuracy_first),
 ]
 
 

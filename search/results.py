@@ -1,7 +1,7 @@
 """What a trial came to: the records that every decision of this package is made from, and their summary."""
 
 import statistics as stdlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -67,7 +67,7 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """One distinct network of a search and its runs."""
+    """One distinct network of a search and its runs. `costs` are by name; one that was not measured is left out."""
 
     number: int
     state: str
@@ -76,6 +76,7 @@ class TrialRecord:
     reference: bool
     finalist: bool
     runs: tuple[RunRecord, ...]
+    costs: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @property
     def terminal(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     ConfigDict,
@@ -20,7 +20,7 @@ from models.data.registry import DatasetInfo, Datasets, Registry
 from models.errors import ModelError
 from models.recipe import TrainingRecipe
 from models.scaling import MAX_MULTIPLIER
-from search.parts import Document, Finalists, MeasureLatency, Pruner, Sampler, Space, Start, Target
+from search.parts import Document, Finalists, MeasureLatency, Objectives, Pruner, Sampler, Space, Start, Target
 
 SPEC_VERSION = 1
 Label = Annotated[str, StringConstraints(max_length=200)]
@@ -58,14 +58,18 @@ class SearchSpec(Document):
     space: Space = Space()
     sampler: Sampler = Sampler()
     pruner: Pruner = Pruner()
-    objectives: Annotated[list[Literal["accuracy"]], Field(min_length=1, max_length=1)] = ["accuracy"]  # noqa: RUF012 pydantic copies it
+    objectives: Objectives = ["accuracy"]  # noqa: RUF012 pydantic copies it
     trials: Annotated[int, Field(ge=1, le=100_000, description="Distinct networks to train.")] = 24
     finalists: Finalists = Finalists()
     recipe: TrainingRecipe = TrainingRecipe()
     start: Annotated[Start | None, Field(description="Weights to start from; null: random ones.")] = None
     measure_latency: Annotated[
         MeasureLatency,
-        Field(description="Whose time for one image is measured; each network compiles a program for it."),
+        Field(
+            description="Whose time for one image is measured; each network compiles a program for it. "
+            "With the objective `latency_ms`: `all`.",
+            validate_default=True,
+        ),
     ] = "finalists"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     parallelism: Annotated[int, Field(ge=1, le=1024, description="Trials trained at the same time.")] = 1
@@ -94,6 +98,13 @@ class SearchSpec(Document):
         except ModelError as error:
             raise ValueError(f"recipe: {error}") from None
         return self
+
+    @field_validator("measure_latency")
+    @classmethod
+    def _measured_where_it_counts(cls, measured: MeasureLatency, info: ValidationInfo) -> MeasureLatency:
+        if measured != "all" and "latency_ms" in info.data.get("objectives", ()):
+            raise ValueError(f"must be 'all' where latency_ms is an objective, got {measured!r}")
+        return measured
 
     @field_validator("baseline")
     @classmethod

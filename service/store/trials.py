@@ -1,6 +1,7 @@
 """Rows of trials: as the records that search/ decides on, and as pages of lists."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,6 +10,7 @@ from models.compilation import Compilation
 from models.measured import Measured
 from models.scaling import Coefficients
 from search.diagnosis import Diagnosis
+from search.parts import Objective
 from search.results import RunRecord, TrialRecord
 from service.errors import NotFound
 from service.tables import AttemptRow, EpochRow, RunRow, TrialRow
@@ -63,7 +65,14 @@ def record(row: TrialRow, runs: Sequence[RunRecord]) -> TrialRecord:
         reference=row.reference,
         finalist=row.finalist,
         runs=tuple(runs),
+        costs=costs(row),
     )
+
+
+def costs(row: TrialRow) -> dict[str, float]:
+    """What a trial costs, by objective; what was not measured is left out."""
+    known = {name: getattr(row, name) for name in get_args(Objective) if name != "accuracy"}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def run_record(run: RunRow) -> RunRecord:

@@ -51,6 +51,7 @@ def trial(
         reference=number == 0,
         finalist=bool(finals) or fields.pop("finalist", False),
         runs=runs,
+        costs=fields.pop("costs", {}),
     )
 
 
