@@ -53,11 +53,11 @@ def next_step(spec: SearchSpec, feasible: int, trials: Sequence[TrialRecord]) ->
     """
     chosen = [trial for trial in trials if trial.finalist]
     if not chosen:
-        waiting = sum(not trial.terminal for trial in trials)
         if may_propose(spec, feasible, trials):
             number = max((trial.number for trial in trials), default=-1) + 1
-            return Propose(number) if waiting < spec.parallelism else Wait()
-        if waiting:
+            busy = sum(not trial.terminal and not trial.paused for trial in trials)
+            return Propose(number) if busy < spec.parallelism else Wait()
+        if not all(trial.terminal for trial in trials):
             return Wait()
         chosen = finalists(spec, trials)
         if not any(trial.search_accuracy is not None for trial in trials):

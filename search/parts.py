@@ -9,7 +9,7 @@ from models.scaling import MAX_MULTIPLIER, DepthRounding
 
 Metric = Literal["macs", "params", "activations", "product"]
 SamplerName = Literal["tpe", "random"]
-PrunerName = Literal["asha", "median", "none"]
+PrunerName = Literal["asha", "hyperband", "median", "curve", "none"]
 MeasureLatency = Literal["finalists", "all", "none"]
 Objective = Literal["accuracy", "macs", "params", "activations", "latency_ms", "peak_memory_bytes"]
 WEIGHTS_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"  # also a file's name, which must not climb out of its folder
@@ -92,14 +92,40 @@ class Sampler(Document):
 
     name: SamplerName = "tpe"
     startup_trials: Annotated[int, Field(ge=1, le=10_000, description="Random proposals before the model is used.")] = 8
+    window: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=4096,
+            description="How far results may lag behind: trial n is decided by the results of trials up to n - window.",
+        ),
+    ] = 16
 
 
 class Pruner(Document):
-    """When to stop a trial early."""
+    """When to stop a trial early.
 
-    name: PrunerName = "asha"
-    min_epochs: Annotated[int, Field(ge=1, le=10_000, description="No trial is stopped before this epoch.")] = 2
-    reduction_factor: Annotated[int, Field(ge=2, le=100, description="asha: one in this many passes each rung.")] = 3
+    A trial is judged at rungs: after `min_epochs` epochs, and after each `reduction_factor` times as many.
+    """
+
+    name: Annotated[
+        PrunerName,
+        Field(
+            description="`asha`: of all trials judged at a rung, one in reduction_factor goes on; `hyperband`: the "
+            "same in brackets that begin to prune at different rungs; `median`: the better half; `curve`: stops whose "
+            "accuracy, extrapolated, stays below the best; `none`. To stop a training that gets no better by itself: "
+            "recipe.patience."
+        ),
+    ] = "asha"
+    min_epochs: Annotated[
+        int, Field(ge=1, le=10_000, description="The first rung: no trial is stopped before this epoch.")
+    ] = 2
+    reduction_factor: Annotated[
+        int,
+        Field(
+            ge=2, le=100, description="How far rungs are apart; asha, hyperband: one in this many passes each of them."
+        ),
+    ] = 3
 
 
 class Finalists(Document):

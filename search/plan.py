@@ -6,12 +6,12 @@ from typing import Any
 
 from models.anatomy import SMALLEST_MAP
 from models.cost import profile
+from search import blocks
 from search import catalogue as catalogues
 from search.catalogue import Catalogue, relative
 from search.leaderboard import spoken
 from search.lifecycle import planned_runs
 from search.parts import Start
-from search.pruning import rungs
 from search.reference import paper_candidate, reference
 from search.spec import SearchSpec
 
@@ -74,12 +74,17 @@ def _device_seconds(spec: SearchSpec, space: Catalogue, trials: int, finals: int
 
 
 def _pruned_epochs(spec: SearchSpec, trials: int) -> int:
-    """Epochs of the search runs when every rung lets pass no more than it must."""
-    alive, done, total = trials, 0, 0
-    for rung in rungs(spec) if spec.pruner.name == "asha" else ():
-        total += alive * (rung - done)
-        alive, done = math.ceil(alive / spec.pruner.reduction_factor), rung
-    return total + alive * (spec.recipe.epochs - done)
+    """Epochs of the search runs when every rung lets pass its share; what median and curve stop is not foreseen."""
+    if spec.pruner.name not in ("asha", "hyperband"):
+        return trials * spec.recipe.epochs
+    total = 0
+    for bracket in range(blocks.brackets(spec)):
+        alive, done = len(range(bracket, trials, blocks.brackets(spec))), 0
+        for rung in blocks.rungs(spec, bracket):
+            total += alive * (rung - done)
+            alive, done = math.ceil(alive / spec.pruner.reduction_factor), rung
+        total += alive * (spec.recipe.epochs - done)
+    return total
 
 
 def _warnings(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:

@@ -84,6 +84,11 @@ class TrialRecord:
         return self.state in TERMINAL
 
     @property
+    def paused(self) -> bool:
+        """Whether it waits at a rung for other trials, so that its worker can take another one."""
+        return any(run.state == "paused" for run in self.runs)
+
+    @property
     def search_run(self) -> RunRecord | None:
         """The run the trial was selected by; None before it was begun."""
         runs = sorted((run for run in self.runs if run.role == "search"), key=lambda run: run.finished)

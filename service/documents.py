@@ -9,6 +9,7 @@ from models.compilation import Compilation
 from models.measured import Measured
 from search.diagnosis import LABELS
 from service.searches import state_counts
+from service.store.runs import OPEN
 from service.tables import ApiKeyRow, AttemptRow, EpochRow, EventRow, RunRow, SearchRow, TrialRow
 
 Document = dict[str, Any]
@@ -149,7 +150,7 @@ def search(
     finals = sum(count for (role, _), count in runs.items() if role == "final")
     expected = finals or (finalists["seeds"] * min(finalists["count"], row.planned))
     planned = row.planned + expected
-    done = sum(count for (_, state), count in runs.items() if state not in ("queued", "running"))
+    done = sum(count for (_, state), count in runs.items() if state not in OPEN)
     ended = row.finished_at is not None
     left = max(0, planned - done)
     return {

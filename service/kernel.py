@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from service import leases
+from service import leases, rungs
 from service.artifacts import Artifacts
 from service.bell import Bell
 from service.database import database_time, open_engine, reading, transaction, watch
@@ -50,6 +50,8 @@ class Kernel:
         with transaction(self.engine) as session:
             changed = watch(session)
             yield session, self.now(session)
+        for search_id, run_id in session.info.get(rungs.SWEPT, ()):
+            self.artifacts.keep(search_id, run_id, set())
         if changed():
             self.bell.ring()
 

@@ -11,11 +11,11 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from search import pruning
-from service import curves, searches
+from search import blocks
+from service import curves, rungs, searches
 from service.errors import LeaseLost
 from service.schemas import EpochMetrics, FinishIn, LeaseIn, ReleaseIn, ReportIn
-from service.store import events, runs, trials
+from service.store import events, runs
 from service.store import searches as search_rows
 from service.tables import AttemptRow, EpochRow, RunRow, SearchRow, TrialRow
 
@@ -67,6 +67,8 @@ def claim(session: Session, ask: LeaseIn, terms: Terms, now: float) -> RunRow | 
         if runs.running(session, search_id) >= search.parallelism:
             continue
         run = runs.next_queued(session, search_id, ask.programs) or searches.propose(session, search, now)
+        if run is None and _settle(session, search, now):  # no more will be proposed: nobody waits for those
+            run = runs.next_queued(session, search_id, ask.programs)
         if run is not None:
             return _grant(session, search, run, ask, terms, now)
     return None
@@ -83,28 +85,29 @@ def report(session: Session, lease_id: str, body: ReportIn, terms: Terms, now: f
     if run.state != "running":
         raise LeaseLost
     run.expires_at = now + terms.lease_seconds
-    stop = False
     if body.epoch is not None and body.metrics is not None:
         _note_epoch(session, search, run, body.epoch, body.metrics, now)
-        stop = _should_stop(session, search, run, body.epoch, body.metrics.validation_accuracy)
-    if search.state == "paused":
-        return "drain", "search-paused"
-    return ("stop", "pruned") if stop else ("continue", None)
+        if run.role == "search" and body.epoch in blocks.rungs(searches.spec_of(search), run.number):
+            return _at_rung(session, search, run, now)
+    return ("drain", "search-paused") if search.state == "paused" else ("continue", None)
 
 
 def finish(session: Session, lease_id: str, body: FinishIn, now: float) -> str:
     """Record how a run ended, once. Repeating it, or finishing what was cancelled meanwhile, changes nothing."""
     search, run = locked(session, lease_id, body.lease_epoch)
     if run.state != "running":
-        if run.state == "queued":
+        if run.state in runs.OPEN:
             raise LeaseLost
         return run.state
     outcome = "failed" if body.outcome == "cancelled" else body.outcome
     if body.result is not None:
+        counted = (run.result or {}).get("device_seconds", 0.0)  # when it was paused
         history = [epoch.validation_accuracy for epoch in runs.curve(session, run.id)]
         run.result = {**body.result.model_dump(), "history": history}
         run.accuracy = body.result.accuracy if outcome in ("completed", "pruned") else None
-        search.device_seconds += body.result.device_seconds
+        search.device_seconds += body.result.device_seconds - counted
+    else:
+        rungs.note(session, search, searches.spec_of(search), run)
     _end(session, search, run, outcome, now, body.reason, body.message)
     return run.state
 
@@ -199,24 +202,55 @@ def _note_epoch(
     )
 
 
-def _should_stop(session: Session, search: SearchRow, run: RunRow, epoch: int, value: float) -> bool:
-    spec = searches.spec_of(search)
-    if run.role != "search" or session.get_one(TrialRow, run.trial_id).reference:
-        return False
-    if epoch not in pruning.rungs(spec):
-        return False
-    others = trials.accuracies_at(session, search.id, epoch, except_run=run.id)
-    return pruning.should_stop(spec, epoch, value, {epoch: others})
+def _at_rung(session: Session, search: SearchRow, run: RunRow, now: float) -> tuple[Command, str | None]:
+    """What a run is told that has reached a rung, by which others may learn what becomes of them."""
+    found = rungs.verdict(session, search, run)
+    _settle(session, search, now)
+    if found == "stop":
+        return "stop", "pruned"
+    if search.state == "paused":
+        return "drain", "search-paused"
+    return ("drain", rungs.REASON) if found == "await" else ("continue", None)
+
+
+def _settle(session: Session, search: SearchRow, now: float) -> bool:
+    """Queue the paused runs that go on, end those that do not; whether there were any."""
+    found = rungs.settled(session, search)
+    for run, verdict in found:
+        if verdict == "continue":
+            rungs.resume(session, search, run, now)
+        else:
+            _prune(session, search, run, now)
+    if found:
+        _move_on(session, search, now)
+    return bool(found)
+
+
+def _prune(session: Session, search: SearchRow, run: RunRow, now: float) -> None:
+    """End a run that no worker holds with what was reported of it."""
+    rungs.note(session, search, searches.spec_of(search), run)
+    run.accuracy = None if run.result is None else run.result["accuracy"]
+    _close(session, search, run, "pruned", now, "pruned", None)
+    rungs.sweep(session, run)
 
 
 def _requeue(
     session: Session, search: SearchRow, run: RunRow, terms: Terms, now: float, reason: str, message: str | None
 ) -> None:
     if run.attempts >= terms.max_attempts and reason != "drain":
+        rungs.note(session, search, searches.spec_of(search), run)
         evidence = f"gave up after {run.attempts} attempts; the last: {message or reason}"
         _end(session, search, run, "quarantined", now, reason, evidence)
         return
     runs.end_attempt(session, run, now, reason, message)
+    found = rungs.verdict(session, search, run)
+    if found == "await":
+        rungs.pause(session, search, run, now)
+        return
+    if found == "stop":
+        _prune(session, search, run, now)
+        _move_on(session, search, now)
+        return
     run.state, run.reason, run.message, run.expires_at = "queued", reason, message, None
     search.waiting += 1
     if run.role == "search":
@@ -237,15 +271,35 @@ def _end(
     reason: str | None,
     message: str | None,
 ) -> None:
+    _close(session, search, run, outcome, now, reason, message)
+    _move_on(session, search, now)
+
+
+def _move_on(session: Session, search: SearchRow, now: float) -> None:
+    """After an end: the finals, the search's own end, and the paused runs that waited for this."""
+    searches.advance(session, search, now)
+    _settle(session, search, now)
+
+
+def _close(
+    session: Session,
+    search: SearchRow,
+    run: RunRow,
+    outcome: str,
+    now: float,
+    reason: str | None,
+    message: str | None,
+) -> None:
     runs.end_attempt(session, run, now, outcome, message)
     runs.forget_checkpoints(session, run.id)
+    was_active = run.state != "paused"
     run.state, run.reason, run.message, run.expires_at = outcome, reason, message, None
     trial = session.get_one(TrialRow, run.trial_id)
     found = curves.diagnosis(session, searches.spec_of(search), run, trial.classes)
     run.diagnosis = None if found is None else found.document()
     if run.role == "search":
         trial.state, trial.reason, trial.message = outcome, reason, message
-        search.active -= 1
+        search.active -= was_active
     session.flush()
     searches.record(session, search, trial, now)
     events.add(
@@ -260,4 +314,3 @@ def _end(
         accuracy=run.accuracy,
         diagnosis=None if found is None else found.label,
     )
-    searches.advance(session, search, now)

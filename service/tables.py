@@ -37,7 +37,7 @@ class SearchRow(Table):
     parallelism: Mapped[int] = mapped_column(Integer)
     planned: Mapped[int] = mapped_column(Integer)  # trials that will be proposed at most
     proposed: Mapped[int] = mapped_column(Integer, default=0)  # trials there are
-    active: Mapped[int] = mapped_column(Integer, default=0)  # trials not in a terminal state
+    active: Mapped[int] = mapped_column(Integer, default=0)  # trials that are neither over nor paused
     waiting: Mapped[int] = mapped_column(Integer, default=0)  # runs queued for a lease
     version: Mapped[int] = mapped_column(Integer, default=0)  # grows with every change that a list could show
     device_seconds: Mapped[float] = mapped_column(Float, default=0.0)

@@ -10,6 +10,7 @@ from search.diagnosis import Epoch
 from service.errors import LeaseLost
 from service.tables import AttemptRow, CheckpointRow, EpochRow, RunRow, TrialRow
 
+OPEN = ("queued", "running", "paused")  # a run that is paused waits at a rung for other trials
 CURVE = tuple(field.name for field in fields(Epoch))
 
 
@@ -75,20 +76,26 @@ def renew(session: Session, lease_id: str, lease_epoch: int, expires_at: float) 
 def resumes(session: Session, run_id: int) -> bool:
     """Whether a run is still to be trained, so that its checkpoints are of use."""
     run = session.get(RunRow, run_id)
-    return run is not None and run.state in ("queued", "running")
+    return run is not None and run.state in OPEN
 
 
 def unfinished(session: Session, search_id: str) -> Sequence[RunRow]:
-    """Runs of a search that are queued or running."""
-    statement = select(RunRow).where(RunRow.search_id == search_id, RunRow.state.in_(("queued", "running")))
+    """Runs of a search that have not ended."""
+    statement = select(RunRow).where(RunRow.search_id == search_id, RunRow.state.in_(OPEN))
     return session.scalars(statement.order_by(RunRow.id)).all()
 
 
+def paused(session: Session, search_id: str) -> Sequence[RunRow]:
+    """Runs of a search that wait at a rung, by trial number."""
+    statement = select(RunRow).where(RunRow.search_id == search_id, RunRow.state == "paused")
+    return session.scalars(statement.order_by(RunRow.number)).all()
+
+
 def end_attempt(session: Session, run: RunRow, now: float, outcome: str, message: str | None = None) -> None:
-    """Close the book on the present attempt of a run."""
+    """Close the book on the present attempt of a run, if it is open."""
     session.execute(
         update(AttemptRow)
-        .where(AttemptRow.run_id == run.id, AttemptRow.lease_epoch == run.lease_epoch)
+        .where(AttemptRow.run_id == run.id, AttemptRow.lease_epoch == run.lease_epoch, AttemptRow.ended_at.is_(None))
         .values(ended_at=now, outcome=outcome, message=message)
     )
 
@@ -97,6 +104,12 @@ def curve(session: Session, run_id: int) -> list[Epoch]:
     """What was reported of each epoch, in epoch order."""
     statement = select(EpochRow.metrics).where(EpochRow.run_id == run_id).order_by(EpochRow.epoch)
     return [Epoch(*(metrics[name] for name in CURVE)) for metrics in session.scalars(statement)]
+
+
+def reports(session: Session, run_id: int) -> list[tuple[int, dict[str, float]]]:
+    """The epochs that were reported of a run with their metrics, in epoch order."""
+    statement = select(EpochRow.epoch, EpochRow.metrics).where(EpochRow.run_id == run_id).order_by(EpochRow.epoch)
+    return [(epoch, metrics) for epoch, metrics in session.execute(statement)]
 
 
 def checkpoints(session: Session, run_id: int) -> Sequence[CheckpointRow]:

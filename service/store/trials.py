@@ -104,14 +104,3 @@ def page(session: Session, search_id: str, *, state: str | None, after: int, lim
     if state is not None:
         statement = statement.where(TrialRow.state == state)
     return session.scalars(statement.order_by(TrialRow.number).limit(limit)).all()
-
-
-def accuracies_at(session: Session, search_id: str, epoch: int, *, except_run: int) -> list[float]:
-    """The validation accuracies that the search runs reported for an epoch."""
-    statement = select(EpochRow.validation_accuracy).where(
-        EpochRow.search_id == search_id,
-        EpochRow.role == "search",
-        EpochRow.epoch == epoch,
-        EpochRow.run_id != except_run,
-    )
-    return list(session.scalars(statement))

@@ -148,16 +148,17 @@ class LeaseMachine(RuleBasedStateMachine):
         for search_id in self.searches:
             search, trials = self.fleet.search(search_id), self.fleet.trials(search_id)
             runs = self.fleet.runs(search_id)
-            active = sum(trial.state not in TERMINAL for trial in trials)
+            paused = {run.number for run in runs if run.state == "paused"}
+            active = sum(trial.state not in TERMINAL and trial.number not in paused for trial in trials)
             waiting = sum(run.state == "queued" for run in runs)
             running = sum(run.state == "running" for run in runs)
             assert (search.proposed, search.active, search.waiting) == (len(trials), active, waiting)
-            assert max(active, running) <= search.parallelism
+            assert running <= search.parallelism
             assert len({trial.key for trial in trials}) == len(trials) <= search.planned
             if search.state in search_rows.OPEN:
                 assert running or waiting or (search.proposed < search.planned and active < search.parallelism)
             elif search.state in search_rows.TERMINAL:
-                assert not running + waiting + active
+                assert not running + waiting + active + len(paused)
 
     @invariant()
     def every_run_is_recorded_once(self) -> None:

@@ -1,79 +1,171 @@
-import math
+import random
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.pruning import rungs, should_stop
-from tests.search.records import ACCURACY, spec
+from search import blocks
+from search.pruning import Entrant, awaited, settle, verdict
+from search.spec import SearchSpec
+from tests.search.race import Race
+from tests.search.records import spec
 
 ASHA = spec(recipe={"epochs": 20}, pruner={"name": "asha", "min_epochs": 2, "reduction_factor": 3})
-MEDIAN = spec(recipe={"epochs": 8}, pruner={"name": "median", "min_epochs": 3})
+MEDIAN = spec(recipe={"epochs": 8}, pruner={"name": "median", "min_epochs": 3, "reduction_factor": 3})
+HYPERBAND = spec(recipe={"epochs": 20}, pruner={"name": "hyperband", "min_epochs": 2, "reduction_factor": 3})
+CURVE = spec(recipe={"epochs": 20}, pruner={"name": "curve", "min_epochs": 5}, sampler={"window": 2})
 NEVER = spec(pruner={"name": "none"})
 
 
+def entrants(values: Sequence[float | None], epoch: int) -> dict[int, Entrant]:
+    """Trials that have reached this epoch with this accuracy, or that are not there yet (None)."""
+    return {
+        number: Entrant(number, over=False, values={} if value is None else {epoch: value})
+        for number, value in enumerate(values)
+    }
+
+
 def test_rungs() -> None:
-    assert rungs(ASHA) == (2, 6, 18)
-    assert rungs(spec(recipe={"epochs": 18}, pruner={"min_epochs": 2})) == (2, 6)
-    assert rungs(MEDIAN) == (3, 4, 5, 6, 7)
-    assert rungs(NEVER) == ()
-    assert rungs(spec(recipe={"epochs": 2}, pruner={"min_epochs": 2})) == ()
+    assert blocks.rungs(ASHA, 5) == (2, 6, 18)
+    assert blocks.rungs(spec(recipe={"epochs": 18}, pruner={"min_epochs": 2}), 0) == (2, 6)
+    assert blocks.rungs(MEDIAN, 0) == (3,)
+    assert blocks.rungs(NEVER, 0) == ()
+    assert blocks.rungs(spec(recipe={"epochs": 2}, pruner={"min_epochs": 2}), 0) == ()
 
 
-@pytest.mark.parametrize(
-    ("value", "others", "stops"),
-    [
-        (0.1, [], False),  # the first of a rung is the best of it
-        (0.1, [0.2], True),
-        (0.2, [0.2], False),  # equal ones pass together
-        (0.5, [0.9, 0.8], True),
-        (0.8, [0.9, 0.7, 0.6], False),  # ceil(4 / 3) = 2 pass
-        (0.6, [0.9, 0.7, 0.8], True),
-    ],
-)
-def test_asha_keeps_one_in_three(value: float, others: list[float], stops: bool) -> None:
-    assert should_stop(ASHA, 6, value, {6: others, 2: [1.0] * 50}) is stops
+def test_each_bracket_of_hyperband_begins_a_rung_later() -> None:
+    assert [blocks.rungs(HYPERBAND, number) for number in range(4)] == [(2, 6, 18), (6, 18), (18,), (2, 6, 18)]
+    assert list(blocks.field(HYPERBAND, 100, 4, 0)) == [1, 4, 7]  # its own bracket, and a window of 16
 
 
-@given(st.lists(ACCURACY, min_size=1, max_size=60), st.integers(2, 6))
-def test_asha_keeps_its_share_whoever_asks_last(values: list[float], factor: int) -> None:
-    search = spec(pruner={"min_epochs": 2, "reduction_factor": factor})
-    kept = [
-        value
-        for at, value in enumerate(values)
-        if not should_stop(search, 2, value, {2: values[:at] + values[at + 1 :]})
-    ]
-    share = math.ceil(len(values) / factor)
-    best = sorted(values, reverse=True)[:share]
-    assert sorted(kept, reverse=True)[:share] == best
-    assert all(value == best[-1] for value in sorted(kept, reverse=True)[share:])
-
-
-@pytest.mark.parametrize(
-    ("epoch", "value", "others", "stops"),
-    [
-        (3, 0.1, [0.2, 0.3, 0.4], False),
-        (3, 0.1, [0.2, 0.3, 0.4, 0.5], True),
-        (3, 0.35, [0.2, 0.3, 0.4, 0.5], False),
-        (2, 0.1, [0.2, 0.3, 0.4, 0.5], False),
-        (8, 0.1, [0.2, 0.3, 0.4, 0.5], False),
-    ],
-)
-def test_median(epoch: int, value: float, others: list[float], stops: bool) -> None:
-    assert should_stop(MEDIAN, epoch, value, {epoch: others}) is stops
-
-
-@given(st.integers(1, 20), ACCURACY, st.lists(ACCURACY, max_size=10))
-def test_nothing_is_stopped_between_rungs_nor_a_reference_nor_a_final_run(
-    epoch: int, value: float, others: list[float]
+@given(st.integers(2, 6), st.integers(1, 40), st.integers(0, 200), st.sampled_from(["asha", "hyperband", "median"]))
+def test_a_block_fits_the_window_and_lies_in_one_block_of_each_later_rung(
+    factor: int, window: int, number: int, name: str
 ) -> None:
-    seen = {epoch: others}
-    assert not should_stop(NEVER, epoch, value, seen)
-    assert not should_stop(ASHA, epoch, value, seen, reference=True)
-    assert not should_stop(ASHA, epoch, value, seen, role="final")
-    assert epoch in (2, 6, 18) or not should_stop(ASHA, epoch, value, seen)
+    search = spec(
+        recipe={"epochs": 100},
+        pruner={"name": name, "min_epochs": 1, "reduction_factor": factor},
+        sampler={"window": window},
+    )
+    ends = [blocks.field(search, 10**6, number, rung)[-1] for rung in range(len(blocks.rungs(search, number)))]
+    assert ends == sorted(ends)
+    for rung, end in enumerate(ends):
+        first = min(other for other in range(number + 1) if _end(search, other, rung) == end)
+        assert first <= number <= end < first + window
 
 
-def test_what_is_no_number_is_stopped() -> None:
-    assert should_stop(ASHA, 2, math.nan, {2: []})
-    assert should_stop(MEDIAN, 3, math.nan, {3: [0.1] * 4})
+def _end(search: SearchSpec, number: int, rung: int) -> int | None:
+    if number % blocks.brackets(search) and rung >= len(blocks.rungs(search, number)):
+        return None
+    return blocks.field(search, 10**6, number, rung)[-1]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.5, 0.9, 0.8], ["stop", "continue", "stop"]),
+        ([0.5, 0.9, None], ["stop", "await", "continue"]),  # the first is out whatever comes
+        ([0.5, 0.9, 0.8, 0.7, 0.85, 0.1], ["stop", "continue", "stop", "stop", "continue", "stop"]),  # ceil(6 / 3)
+        ([0.5, 0.5, 0.5], ["continue", "stop", "stop"]),  # of equal ones the earlier
+    ],
+)
+def test_asha_keeps_one_in_three_of_all_judged_so_far(values: list[float | None], expected: list[str]) -> None:
+    field = entrants(values, 2)
+    assert [verdict(ASHA, 30, field, number) for number in field] == expected
+
+
+def test_whoever_waits_is_told_for_whom() -> None:
+    field = entrants([0.9, None, 0.8, 0.85], 2)
+    assert verdict(ASHA, 4, field, 0) == "await"
+    assert awaited(ASHA, 4, field, 0) == "after epoch 2 it waits until trial 2 and those before have come as far"
+    assert verdict(ASHA, 4, field, 3) == "await"  # the block ends with the search
+    assert "until trial 5 and" in awaited(ASHA, 30, field, 3)
+    assert awaited(ASHA, 30, field, 1) == ""
+
+
+def test_what_is_over_is_waited_for_no_more() -> None:
+    field = entrants([0.9, None, 0.8], 2)
+    field[1] = Entrant(1, over=True, values={})
+    assert [verdict(ASHA, 30, field, number) for number in (0, 2)] == ["continue", "stop"]
+    assert settle(ASHA, 30, field, [0, 2]) == {0: "continue", 2: "stop"}
+    early = Entrant(1, over=True, values={}, last=0.95)  # patience ended it before the rung: its last epoch counts
+    assert verdict(ASHA, 30, {**field, 1: early}, 0) == "stop"
+
+
+def test_median_stops_the_lower_half_once_five_are_judged() -> None:
+    field = entrants([0.1, 0.2, 0.3], 3)
+    assert [verdict(MEDIAN, 30, field, number) for number in field] == ["continue"] * 3
+    field = entrants([0.1, 0.2, 0.3, 0.15, 0.25, 0.4], 3)
+    assert [verdict(MEDIAN, 30, field, number) for number in (3, 4, 5)] == ["stop", "continue", "continue"]
+
+
+def test_curve_stops_what_cannot_reach_the_best_any_more() -> None:
+    def curve(end: float) -> dict[int, float]:
+        return {epoch: end - 0.4 / epoch for epoch in range(1, 21)}
+
+    best = Entrant(0, over=True, values=curve(0.9), last=curve(0.9)[20])
+    half = {epoch: value for epoch, value in curve(0.6).items() if epoch <= 5}
+    field = {0: best, 1: Entrant(1, over=False, values={1: 0.5}), 2: Entrant(2, over=False, values=half)}
+    assert verdict(CURVE, 30, field, 2) == "stop"
+    assert verdict(CURVE, 30, {**field, 2: Entrant(2, over=False, values=curve(0.95))}, 2) == "continue"
+    assert verdict(CURVE, 30, {**field, 0: Entrant(0, over=False, values={})}, 2) == "await"
+    found = awaited(CURVE, 30, {**field, 0: Entrant(0, over=False, values={})}, 2)
+    assert found == "after epoch 5 it waits until trial 0 and those before are over"
+    assert verdict(CURVE, 30, {**field, 1: Entrant(1, over=False, values=half)}, 1) == "continue"  # nothing before it
+
+
+@given(st.integers(1, 20), st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_nothing_is_stopped_between_rungs_and_no_reference_ever(epoch: int, values: list[float]) -> None:
+    field = entrants(values, epoch)
+    field[0] = Entrant(0, over=False, values={2: 0.0}, reference=True)
+    for search in (ASHA, HYPERBAND, MEDIAN, NEVER):
+        assert verdict(search, 30, field, 0) == "continue"
+        assert all(verdict(search, 30, field, number) == "continue" for number in field if epoch < 2)
+    assert all(verdict(NEVER, 30, field, number) == "continue" for number in field)
+
+
+@st.composite
+def races(draw: st.DrawFn) -> dict[str, Any]:
+    """A search with known curves, some of whose trials fail."""
+    epochs, trials = draw(st.integers(2, 9)), draw(st.integers(1, 24))
+    accuracy = st.integers(0, 6).map(lambda right: right / 6)  # coarse: many are equal
+    return {
+        "spec": spec(
+            recipe={"epochs": epochs, "warmup_epochs": 0},
+            pruner={
+                "name": draw(st.sampled_from(["asha", "hyperband", "median", "curve"])),
+                "min_epochs": draw(st.integers(1, 3)),
+                "reduction_factor": draw(st.integers(2, 4)),
+            },
+            sampler={"window": draw(st.integers(1, 20))},
+        ),
+        "curves": draw(
+            st.lists(st.lists(accuracy, min_size=epochs, max_size=epochs), min_size=trials, max_size=trials)
+        ),
+        "fails": draw(st.dictionaries(st.integers(0, trials - 1), st.integers(1, epochs), max_size=3)),
+    }
+
+
+@settings(max_examples=150, deadline=None)
+@given(races(), st.integers(1, 20), st.booleans(), st.randoms(use_true_random=False))
+def test_no_order_and_no_parallelism_changes_an_end_and_nobody_waits_for_ever(
+    race: dict[str, Any], parallelism: int, waits_for_results: bool, chance: random.Random
+) -> None:
+    alone = Race(**race, parallelism=1, choose=min)
+    expected = alone.run()
+    others = Race(**race, parallelism=parallelism, choose=chance.choice, waits_for_results=waits_for_results)
+    assert others.run() == expected
+    assert others.trained == alone.trained == sum(epochs for _, epochs in expected.values())
+
+
+def test_a_third_of_each_rung_goes_on() -> None:
+    chance = random.Random(0)
+    curves = [[chance.random() for _ in range(20)] for _ in range(81)]
+    race = Race(ASHA, curves, parallelism=4, choose=chance.choice)
+    ends = race.run()
+    passed = [sum(epochs > rung for _, epochs in ends.values()) for rung in blocks.ladder(ASHA)]
+    assert passed[0] == pytest.approx(81 / 3, abs=6)
+    assert passed[1] == pytest.approx(81 / 9, abs=5)
+    assert race.pauses < 81  # what is certain is decided at once
