@@ -25,7 +25,7 @@ def exposition(session: Session) -> str:
     for name, row, what in (
         ("effscale_searches", SearchRow, "Searches by state"),
         ("effscale_trials", TrialRow, "Trials by state"),
-        ("effscale_runs", RunRow, "Runs by state; those queued wait for a worker"),
+        ("effscale_runs", RunRow, "Runs by state; those queued wait for a worker, those paused for other trials"),
     ):
         gauge = Gauge(name, what, ["state"], registry=registry)
         for state, count in session.execute(select(row.state, func.count()).group_by(row.state)):

@@ -124,7 +124,7 @@ class LiveView:
         data, kind = event["data"], event["type"]
         if kind == "trial.epoch":
             self.running[_run(data)] = data
-        elif kind in ("trial.finished", "run.requeued"):
+        elif kind in ("trial.finished", "trial.paused", "run.requeued"):
             self.running.pop(_run(data), None)
         self.last = spoken(event) or self.last
 
@@ -176,6 +176,10 @@ def spoken(event: Document) -> str | None:
                 f"trial {data['number']} ({data['role']}, seed {data['seed']}): "
                 f"{data['state']}, accuracy {percent(data['accuracy'])}"
             )
+        case "trial.paused":
+            return f"trial {data['number']} is set aside: {data['message']}"
+        case "trial.resumed":
+            return f"trial {data['number']} may go on"
         case "run.requeued":
             return f"trial {data['number']} (seed {data['seed']}) is queued again: {data['reason']}"
         case _:

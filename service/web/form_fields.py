@@ -30,9 +30,10 @@ MORE = (
         (
             ("/sampler/name", "Sampler", ""),
             ("/sampler/startup_trials", "Random start", "trials"),
+            ("/sampler/window", "Results may lag by", "trials"),
             ("/pruner/name", "Pruner", ""),
             ("/pruner/min_epochs", "No pruning before", "epochs"),
-            ("/pruner/reduction_factor", "Reduction factor", ""),
+            ("/pruner/reduction_factor", "Reduction factor", "×"),
             ("/finalists/count", "Finalists", "networks"),
             ("/finalists/seeds", "Seeds per finalist", "trainings"),
             ("/measure_latency", "Measure latency of", "networks"),
@@ -117,7 +118,6 @@ HELP = {
     "/recipe/preset": "Fills in the whole recipe, which you may change then.",
     "/start/weights": "Registered with `effscale weights add NAME FILE`; the same for all networks.",
     "/sampler/name": "`tpe` learns from finished trials, `random` does not.",
-    "/pruner/name": "`asha` keeps one in a few at each rung, `median` stops what is below the median.",
     "/seed": "The same seed proposes the same networks.",
     "/labels": "One `key=value` a line.",
 }

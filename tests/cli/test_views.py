@@ -87,6 +87,9 @@ def test_every_kind_of_event_has_words() -> None:
     assert spoken(EPOCH) is None
     assert spoken(event(1, "search.finalizing")) == "the search is finalizing"
     assert "drain" in str(spoken(event(1, "run.requeued", number=1, seed=0, reason="drain")))
+    paused = event(1, "trial.paused", number=1, seed=0, message="after epoch 2 it waits")
+    assert spoken(paused) == "trial 1 is set aside: after epoch 2 it waits"
+    assert spoken(event(1, "trial.resumed", number=1, seed=0)) == "trial 1 may go on"
 
 
 def run(role: str, seed: int, accuracy: float) -> dict[str, Any]:

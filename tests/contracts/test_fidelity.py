@@ -1,4 +1,4 @@
-"""Trials that wait for each other at rungs: what becomes of them hangs on their numbers, and nothing is trained twice."""
+"""Trials that wait for each other at rungs: their numbers decide what becomes of them; nothing is trained twice."""
 
 import random
 from collections import Counter

@@ -53,7 +53,7 @@ class LeaseMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """There is something to do from the first step on."""
-        self.submit(trials=3, parallelism=2, finalists=1, max_device_seconds=None)
+        self.submit(trials=3, parallelism=2, finalists=1, max_device_seconds=None, pruner="asha", window=16)
 
     @precondition(lambda self: len(self.searches) < MAX_SEARCHES)
     @rule(
@@ -61,15 +61,26 @@ class LeaseMachine(RuleBasedStateMachine):
         parallelism=st.integers(1, 3),
         finalists=st.integers(0, 1),
         max_device_seconds=st.none() | st.just(4.0),
+        pruner=st.sampled_from(["asha", "hyperband", "median", "curve"]),
+        window=st.integers(1, 5),
     )
-    def submit(self, trials: int, parallelism: int, finalists: int, max_device_seconds: float | None) -> None:
+    def submit(
+        self,
+        trials: int,
+        parallelism: int,
+        finalists: int,
+        max_device_seconds: float | None,
+        pruner: str,
+        window: int,
+    ) -> None:
         """A user submits a search, perhaps with little device time."""
         self.searches.append(
             self.fleet.submit(
                 trials=trials,
                 parallelism=parallelism,
                 finalists={"count": finalists, "seeds": 2},
-                pruner={"name": "asha", "min_epochs": 1, "reduction_factor": 2},
+                pruner={"name": pruner, "min_epochs": 1, "reduction_factor": 2},
+                sampler={"name": "random", "window": window},
                 max_device_seconds=max_device_seconds,
                 priority=len(self.searches) % 2,
             )

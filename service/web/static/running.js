@@ -58,7 +58,7 @@ export function running(list, open) {
   function take({ type, data }) {
     const key = data && (data.role === "final" ? `${data.number} final ${data.seed}` : `${data.number} search`);
     if (type === "trial.started" || type === "trial.epoch") put(data);
-    else if (type === "trial.finished" || type === "run.requeued") runs.delete(key);
+    else if (["trial.finished", "trial.paused", "run.requeued"].includes(type)) runs.delete(key);
     else return;
     changed();
   }
