@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from search import blocks
+from search import blocks, objectives
 from search.spec import SearchSpec
 
+KNOWN_COSTS = ("macs", "params", "activations")  # at a rung; what is measured at a training's end is left out there
 MEDIAN_OTHERS = 4  # a median of fewer is one or two trials' luck; optuna's MedianPruner starts at 5 trials, too
 
 Verdict = Literal["continue", "stop", "await"]
@@ -19,7 +20,7 @@ class Entrant:
 
     `values` are the validation accuracies of its search run by epoch, from 1 on: those at its rungs, for `curve` all.
     `last` is the accuracy after the last epoch of a trial that was trained to the end, perhaps early by its patience.
-    `costs` are those that are known before a training.
+    `costs` are those of `KNOWN_COSTS`.
     """
 
     number: int
@@ -106,6 +107,8 @@ def _at_rung(
         return "continue"
     among = blocks.field(spec, planned, trial.number, rung)
     judged = [entrants[number] for number in among if number in entrants and entrants[number].at(epoch) is not None]
+    if len(_costs(spec)):
+        return "await" if missing else _by_rank(spec, judged, trial, epoch)
     better = _better(judged, trial, epoch, value)
     still = range(len(missing) + 1)  # how many of the missing will be judged, too
     if all(better + more < _passing(spec, len(judged) + more) for more in still):
@@ -131,6 +134,22 @@ def _better(judged: Sequence[Entrant], trial: Entrant, epoch: int, value: float)
     return sum((-(other.at(epoch) or 0.0), other.number) < place for other in judged)
 
 
+def _by_rank(spec: SearchSpec, judged: Sequence[Entrant], trial: Entrant, epoch: int) -> Verdict:
+    """Whether a trial is among those that pass, by non-dominated front and then by crowding distance."""
+    points = [_point(spec, other, other.at(epoch) or 0.0) for other in judged]
+    passing = objectives.ranked(points)[: _passing(spec, len(judged))]
+    return "continue" if trial.number in {judged[at].number for at in passing} else "stop"
+
+
+def _costs(spec: SearchSpec) -> list[str]:
+    return [name for name in spec.objectives[1:] if name in KNOWN_COSTS]
+
+
+def _point(spec: SearchSpec, trial: Entrant, accuracy: float) -> objectives.Point:
+    """A trial as `objectives` has it: larger is better in each place."""
+    return accuracy, *(-trial.costs[name] for name in _costs(spec))
+
+
 def _passing(spec: SearchSpec, judged: int) -> int:
     """How many of those judged at a rung so far go on."""
     if spec.pruner.name == "median":
@@ -147,7 +166,14 @@ def _by_curve(spec: SearchSpec, entrants: Mapping[int, Entrant], trial: Entrant,
     before = (entrants[number] for number in range(max(0, trial.number - spec.sampler.window + 1)))
     finished = [other for other in before if other.last is not None]
     bound = extrapolation.upper_bound(_curve(trial, epoch), [_curve(other) for other in finished], spec.recipe.epochs)
-    return "stop" if any(other.last is not None and bound < other.last for other in finished) else "continue"
+    hoped = _point(spec, trial, bound)
+    ends = [_point(spec, other, other.last) for other in finished if other.last is not None]
+    return "stop" if any(_beats(end, hoped) for end in ends) else "continue"
+
+
+def _beats(one: objectives.Point, other: objectives.Point) -> bool:
+    """More accurate, and no dearer in anything."""
+    return one[0] > other[0] and all(a >= b for a, b in zip(one, other, strict=True))
 
 
 def _curve(trial: Entrant, until: int | None = None) -> list[float]:

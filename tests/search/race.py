@@ -52,7 +52,8 @@ class Race:
         lagging = range(max(0, number - self.spec.sampler.window + 1)) if self.waits_for_results else ()
         if number == len(self.curves) or not all(self.entrants[other].over for other in lagging):
             return False
-        self.entrants[number] = Entrant(number, over=False, values={}, reference=number == 0)
+        costs = {"macs": (number * 7) % 5}  # some are equal
+        self.entrants[number] = Entrant(number, over=False, values={}, reference=number == 0, costs=costs)
         self.running[number] = 0
         return True
 

@@ -116,6 +116,28 @@ def test_curve_stops_what_cannot_reach_the_best_any_more() -> None:
     assert verdict(CURVE, 30, {**field, 1: Entrant(1, over=False, values=half)}, 1) == "continue"  # nothing before it
 
 
+def test_with_a_cost_among_the_objectives_the_front_goes_on() -> None:
+    fields = {"objectives": ["accuracy", "latency_ms", "macs"], "measure_latency": "all"}
+    search = spec(recipe={"epochs": 20}, pruner={"min_epochs": 2, "reduction_factor": 3}, **fields)
+    values, macs = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], [9, 8, 1, 8, 9, 9]
+    field = {
+        number: Entrant(number, over=False, values={2: value}, costs={"macs": cost})
+        for number, (value, cost) in enumerate(zip(values, macs, strict=True))
+    }
+    assert [verdict(search, 30, field, number) for number in field] == ["continue", "stop", "stop"] + ["stop"] * 3
+    assert verdict(search, 30, {0: field[0], 1: field[1]}, 1) == "await"
+    bare = spec(recipe={"epochs": 20}, objectives=["accuracy", "latency_ms"], measure_latency="all")
+    assert verdict(bare, 30, entrants([0.5, 0.9, None], 2), 0) == "stop"  # a time that nobody knows yet is no place
+    cheap = Entrant(2, over=False, values=dict.fromkeys(range(1, 6), 0.5), costs={"macs": 1})
+    best = Entrant(0, over=True, values={}, last=0.9, costs={"macs": 2})
+    costly = spec(
+        recipe={"epochs": 20}, pruner=CURVE.pruner.model_dump(), sampler={"window": 2}, objectives=["accuracy", "macs"]
+    )
+    around = {0: best, 1: Entrant(1, over=False, values={}), 2: cheap}
+    assert verdict(costly, 30, around, 2) == "continue"
+    assert verdict(CURVE, 30, around, 2) == "stop"
+
+
 @given(st.integers(1, 20), st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_nothing_is_stopped_between_rungs_and_no_reference_ever(epoch: int, values: list[float]) -> None:
     field = entrants(values, epoch)
@@ -140,6 +162,7 @@ def races(draw: st.DrawFn) -> dict[str, Any]:
                 "reduction_factor": draw(st.integers(2, 4)),
             },
             sampler={"window": draw(st.integers(1, 20))},
+            objectives=draw(st.sampled_from([["accuracy"], ["accuracy", "macs"]])),
         ),
         "curves": draw(
             st.lists(st.lists(accuracy, min_size=epochs, max_size=epochs), min_size=trials, max_size=trials)
