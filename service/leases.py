@@ -107,7 +107,7 @@ def finish(session: Session, lease_id: str, body: FinishIn, now: float) -> str:
         run.accuracy = body.result.accuracy if outcome in ("completed", "pruned") else None
         search.device_seconds += body.result.device_seconds - counted
     else:
-        rungs.note(session, search, searches.spec_of(search), run)
+        rungs.note(session, search, run)
     _end(session, search, run, outcome, now, body.reason, body.message)
     return run.state
 
@@ -204,8 +204,9 @@ def _note_epoch(
 
 def _at_rung(session: Session, search: SearchRow, run: RunRow, now: float) -> tuple[Command, str | None]:
     """What a run is told that has reached a rung, by which others may learn what becomes of them."""
-    found = rungs.verdict(session, search, run)
-    _settle(session, search, now)
+    field = rungs.field(session, search)
+    found = field.verdict(run)
+    _settle(session, search, now, field)
     if found == "stop":
         return "stop", "pruned"
     if search.state == "paused":
@@ -213,9 +214,9 @@ def _at_rung(session: Session, search: SearchRow, run: RunRow, now: float) -> tu
     return ("drain", rungs.REASON) if found == "await" else ("continue", None)
 
 
-def _settle(session: Session, search: SearchRow, now: float) -> bool:
+def _settle(session: Session, search: SearchRow, now: float, field: rungs.Field | None = None) -> bool:
     """Queue the paused runs that go on, end those that do not; whether there were any."""
-    found = rungs.settled(session, search)
+    found = rungs.settled(session, search, field)
     for run, verdict in found:
         if verdict == "continue":
             rungs.resume(session, search, run, now)
@@ -228,7 +229,7 @@ def _settle(session: Session, search: SearchRow, now: float) -> bool:
 
 def _prune(session: Session, search: SearchRow, run: RunRow, now: float) -> None:
     """End a run that no worker holds with what was reported of it."""
-    rungs.note(session, search, searches.spec_of(search), run)
+    rungs.note(session, search, run)
     run.accuracy = None if run.result is None else run.result["accuracy"]
     _close(session, search, run, "pruned", now, "pruned", None)
     rungs.sweep(session, run)
@@ -238,14 +239,15 @@ def _requeue(
     session: Session, search: SearchRow, run: RunRow, terms: Terms, now: float, reason: str, message: str | None
 ) -> None:
     if run.attempts >= terms.max_attempts and reason != "drain":
-        rungs.note(session, search, searches.spec_of(search), run)
+        rungs.note(session, search, run)
         evidence = f"gave up after {run.attempts} attempts; the last: {message or reason}"
         _end(session, search, run, "quarantined", now, reason, evidence)
         return
     runs.end_attempt(session, run, now, reason, message)
-    found = rungs.verdict(session, search, run)
+    field = rungs.field(session, search)
+    found = field.verdict(run)
     if found == "await":
-        rungs.pause(session, search, run, now)
+        rungs.pause(session, search, run, field.awaited(run), now)
         return
     if found == "stop":
         _prune(session, search, run, now)

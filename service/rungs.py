@@ -4,6 +4,7 @@ A paused run is leased to nobody and keeps its checkpoint. Everything here happe
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -18,30 +19,47 @@ REASON = "awaiting-rung"
 SWEPT = "checkpoints of runs that ended without a worker"  # under this name a session keeps (search id, run id)
 
 
-def verdict(session: Session, search: SearchRow, run: RunRow) -> Verdict:
-    """What becomes of a run with all that has been reported of the search."""
+@dataclass(frozen=True, slots=True)
+class Field:
+    """All that has been reported of a search, to judge its runs by."""
+
+    spec: SearchSpec
+    planned: int
+    entrants: Mapping[int, Entrant]
+
+    def verdict(self, run: RunRow) -> Verdict:
+        """What becomes of a run."""
+        if run.role != "search" or not self.entrants:
+            return "continue"
+        return pruning.verdict(self.spec, self.planned, self.entrants, run.number)
+
+    def awaited(self, run: RunRow) -> str:
+        """What a run waits for, in words."""
+        return pruning.awaited(self.spec, self.planned, self.entrants, run.number)
+
+
+def field(session: Session, search: SearchRow) -> Field:
+    """The field as it is now; without entrants where nobody is judged."""
     spec = searches.spec_of(search)
-    if run.role != "search" or not blocks.ladder(spec):
-        return "continue"
-    return pruning.verdict(spec, search.planned, _entrants(session, search, spec), run.number)
+    ladder = blocks.ladder(spec)
+    epochs = None if spec.pruner.name == "curve" else ladder
+    return Field(spec, search.planned, entrants.of(session, search.id, epochs) if ladder else {})
 
 
-def settled(session: Session, search: SearchRow) -> list[tuple[RunRow, Verdict]]:
+def settled(session: Session, search: SearchRow, known: Field | None = None) -> list[tuple[RunRow, Verdict]]:
     """The paused runs whose wait is over, by trial number: those that go on, and those that are stopped."""
     waiting = {run.number: run for run in runs.paused(session, search.id)}
     if not waiting:
         return []
-    spec = searches.spec_of(search)
-    found = pruning.settle(spec, search.planned, _entrants(session, search, spec), list(waiting))
+    at = known or field(session, search)
+    found = pruning.settle(at.spec, at.planned, at.entrants, list(waiting))
     return [(waiting[number], each) for number, each in sorted(found.items())]
 
 
-def pause(session: Session, search: SearchRow, run: RunRow, now: float) -> None:
-    """Set a run aside that no worker holds any more, with what it has come to so far."""
-    spec = searches.spec_of(search)
-    note(session, search, spec, run)
+def pause(session: Session, search: SearchRow, run: RunRow, words: str, now: float) -> None:
+    """Set a run aside that no worker holds any more, with what it has come to so far and the words that say why."""
+    note(session, search, run)
     trial = session.get_one(TrialRow, run.trial_id)
-    words = pruning.awaited(spec, search.planned, _entrants(session, search, spec), run.number)
     run.state, run.reason, run.message, run.expires_at = "paused", REASON, words, None
     trial.state, trial.reason, trial.message = "queued", REASON, words
     search.active -= 1
@@ -63,18 +81,13 @@ def resume(session: Session, search: SearchRow, run: RunRow, now: float) -> None
     session.flush()
 
 
-def note(session: Session, search: SearchRow, spec: SearchSpec, run: RunRow) -> None:
+def note(session: Session, search: SearchRow, run: RunRow) -> None:
     """Keep what was reported as the result so far, and count the device time behind it."""
     before = (run.result or {}).get("device_seconds", 0.0)
-    run.result = curves.result(session, spec, run)
+    run.result = curves.result(session, searches.spec_of(search), run)
     search.device_seconds += (run.result or {}).get("device_seconds", 0.0) - before
 
 
 def sweep(session: Session, run: RunRow) -> None:
     """Have the checkpoint files of a run deleted once the transaction is through; its rows are gone by then."""
     session.info.setdefault(SWEPT, set()).add((run.search_id, run.id))
-
-
-def _entrants(session: Session, search: SearchRow, spec: SearchSpec) -> Mapping[int, Entrant]:
-    whole = spec.pruner.name == "curve"
-    return entrants.of(session, search.id, None if whole else blocks.ladder(spec))
