@@ -12,7 +12,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from search import blocks
-from service import curves, rungs, searches
+from service import endings, rungs, searches
 from service.errors import LeaseLost
 from service.schemas import EpochMetrics, FinishIn, LeaseIn, ReleaseIn, ReportIn
 from service.store import events, runs
@@ -67,8 +67,6 @@ def claim(session: Session, ask: LeaseIn, terms: Terms, now: float) -> RunRow | 
         if runs.running(session, search_id) >= search.parallelism:
             continue
         run = runs.next_queued(session, search_id, ask.programs) or searches.propose(session, search, now)
-        if run is None and _settle(session, search, now):  # no more will be proposed: nobody waits for those
-            run = runs.next_queued(session, search_id, ask.programs)
         if run is not None:
             return _grant(session, search, run, ask, terms, now)
     return None
@@ -206,33 +204,12 @@ def _at_rung(session: Session, search: SearchRow, run: RunRow, now: float) -> tu
     """What a run is told that has reached a rung, by which others may learn what becomes of them."""
     field = rungs.field(session, search)
     found = field.verdict(run)
-    _settle(session, search, now, field)
+    rungs.settle(session, search, now, field)
     if found == "stop":
         return "stop", "pruned"
     if search.state == "paused":
         return "drain", "search-paused"
     return ("drain", rungs.REASON) if found == "await" else ("continue", None)
-
-
-def _settle(session: Session, search: SearchRow, now: float, field: rungs.Field | None = None) -> bool:
-    """Queue the paused runs that go on, end those that do not; whether there were any."""
-    found = rungs.settled(session, search, field)
-    for run, verdict in found:
-        if verdict == "continue":
-            rungs.resume(session, search, run, now)
-        else:
-            _prune(session, search, run, now)
-    if found:
-        _move_on(session, search, now)
-    return bool(found)
-
-
-def _prune(session: Session, search: SearchRow, run: RunRow, now: float) -> None:
-    """End a run that no worker holds with what was reported of it."""
-    rungs.note(session, search, run)
-    run.accuracy = None if run.result is None else run.result["accuracy"]
-    _close(session, search, run, "pruned", now, "pruned", None)
-    rungs.sweep(session, run)
 
 
 def _requeue(
@@ -243,15 +220,16 @@ def _requeue(
         evidence = f"gave up after {run.attempts} attempts; the last: {message or reason}"
         _end(session, search, run, "quarantined", now, reason, evidence)
         return
-    runs.end_attempt(session, run, now, reason, message)
     field = rungs.field(session, search)
     found = field.verdict(run)
-    if found == "await":
+    waits = found == "await"
+    runs.end_attempt(session, run, now, "paused" if waits and reason == "drain" else reason, message)
+    if waits:
         rungs.pause(session, search, run, field.awaited(run), now)
         return
     if found == "stop":
-        _prune(session, search, run, now)
-        _move_on(session, search, now)
+        rungs.prune(session, search, run, now)
+        searches.advance(session, search, now)
         return
     run.state, run.reason, run.message, run.expires_at = "queued", reason, message, None
     search.waiting += 1
@@ -273,46 +251,5 @@ def _end(
     reason: str | None,
     message: str | None,
 ) -> None:
-    _close(session, search, run, outcome, now, reason, message)
-    _move_on(session, search, now)
-
-
-def _move_on(session: Session, search: SearchRow, now: float) -> None:
-    """After an end: the finals, the search's own end, and the paused runs that waited for this."""
+    endings.close(session, search, run, outcome, now, reason, message)
     searches.advance(session, search, now)
-    _settle(session, search, now)
-
-
-def _close(
-    session: Session,
-    search: SearchRow,
-    run: RunRow,
-    outcome: str,
-    now: float,
-    reason: str | None,
-    message: str | None,
-) -> None:
-    runs.end_attempt(session, run, now, outcome, message)
-    runs.forget_checkpoints(session, run.id)
-    was_active = run.state != "paused"
-    run.state, run.reason, run.message, run.expires_at = outcome, reason, message, None
-    trial = session.get_one(TrialRow, run.trial_id)
-    found = curves.diagnosis(session, searches.spec_of(search), run, trial.classes)
-    run.diagnosis = None if found is None else found.document()
-    if run.role == "search":
-        trial.state, trial.reason, trial.message = outcome, reason, message
-        search.active -= was_active
-    session.flush()
-    searches.record(session, search, trial, now)
-    events.add(
-        session,
-        search.id,
-        "trial.finished",
-        now,
-        number=run.number,
-        state=outcome,
-        seed=run.seed,
-        role=run.role,
-        accuracy=run.accuracy,
-        diagnosis=None if found is None else found.label,
-    )

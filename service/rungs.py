@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from search import blocks, pruning
 from search.pruning import Entrant, Verdict
 from search.spec import SearchSpec
-from service import curves, searches
+from service import curves, endings, searches
 from service.store import entrants, events, runs
 from service.tables import RunRow, SearchRow, TrialRow
 
@@ -46,14 +46,26 @@ def field(session: Session, search: SearchRow) -> Field:
     return Field(spec, search.planned, entrants.of(session, search.id, epochs) if ladder else {})
 
 
-def settled(session: Session, search: SearchRow, known: Field | None = None) -> list[tuple[RunRow, Verdict]]:
-    """The paused runs whose wait is over, by trial number: those that go on, and those that are stopped."""
+def settle(session: Session, search: SearchRow, now: float, known: Field | None = None) -> None:
+    """Queue the paused runs whose wait is over and that go on; end those that do not."""
     waiting = {run.number: run for run in runs.paused(session, search.id)}
     if not waiting:
-        return []
+        return
     at = known or field(session, search)
-    found = pruning.settle(at.spec, at.planned, at.entrants, list(waiting))
-    return [(waiting[number], each) for number, each in sorted(found.items())]
+    for number, found in sorted(pruning.settle(at.spec, at.planned, at.entrants, list(waiting)).items()):
+        if found == "continue":
+            resume(session, search, waiting[number], now)
+        else:
+            prune(session, search, waiting[number], now)
+
+
+def prune(session: Session, search: SearchRow, run: RunRow, now: float) -> None:
+    """End a run that no worker holds with what was reported of it."""
+    note(session, search, run)
+    run.accuracy = None if run.result is None else run.result["accuracy"]
+    endings.close(session, search, run, "pruned", now, "pruned", None)
+    # the rows of its checkpoints are gone, their files follow once the transaction is through
+    session.info.setdefault(SWEPT, set()).add((run.search_id, run.id))
 
 
 def pause(session: Session, search: SearchRow, run: RunRow, words: str, now: float) -> None:
@@ -86,8 +98,3 @@ def note(session: Session, search: SearchRow, run: RunRow) -> None:
     before = (run.result or {}).get("device_seconds", 0.0)
     run.result = curves.result(session, searches.spec_of(search), run)
     search.device_seconds += (run.result or {}).get("device_seconds", 0.0) - before
-
-
-def sweep(session: Session, run: RunRow) -> None:
-    """Have the checkpoint files of a run deleted once the transaction is through; its rows are gone by then."""
-    session.info.setdefault(SWEPT, set()).add((run.search_id, run.id))

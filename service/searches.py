@@ -94,14 +94,13 @@ def propose(session: Session, search: SearchRow, now: float) -> RunRow | None:
     step = lifecycle.next_step(spec, search.planned, records)
     if not isinstance(step, lifecycle.Propose):
         if not lifecycle.may_propose(spec, search.planned, records):  # the last device seconds went by
-            _close(session, search, now)
+            return _close(session, search, now)
         return None
     space = catalogue.of(spec)
     try:
         proposal = study.propose(spec, space, records, step.number)
     except CatalogueExhausted:
-        _close(session, search, now)
-        return None
+        return _close(session, search, now)
     candidate = proposal.candidate
     network = catalogue.architecture(spec, candidate)
     real = cost(network)
@@ -170,11 +169,14 @@ def record(session: Session, search: SearchRow, trial: TrialRow, now: float) -> 
 
 
 def advance(session: Session, search: SearchRow, now: float) -> None:
-    """Move a locked search on when nothing of it is running: to the finals, or to its end."""
+    """Move a locked search on: trials that wait at a rung; when none is left to the finals, or to its end."""
+    from service import rungs  # which ends runs by what is here
+
     spec = spec_of(search)
     if spec.max_device_seconds is not None and search.device_seconds >= spec.max_device_seconds:
         search.planned = search.proposed
     session.flush()
+    rungs.settle(session, search, now)
     if search.state not in searches.OPEN or search.active or runs.unfinished(session, search.id):
         return
     if search.proposed < search.planned:
@@ -246,9 +248,11 @@ def cancel(session: Session, search: SearchRow, now: float) -> None:
     change(session, search, "cancelled", now, "cancelled-by-user", "cancelled; finished trials keep their results")
 
 
-def _close(session: Session, search: SearchRow, now: float) -> None:
+def _close(session: Session, search: SearchRow, now: float) -> RunRow | None:
+    """Propose no more. A trial that waited for those to come may go on: it is the next to be leased."""
     search.planned = search.proposed
     advance(session, search, now)
+    return runs.next_queued(session, search.id)
 
 
 def _queue(session: Session, search: SearchRow, trial: TrialRow, seed: int, role: str) -> RunRow:
