@@ -101,13 +101,13 @@ def _at_rung(
 ) -> Verdict:
     missing = _missing(spec, planned, entrants, trial, rung, epoch)
     if spec.pruner.name == "curve":
-        return "await" if missing else _by_curve(spec, entrants, trial, epoch)
+        return _by_curve(spec, entrants, trial, epoch, waits=bool(missing))
     value = trial.at(epoch)
     if value is None:  # not reported, though later epochs were: nothing to judge by
         return "continue"
     among = blocks.field(spec, planned, trial.number, rung)
     judged = [entrants[number] for number in among if number in entrants and entrants[number].at(epoch) is not None]
-    if len(_costs(spec)):
+    if _costs(spec):
         return "await" if missing else _by_rank(spec, judged, trial, epoch)
     better = _better(judged, trial, epoch, value)
     still = range(len(missing) + 1)  # how many of the missing will be judged, too
@@ -157,15 +157,18 @@ def _passing(spec: SearchSpec, judged: int) -> int:
     return math.ceil(judged / spec.pruner.reduction_factor)
 
 
-def _by_curve(spec: SearchSpec, entrants: Mapping[int, Entrant], trial: Entrant, epoch: int) -> Verdict:
+def _by_curve(spec: SearchSpec, entrants: Mapping[int, Entrant], trial: Entrant, epoch: int, *, waits: bool) -> Verdict:
     """Whether the best end that can be expected is below the best of the trials up to number - window."""
     from search import extrapolation  # NumPy: the API answers before it is there
 
-    if epoch < extrapolation.LEAST_EPOCHS:
+    curve = _curve(trial, epoch)
+    if len(curve) < extrapolation.LEAST_EPOCHS:
         return "continue"
+    if waits:
+        return "await"
     before = (entrants[number] for number in range(max(0, trial.number - spec.sampler.window + 1)))
     finished = [other for other in before if other.last is not None]
-    bound = extrapolation.upper_bound(_curve(trial, epoch), [_curve(other) for other in finished], spec.recipe.epochs)
+    bound = extrapolation.upper_bound(curve, [_curve(other) for other in finished], spec.recipe.epochs)
     hoped = _point(spec, trial, bound)
     ends = [_point(spec, other, other.last) for other in finished if other.last is not None]
     return "stop" if any(_beats(end, hoped) for end in ends) else "continue"

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search import blocks
+from search.extrapolation import upper_bound
 from search.pruning import Entrant, awaited, settle, verdict
 from search.spec import SearchSpec
 from tests.search.race import Race
@@ -136,6 +137,29 @@ def test_with_a_cost_among_the_objectives_the_front_goes_on() -> None:
     around = {0: best, 1: Entrant(1, over=False, values={}), 2: cheap}
     assert verdict(costly, 30, around, 2) == "continue"
     assert verdict(CURVE, 30, around, 2) == "stop"
+
+
+@given(
+    st.floats(0.3, 1.0),
+    st.floats(0.0, 0.8),
+    st.floats(0.2, 2.5),
+    st.integers(4, 12),
+    st.floats(0, 0.05),
+    st.integers(0, 9),
+)
+def test_the_promise_of_a_curve_is_kept(
+    end: float, fall: float, exponent: float, seen: int, noise: float, seed: int
+) -> None:
+    def curve(chance: random.Random) -> list[float]:
+        return [end - fall * epoch**-exponent + noise * chance.uniform(-1, 1) for epoch in range(1, 41)]
+
+    whole = curve(random.Random(seed))
+    smooth = [end - fall * epoch**-exponent for epoch in range(1, 41)]
+    bound = upper_bound(smooth[:seen], [], 40)
+    assert bound == pytest.approx(min(1.0, max(0.0, smooth[-1])), abs=0.02)  # between two exponents of the grid
+    finished = [curve(random.Random(other)) for other in range(10, 15)]
+    raised = upper_bound(whole[:seen], finished, 40)
+    assert upper_bound(whole[:seen], [], 40) <= raised <= 1.0
 
 
 @given(st.integers(1, 20), st.lists(st.floats(0, 1), min_size=1, max_size=30))
