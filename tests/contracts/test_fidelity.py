@@ -11,14 +11,14 @@ from service.tables import CheckpointRow
 from tests.conftest import Clock
 from tests.contracts.fleet import Fleet, Lease
 
-EPOCHS = 9
+EPOCHS = 5
 PRUNED: dict[str, Any] = {
-    "trials": 14,
+    "trials": 12,
     "recipe": {"epochs": EPOCHS, "warmup_epochs": 0},
     "pruner": {"name": "asha", "min_epochs": 1, "reduction_factor": 2},
-    "sampler": {"name": "random", "window": 8},
+    "sampler": {"name": "random", "window": 4},
 }
-FAILS = {3: 0, 8: 1, 9: 2}  # trial: after how many epochs it fails, if it comes so far
+FAILS = {3: 0, 5: 1, 8: 2}  # trial: after how many epochs it fails, if it comes so far
 Outcome = tuple[int, str, int, float | None, float]
 
 
