@@ -50,7 +50,8 @@ class Kernel:
         with transaction(self.engine) as session:
             changed = watch(session)
             yield session, self.now(session)
-        for search_id, run_id in session.info.get(rungs.SWEPT, ()):
+            swept = [(at, run) for at, run in session.info.get(rungs.SWEPT, ()) if not runs.resumes(session, run)]
+        for search_id, run_id in swept:
             self.artifacts.keep(search_id, run_id, set())
         if changed():
             self.bell.ring()
