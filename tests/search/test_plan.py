@@ -41,6 +41,8 @@ def test_the_time_is_a_range_and_says_what_it_rests_on() -> None:
     unpruned = plan(spec(trials=20, recipe={"epochs": 9}, pruner={"name": "none"}, **WIDE))["device_seconds"]
     assert unpruned["low"] > found["low"]
     assert unpruned["estimate"] == found["estimate"]
+    brackets = plan(spec(trials=20, recipe={"epochs": 9}, pruner={"name": "hyperband"}, **WIDE))["device_seconds"]
+    assert found["low"] < brackets["low"] < unpruned["low"]  # half of the trials are first judged a rung later
 
 
 def test_a_plan_takes_milliseconds() -> None:
