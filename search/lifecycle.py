@@ -1,12 +1,13 @@
 """What a search does next: a pure decision from its spec and the records of its trials."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from search import objectives
 from search.results import TERMINAL, TrialRecord
 from search.spec import SearchSpec
+from search.window import waits
 
 SEEDS = 2**31  # seeds are 31-bit: a signed 32-bit column holds them
 
@@ -43,21 +44,33 @@ class Fail:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Trials proposed, numbered from 0; those neither over nor paused; training time of all in seconds."""
+
+    proposed: int
+    busy: int
+    device_seconds: float
+
+
 Step = Propose | Finals | Wait | Succeed | Fail
 
 
 def next_step(spec: SearchSpec, feasible: int, trials: Sequence[TrialRecord]) -> Step:
     """The next step of a running search with `feasible` networks; call again once it has been taken.
 
-    Once finalists are marked no more trials are proposed, whatever happens to the budget.
+    Once finalists are marked no more trials are proposed, whatever happens to the budget. A proposal that learns from
+    results waits for all of those that count (`search.window`).
     """
     chosen = [trial for trial in trials if trial.finalist]
     if not chosen:
-        if may_propose(spec, feasible, trials):
-            number = max((trial.number for trial in trials), default=-1) + 1
-            busy = sum(not trial.terminal and not trial.paused for trial in trials)
-            return Propose(number) if busy < spec.parallelism else Wait()
-        if not all(trial.terminal for trial in trials):
+        unsettled = [trial.number for trial in trials if not trial.terminal]
+        busy = sum(not trial.terminal and not trial.paused for trial in trials)
+        spent = sum(trial.device_seconds for trial in trials)
+        step = next_proposal(spec, feasible, Progress(len(trials), busy, spent), unsettled)
+        if step is not None:
+            return step
+        if unsettled:
             return Wait()
         chosen = finalists(spec, trials)
         if not any(trial.search_accuracy is not None for trial in trials):
@@ -65,11 +78,18 @@ def next_step(spec: SearchSpec, feasible: int, trials: Sequence[TrialRecord]) ->
     return _finals(spec, chosen)
 
 
-def may_propose(spec: SearchSpec, feasible: int, trials: Sequence[TrialRecord]) -> bool:
-    """Whether trials, feasible networks and device time are left for another proposal."""
-    spent = sum(trial.device_seconds for trial in trials)
-    limit = spec.max_device_seconds
-    return len(trials) < min(spec.trials, feasible) and (limit is None or spent < limit)
+def next_proposal(
+    spec: SearchSpec, feasible: int, progress: Progress, unsettled: Collection[int]
+) -> Propose | Wait | None:
+    """The next trial of a search before its finals; None when trials, networks or device time are used up.
+
+    `unsettled` are the numbers of the trials whose states can still change.
+    """
+    limit, number = spec.max_device_seconds, progress.proposed
+    if number >= min(spec.trials, feasible) or (limit is not None and progress.device_seconds >= limit):
+        return None
+    free = progress.busy < spec.parallelism and not waits(spec, number, unsettled)
+    return Propose(number) if free else Wait()
 
 
 def finalists(spec: SearchSpec, trials: Sequence[TrialRecord]) -> list[TrialRecord]:

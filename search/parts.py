@@ -8,10 +8,12 @@ from models.architecture import WeightLayout
 from models.scaling import MAX_MULTIPLIER, DepthRounding
 
 Metric = Literal["macs", "params", "activations", "product"]
-SamplerName = Literal["tpe", "random"]
+SamplerName = Literal["grid", "random", "qmc", "tpe", "gp", "nsga2", "nsga3"]
 PrunerName = Literal["asha", "hyperband", "median", "curve", "none"]
+LEARNING = ("tpe", "gp", "nsga2", "nsga3")  # samplers that look at results; the others wait for nobody
 MeasureLatency = Literal["finalists", "all", "none"]
 Objective = Literal["accuracy", "macs", "params", "activations", "latency_ms", "peak_memory_bytes"]
+MAX_KNOWN = 2000  # each proposal reads them all; a body of that many has 150 kB
 WEIGHTS_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"  # also a file's name, which must not climb out of its folder
 
 
@@ -97,9 +99,50 @@ class Sampler(Document):
         Field(
             ge=1,
             le=4096,
-            description="How far results may lag behind: trial n is decided by the results of trials up to n - window.",
+            description="A proposal looks at the results of trials that are this far behind it, and waits for them: "
+            "so it is the same however many trials are trained at once. Smaller learns sooner.",
         ),
     ] = 16
+    step: Annotated[float, Field(ge=0.001, le=1, description="grid: between its points, on every axis.")] = 0.05
+
+    @property
+    def learns(self) -> bool:
+        """Whether results change what is proposed."""
+        return self.name in LEARNING
+
+
+Coefficient = Annotated[float, Field(ge=1, le=MAX_MULTIPLIER)]
+
+
+class Enqueued(Document):
+    """A network by its coefficients at the search's phi."""
+
+    alpha: Coefficient
+    beta: Coefficient
+    gamma: Coefficient
+
+
+class KnownTrial(Enqueued):
+    """A network that was trained before, and the accuracy that it reached, as a fraction."""
+
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+
+
+class WarmStart(Document):
+    """What is known before the first trial."""
+
+    enqueue: Annotated[
+        list[Enqueued],
+        Field(max_length=1000, description="Tried first, in this order, behind the reference; each must be feasible."),
+    ] = []
+    trials: Annotated[
+        list[KnownTrial],
+        Field(max_length=MAX_KNOWN, description="Results that the sampler learns from; not trained again."),
+    ] = []
+    searches: Annotated[
+        list[Annotated[str, StringConstraints(max_length=40)]],
+        Field(max_length=100, description="Your earlier searches: their finished trials are put into `trials`."),
+    ] = []
 
 
 class Pruner(Document):

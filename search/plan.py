@@ -6,7 +6,7 @@ from typing import Any
 
 from models.anatomy import SMALLEST_MAP
 from models.cost import profile
-from search import blocks
+from search import blocks, warm_start
 from search import catalogue as catalogues
 from search.catalogue import Catalogue, relative
 from search.leaderboard import spoken
@@ -33,6 +33,7 @@ def plan(spec: SearchSpec) -> dict[str, Any]:
     {'distinct': 525, 'feasible': 27}
     """
     space = catalogues.of(spec)
+    warm_start.check(spec, space)
     trials, finals = planned_runs(spec, len(space.feasible))
     return {
         "catalogue": {"distinct": space.distinct, "feasible": len(space.feasible)},
@@ -102,6 +103,7 @@ def _warnings(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
             "paper-not-feasible",
             f"trial 0 is {spoken(nearest.coefficients)} ({nearest.resolution} px, {ratio:.4g} times): {note}",
         )
+    yield from _sampling(spec)
     yield from _geometry(spec, space)
     if spec.finalists.count == 0:
         yield _warning(
@@ -118,6 +120,28 @@ def _warnings(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
             "more so the longer a training is",
         )
     yield from _statistics(spec)
+
+
+def _sampling(spec: SearchSpec) -> Iterator[Warning_]:
+    sampler, known = spec.sampler, len(spec.warm_start.trials)
+    if sampler.learns and not known and spec.trials <= sampler.window:
+        yield _warning(
+            "sampler-learns-nothing",
+            f"results count for proposals {sampler.window} trials later (sampler.window), and there are {spec.trials}: "
+            f"{sampler.name} will propose at random; lower the window",
+        )
+    if sampler.name in ("nsga2", "nsga3") and len(spec.objectives) == 1:
+        yield _warning(
+            "one-objective",
+            f"{sampler.name} is for several objectives; with accuracy alone it is a plain genetic algorithm, and tpe "
+            "or gp need fewer trials",
+        )
+    if known:
+        yield _warning(
+            "known-results",
+            f"the sampler learns from {known:,} results that this search did not measure: where their data, recipe or "
+            "baseline differ, it starts from a wrong belief. Their networks are not trained again unless enqueued",
+        )
 
 
 def _inherited(start: Start) -> Warning_:

@@ -20,7 +20,18 @@ from models.data.registry import DatasetInfo, Datasets, Registry
 from models.errors import ModelError
 from models.recipe import TrainingRecipe
 from models.scaling import MAX_MULTIPLIER
-from search.parts import Document, Finalists, MeasureLatency, Objectives, Pruner, Sampler, Space, Start, Target
+from search.parts import (
+    Document,
+    Finalists,
+    MeasureLatency,
+    Objectives,
+    Pruner,
+    Sampler,
+    Space,
+    Start,
+    Target,
+    WarmStart,
+)
 
 SPEC_VERSION = 1
 Label = Annotated[str, StringConstraints(max_length=200)]
@@ -57,6 +68,7 @@ class SearchSpec(Document):
     target: Target = Target()
     space: Space = Space()
     sampler: Sampler = Sampler()
+    warm_start: WarmStart = WarmStart()
     pruner: Pruner = Pruner()
     objectives: Objectives = ["accuracy"]  # noqa: RUF012 pydantic copies it
     trials: Annotated[int, Field(ge=1, le=100_000, description="Distinct networks to train.")] = 24

@@ -17,6 +17,7 @@ from search import catalogue, leaderboard, lifecycle, results
 from search.errors import CatalogueExhausted
 from search.plan import plan
 from search.spec import SearchSpec
+from service import proposals
 from service.errors import Conflict, IdempotencyMismatch
 from service.store import events, runs, searches, trials
 from service.store import leaderboard as board
@@ -51,7 +52,7 @@ def submit(
         if known.body_sha256 != digest:
             raise IdempotencyMismatch
         return searches.get(session, known.search_id, owner), False
-    spec = pin(spec)
+    spec = proposals.resolved(session, pin(spec), owner)
     feasible = len(catalogue.of(spec).feasible)
     row = SearchRow(
         id=f"s{secrets.token_hex(8)}",
@@ -87,18 +88,15 @@ def spec_of(search: SearchRow) -> SearchSpec:
 
 def propose(session: Session, search: SearchRow, now: float) -> RunRow | None:
     """The next trial of a locked search with its search run, or None when it wants none now."""
-    from search import study  # Optuna takes a second to import: the API answers before that
-
     spec = spec_of(search)
-    records = trials.records(session, search.id)
-    step = lifecycle.next_step(spec, search.planned, records)
+    step = proposals.wanted(session, search, spec)
     if not isinstance(step, lifecycle.Propose):
-        if not lifecycle.may_propose(spec, search.planned, records):  # the last device seconds went by
+        if step is None:  # the last device seconds went by
             return _close(session, search, now)
         return None
     space = catalogue.of(spec)
     try:
-        proposal = study.propose(spec, space, records, step.number)
+        proposal = proposals.network(session, search, spec, step.number)
     except CatalogueExhausted:
         return _close(session, search, now)
     candidate = proposal.candidate

@@ -7,16 +7,16 @@ from sqlalchemy.orm import Session
 
 from search import catalogue, lifecycle
 from search.errors import CatalogueExhausted
-from service import searches
-from service.store import runs, trials
+from service import proposals, searches
+from service.store import runs
 from service.tables import RunRow, SearchRow, TrialRow
 
 
 def network(session: Session, search: SearchRow, leased: RunRow, at_hand: Sequence[str]) -> dict[str, Any] | None:
     """What a worker that was just given this run of the locked search may compile meanwhile; two statements at most.
 
-    That is the next queued run, or what the search would propose now: a proposal depends on the trials that have
-    finished, so that it may turn out otherwise. None when nothing new is in sight.
+    That is the next queued run, or what the search would propose now: where results that count for the proposal are
+    still to come, it may turn out otherwise. None when nothing new is in sight.
     """
     if search.waiting:
         given = session.get_one(TrialRow, leased.trial_id)
@@ -31,14 +31,12 @@ def network(session: Session, search: SearchRow, leased: RunRow, at_hand: Sequen
 
 
 def _proposal(session: Session, search: SearchRow) -> dict[str, Any] | None:
-    from search import study
-
-    spec, records = searches.spec_of(search), trials.records(session, search.id)
-    if not lifecycle.may_propose(spec, search.planned, records):
+    spec = searches.spec_of(search)
+    progress = lifecycle.Progress(search.proposed, 0, search.device_seconds)
+    if lifecycle.next_proposal(spec, search.planned, progress, ()) is None:
         return None
-    number = max(record.number for record in records) + 1
     try:
-        candidate = study.propose(spec, catalogue.of(spec), records, number).candidate
+        candidate = proposals.network(session, search, spec, search.proposed).candidate
     except CatalogueExhausted:
         return None
     return {

@@ -18,6 +18,7 @@ def demo_spec(trials: int) -> dict[str, Any]:
         "baseline": "efficientnet-nano",
         "phi": 1.0,
         "target": {"metric": "macs", "ratio": 2.0, "tolerance": 0.05},
+        "sampler": {"name": "tpe", "window": 4},  # so short a search learns soon, and keeps up to four workers busy
         "pruner": {"name": "asha", "min_epochs": 3, "reduction_factor": 2},
         "trials": trials,
         "finalists": {"count": min(MAX_FINALISTS, trials), "seeds": FINAL_SEEDS},

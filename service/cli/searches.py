@@ -12,6 +12,7 @@ from service.cli.output import duration, emit, pairs, percent, table
 from service.cli.plan import SpecPath
 from service.cli.spec_file import read_document
 from service.cli.trials import diagnosis, show_leaderboard, show_trial
+from service.cli.warm_start import WarmStart, with_results
 from service.cli.watching import follow, view_for
 
 
@@ -19,6 +20,7 @@ def submit(
     spec: SpecPath,
     server: Server = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end.")] = False,
+    warm_start: WarmStart = None,
     key: Annotated[
         str | None,
         typer.Option(
@@ -31,6 +33,8 @@ def submit(
     import secrets
 
     document = read_document(spec)
+    if warm_start is not None:
+        document = with_results(document, warm_start)
     with connect(server) as client:
         search = client.submit(document, key or secrets.token_hex(16))
         if watch:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from search import catalogue
 from search.plan import plan
 from search.spec import SearchSpec
-from service import answers, cursors, documents, searches
+from service import answers, cursors, documents, proposals, searches
 from service.errors import Conflict
 from service.kernel import Kernel
 from service.routes.dependencies import KernelDep, Reader, Submitter
@@ -50,9 +50,12 @@ def submit(
 
 
 @router.post("/plans", status_code=200)
-def preview(spec: Spec, kernel: KernelDep, _caller: Reader) -> JSONResponse:
+def preview(spec: Spec, kernel: KernelDep, caller: Reader) -> JSONResponse:
     """What a search would cost and find, without storing anything."""
-    return JSONResponse(plan(weights_of(kernel.settings.data_dir).pin(spec)))
+    spec = weights_of(kernel.settings.data_dir).pin(spec)
+    with kernel.read() as session:
+        spec = proposals.resolved(session, spec, caller.owner)
+    return JSONResponse(plan(spec))
 
 
 @router.get("/searches", responses={200: {"model": answers.SearchesOut}})

@@ -23,8 +23,8 @@ KINDS = {"array": "bounds", "integer": "integer", "number": "number", "boolean":
 class Field:
     """One control.
 
-    `kind` is text, integer, number, boolean, choice, bounds, labels, dataset, baseline, weights, preset or rate: a
-    number or a rule as JSON. One that `is_optional` may be left empty, for what `placeholder` says.
+    `kind` is text, integer, number, boolean, choice, bounds, labels, lines, dataset, baseline, weights, preset or rate:
+    a number or a rule as JSON. One that `is_optional` may be left empty, for what `placeholder` says.
     """
 
     pointer: str
@@ -104,6 +104,8 @@ def _kind(pointer: str, part: Schema) -> str:
         return pointer.rpartition("/")[2]
     if pointer in ("/recipe/dropout", "/recipe/drop_path"):
         return "rate"
+    if pointer == "/warm_start/searches":
+        return "lines"
     if "enum" in part:
         return "choice"
     return KINDS.get(part.get("type", ""), "text")

@@ -1,7 +1,8 @@
 """What the form for a new search is laid out by: order, labels, units, and words that the schema lacks."""
 
-# What the form leaves out, and why: objectives has one legal value, the service fills in the weights' SHA-256.
-OMITTED = ("/objectives", "/start/sha256")
+# What the form leaves out, and why: objectives has one legal value, the service fills in the weights' SHA-256, lists of
+# networks are for files (`effscale submit --warm-start`).
+OMITTED = ("/objectives", "/start/sha256", "/warm_start/enqueue", "/warm_start/trials")
 # Labels and units; the order is the order on the page. (pointer, label, unit)
 BASICS = (
     ("/name", "Name", ""),
@@ -30,7 +31,9 @@ MORE = (
         (
             ("/sampler/name", "Sampler", ""),
             ("/sampler/startup_trials", "Random start", "trials"),
-            ("/sampler/window", "Results may lag by", "trials"),
+            ("/sampler/window", "Results count after", "trials"),
+            ("/sampler/step", "Step of the grid", ""),
+            ("/warm_start/searches", "Learn from searches", ""),
             ("/pruner/name", "Pruner", ""),
             ("/pruner/min_epochs", "No pruning before", "epochs"),
             ("/pruner/reduction_factor", "Reduction factor", "×"),
@@ -117,7 +120,8 @@ HELP = {
     "/space/gamma": "Lowest and highest resolution coefficient.",
     "/recipe/preset": "Fills in the whole recipe, which you may change then.",
     "/start/weights": "Registered with `effscale weights add NAME FILE`; the same for all networks.",
-    "/sampler/name": "`tpe` learns from finished trials, `random` does not.",
+    "/sampler/name": "`tpe`, `gp`, `nsga2` and `nsga3` learn from results; `random`, `qmc` and `grid` do not.",
+    "/warm_start/searches": "Ids of your earlier searches, one a line: the sampler learns from their results.",
     "/seed": "The same seed proposes the same networks.",
     "/labels": "One `key=value` a line.",
 }

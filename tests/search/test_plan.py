@@ -54,7 +54,24 @@ def test_a_plan_takes_milliseconds() -> None:
 
 
 def test_no_warning_without_cause() -> None:
-    assert warned(trials=10, target={"ratio": 2.43}, space={"resolution_multiple": 1}) == {}
+    search = {"target": {"ratio": 2.43}, "space": {"resolution_multiple": 1}}
+    assert warned(trials=10, sampler={"window": 4}, **search) == {}
+    assert warned(trials=10, sampler={"name": "qmc"}, **search) == {}
+
+
+def test_a_sampler_that_will_see_no_result() -> None:
+    assert "results count for proposals 16 trials later" in warned(trials=16)["sampler-learns-nothing"]
+    assert "sampler-learns-nothing" not in warned(trials=17)
+
+
+@pytest.mark.parametrize("name", ["nsga2", "nsga3"])
+def test_a_sampler_for_several_objectives_with_one(name: str) -> None:
+    assert f"{name} is for several objectives" in warned(sampler={"name": name})["one-objective"]
+
+
+def test_results_from_elsewhere_are_no_measurements() -> None:
+    known = {"alpha": 1.2, "beta": 1.1, "gamma": 1.15, "accuracy": 0.9}
+    assert "the sampler learns from 1 results" in warned(warm_start={"trials": [known]})["known-results"]
 
 
 def test_fewer_networks_than_trials() -> None:

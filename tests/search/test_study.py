@@ -4,6 +4,7 @@ import random
 import statistics as stdlib
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +14,11 @@ from models.baselines import PAPER_COEFFICIENTS
 from search import catalogue, study
 from search.catalogue import Candidate
 from search.errors import CatalogueExhausted
+from search.history import History
+from search.parts import LEARNING, SamplerName
 from search.reference import distance
 from search.results import TrialRecord
+from search.samplers.base import stable_seed
 from search.spec import SearchSpec
 from tests.search.records import WIDE, search_run, spec, trial
 
@@ -32,9 +36,9 @@ def searched(search: SearchSpec, count: int, seed: int = 0) -> list[TrialRecord]
 
 
 @settings(max_examples=12, deadline=None)
-@given(st.sampled_from(("tpe", "random")), st.integers(0, 2**31 - 1), st.integers(0, 100))
+@given(st.sampled_from(get_args(SamplerName)), st.integers(0, 2**31 - 1), st.integers(0, 100))
 def test_every_feasible_network_is_proposed_and_none_twice(sampler: str, seed: int, chance: int) -> None:
-    search = spec(sampler={"name": sampler, "startup_trials": 3}, seed=seed, target={"tolerance": 0.1})
+    search = spec(sampler={"name": sampler, "startup_trials": 3, "window": 2}, seed=seed, target={"tolerance": 0.1})
     space = catalogue.of(search)
     records = searched(search, len(space.feasible), chance)
     assert {record.identity for record in records} == {candidate.identity for candidate in space.feasible}
@@ -43,9 +47,9 @@ def test_every_feasible_network_is_proposed_and_none_twice(sampler: str, seed: i
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.randoms(use_true_random=False), st.sampled_from(("tpe", "random")))
+@given(st.randoms(use_true_random=False), st.sampled_from(get_args(SamplerName)))
 def test_a_proposal_does_not_depend_on_the_order_of_the_records(chance: random.Random, sampler: str) -> None:
-    search = spec(sampler={"name": sampler, "startup_trials": 4}, **WIDE)
+    search = spec(sampler={"name": sampler, "startup_trials": 4, "window": 3}, **WIDE)
     space, records = catalogue.of(search), searched(search, 20)
     shuffled = list(records)
     chance.shuffle(shuffled)
@@ -57,7 +61,8 @@ def test_another_process_proposes_the_same() -> None:
     """Neither Python's hash seed nor anything else of a process takes part."""
     code = (
         "import json; from tests.search.test_study import *;"
-        "print(json.dumps([r.identity for r in searched(spec(sampler={'startup_trials': 4}, **WIDE), 25)]))"
+        "search = spec(sampler={'startup_trials': 4, 'window': 4}, **WIDE);"
+        "print(json.dumps([r.identity for r in searched(search, 25)]))"
     )
     answers = {
         subprocess.run(
@@ -69,7 +74,9 @@ def test_another_process_proposes_the_same() -> None:
         ).stdout
         for seed in ("1", "2")
     }
-    here = json.dumps([record.identity for record in searched(spec(sampler={"startup_trials": 4}, **WIDE), 25)])
+    here = json.dumps(
+        [record.identity for record in searched(spec(sampler={"startup_trials": 4, "window": 4}, **WIDE), 25)]
+    )
     assert answers == {here + "\n"}
 
 
@@ -83,16 +90,18 @@ def test_the_seed_and_the_number_choose() -> None:
 
 
 def test_stable_seeds_never_change() -> None:
-    assert (study.stable_seed(0, 1), study.stable_seed(1, 0)) == (2781527649, 3813156222)
+    assert (stable_seed(0, 1), stable_seed(1, 0)) == (2781527649, 3813156222)
 
 
-def test_tpe_listens_and_a_random_search_does_not() -> None:
-    """On a surface that falls with the distance from alpha 1.5 and beta 1.2, TPE comes nearer than chance does."""
+@pytest.mark.parametrize("sampler", LEARNING)
+def test_samplers_that_learn_come_nearer_than_chance_does(sampler: str) -> None:
+    """On a surface that falls with the distance from alpha 1.5 and beta 1.2."""
 
-    def mean_value(sampler: str) -> float:
+    def mean_value(name: str) -> float:
         values = []
         for seed in range(3):
-            search = spec(baseline="efficientnet-b0", sampler={"name": sampler, "startup_trials": 5}, seed=seed)
+            chosen = {"name": name, "startup_trials": 5, "window": 2}
+            search = spec(baseline="efficientnet-b0", sampler=chosen, seed=seed)
             space = catalogue.of(search)
             records: list[TrialRecord] = []
             for number in range(40):
@@ -102,11 +111,11 @@ def test_tpe_listens_and_a_random_search_does_not() -> None:
             values += [record.search_accuracy or 0.0 for record in records[10:]]
         return stdlib.fmean(values)
 
-    assert mean_value("tpe") > mean_value("random") + 0.05
+    assert mean_value(sampler) > mean_value("random") + 0.05
 
 
 def test_pruned_trials_are_told_and_failed_ones_are_not() -> None:
-    search = spec(sampler={"startup_trials": 2}, **WIDE)
+    search = spec(sampler={"startup_trials": 2, "window": 1}, **WIDE)
     space = catalogue.of(search)
     picked = space.feasible[:8]
 
@@ -122,15 +131,12 @@ def test_pruned_trials_are_told_and_failed_ones_are_not() -> None:
     assert proposals("pruned", [0.1]) != proposals("failed", [0.1])
 
 
-def test_a_long_history_is_told_in_part_and_the_best_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(study, "MOST_TOLD", 12)
-    monkeypatch.setattr(study, "BEST_TOLD", 4)
-    search = spec(sampler={"startup_trials": 2}, **WIDE)
-    candidates = catalogue.of(search).feasible
-    records = [trial(at, accuracy=1 - at / 100, candidate=candidates[at]) for at in range(30)]
-    told = study._history(search, records)
-    assert len(told) == 12
-    assert [frozen.value for frozen in told] == [1 - at / 100 for at in (*range(4), *range(22, 30))]
+def test_a_long_history_is_told_in_part_and_the_best_always() -> None:
+    search = spec(sampler={"window": 1}, **WIDE)
+    space = catalogue.of(search)
+    records = [trial(at, accuracy=1 - at / 100, candidate=space.feasible[at]) for at in range(30)]
+    told = History.of(search, space, records).before(30).told.part(best=4, most=12)
+    assert told.values[:, 0].tolist() == [1 - at / 100 for at in (*range(4), *range(22, 30))]
 
 
 @settings(max_examples=30, deadline=None)

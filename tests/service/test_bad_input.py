@@ -55,7 +55,7 @@ def with_field(path: str, value: Any) -> dict[str, Any]:
         ("objectives", [], ""),
         ("objectives", ["accuracy", "accuracy"], ""),
         ("objectives", ["speed"], "accuracy"),
-        ("sampler/name", "grid", "tpe"),
+        ("sampler/name", "annealing", "tpe"),
         ("pruner/reduction_factor", 1, ""),
         ("recipe/epochs", 0, ""),
         ("recipe/optimizer", "lion", ""),

@@ -17,6 +17,7 @@ function parse(control) {
     return value === "" ? undefined : Number(value);
   }
   if (dataset.kind === "labels") return labels(name, value);
+  if (dataset.kind === "lines") return value.split(/\s+/).filter(Boolean);
   if (dataset.kind === "boolean") return control.checked;
   if (dataset.kind === "rate") return rate(name, value.trim());
   if (dataset.kind === "choice" || dataset.kind === "preset") return value === "" ? undefined : value;
@@ -82,6 +83,8 @@ function fill(controls, spec) {
       control.form.querySelector("[data-kind=table]").value = JSON.stringify(value, null, 1);
     } else if (control.dataset.kind === "labels") {
       control.value = Object.entries(value ?? {}).map(([key, text]) => `${key}=${text}`).join("\n");
+    } else if (control.dataset.kind === "lines") {
+      control.value = (value ?? []).join("\n");
     } else if (control.dataset.kind === "boolean") {
       control.checked = value === true;
     } else if (value !== undefined) {
