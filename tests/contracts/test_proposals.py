@@ -12,6 +12,7 @@ from service import proposals
 from service.searches import spec_of
 from service.store import outcomes, trials
 from tests.contracts.fleet import Fleet, Lease
+from tests.contracts.test_fidelity import train
 
 LEARNS: dict[str, Any] = {"name": "tpe", "startup_trials": 2, "window": 3}
 
@@ -49,6 +50,18 @@ def test_any_number_of_workers_trains_the_same_networks(fleet: Fleet, sampler: s
         assert fleet.search(search).state == "succeeded"
         found.append(keys(fleet, search))
     assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("pruner", ["asha", "curve"])
+def test_with_pruning_the_same_networks_come_to_the_same_ends(fleet: Fleet, pruner: str) -> None:
+    """Trials wait at rungs for each other, proposals wait for trials: nobody waits for ever, and all is as it was."""
+    chosen = {"sampler": LEARNS, "pruner": {"name": pruner, "min_epochs": 1, "reduction_factor": 2}}
+    found = []
+    for workers in (1, 3, 8):
+        search, _ = train(fleet, workers, random.Random(workers), **chosen)
+        found.append([(trial.key, trial.state, trial.epochs, trial.accuracy) for trial in fleet.trials(search)])
+    assert found[0] == found[1] == found[2]
+    assert {state for _, state, *_ in found[0]} == {"completed", "pruned", "failed"}
 
 
 def test_a_proposal_waits_for_the_results_that_count_and_for_no_others(fleet: Fleet) -> None:
