@@ -26,8 +26,8 @@ Document = Mapping[str, Any]
 # One row a trial. Vectors are written as whole numbers with spaces between them, widths without stem and head; the
 # interval of the accuracy takes two columns; the rest is the trial shape of the contract, section 5, flattened.
 COLUMNS = (
-    *("number", "state", "reason", "message", "reference", "finalist", "ties", "alpha", "beta", "gamma", "phi"),
-    *("key", "depths", "widths", "stem", "head", "resolution", "classes", "dropout", "drop_path"),
+    *("number", "state", "reason", "message", "reference", "finalist", "probe", "ties", "alpha", "beta", "gamma"),
+    *("phi", "key", "depths", "widths", "stem", "head", "resolution", "classes", "dropout", "drop_path"),
     *("params", "macs", "macs_ratio", "activations", "receptive_field", "latency_ms", "images_per_second"),
     *("peak_memory_bytes", "accuracy", "accuracy_low", "accuracy_high", "seeds", "train_accuracy"),
     *("generalization_gap", "selection", "last_accuracy", "best_accuracy", "best_epoch", "test_accuracy", "epochs"),
@@ -43,6 +43,8 @@ def scaling_config(
     winner: Document | None,
     ties: Sequence[Document] | None,
     *,
+    front: Document | None = None,
+    transfer: Document | None = None,
     dataset_hash: str,
     test_accuracy: float | None,
     totals: Document,
@@ -51,8 +53,10 @@ def scaling_config(
     """The canonical scaling config (contract, section 7), JSON values only.
 
     `winner` and `ties` are trial documents; `ties` is None when nothing is known of them, as without finals on common
-    seeds. `totals` gives `trials` and `device_seconds` of the search; `provenance` gives `versions`, `device`,
-    `source_revision` and `created_at`. Raises `NothingFinished` without a winner.
+    seeds. So are the `trials` of `front`, which is None with one objective. `transfer` is what
+    `search.transfer.document` says. `totals` gives
+    `trials` and `device_seconds` of the search; `provenance` gives `versions`, `device`, `source_revision` and
+    `created_at`. Raises `NothingFinished` without a winner.
     """
     if winner is None:
         raise NothingFinished("no trial of this search has been trained to the end yet: there is nothing to export")
@@ -65,6 +69,7 @@ def scaling_config(
         "baseline": spec.baseline,
         "winner": dict(winner),
         "ties": None if ties is None else [dict(trial) for trial in ties],
+        "front": front,
         "family": searched_family(spec.network, coefficients, network, spec.document()),
         "evidence": {
             "dataset": spec.dataset,
@@ -74,6 +79,7 @@ def scaling_config(
             "accuracy": winner["accuracy"],
             "accuracy_ci95": winner["accuracy_ci95"],
             "test_accuracy": test_accuracy,
+            "transfer": transfer,
             "trials": totals["trials"],
             "device_seconds": totals["device_seconds"],
         },

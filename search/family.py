@@ -75,27 +75,39 @@ def searched_family(
     Where the target's metric does not rise with resolution (params) or is not a real cost (product), the winner's own
     real multiply-adds are what the other members follow. The table ends early where nothing larger can be built.
     """
-    phi, target, space = spec["phi"], spec["target"], spec["space"]
-    metric, ratio = target["metric"], target["ratio"]
-    if metric not in ("macs", "activations"):
-        metric, ratio = "macs", cost(winner).macs / cost(baseline.unscaled(winner.classes)).macs
     rows: list[dict[str, Any]] = []
-    for member in sorted({*PHIS, phi}):
+    for phi in sorted({*PHIS, spec["phi"]}):
         try:
-            rows += family(
-                baseline,
-                coefficients,
-                (member,),
-                classes=winner.classes,
-                rounding=space["depth_rounding"],
-                resolution_multiple=space["resolution_multiple"],
-                solve_ratio=ratio ** (1 / phi),
-                metric=metric,
-                pinned={phi: winner.resolution},
-            )
+            rows.append(member(baseline, coefficients, winner, spec, phi))
         except (InvalidScaling, InvalidArchitecture):
             break
     return rows
+
+
+def member(
+    baseline: Baseline,
+    coefficients: Coefficients,
+    winner: ScaledArchitecture,
+    spec: Mapping[str, Any],
+    phi: float,
+) -> dict[str, Any]:
+    """The row of `searched_family` at one phi. Raises `InvalidScaling` or `InvalidArchitecture` where none is built."""
+    target, space = spec["target"], spec["space"]
+    metric, ratio = target["metric"], target["ratio"]
+    if metric not in ("macs", "activations"):
+        metric, ratio = "macs", cost(winner).macs / cost(baseline.unscaled(winner.classes)).macs
+    rows = family(
+        baseline,
+        coefficients,
+        (phi,),
+        classes=winner.classes,
+        rounding=space["depth_rounding"],
+        resolution_multiple=space["resolution_multiple"],
+        solve_ratio=ratio ** (1 / spec["phi"]),
+        metric=metric,
+        pinned={spec["phi"]: winner.resolution},
+    )
+    return rows[0]
 
 
 def closest_official(baseline: Baseline, network: ScaledArchitecture) -> str | None:

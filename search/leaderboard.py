@@ -7,12 +7,17 @@ from search.errors import NothingFinished
 from search.results import TrialRecord, summarise
 from search.statistics import separable
 
-REPLICATED, COMPLETED, PRUNED, OTHER = range(4)
+REPLICATED, COMPLETED, PRUNED, OTHER, PROBE = range(5)
 NUMERALS = ("no other", "one other", "two others", "three others", "four others", "five others")
 
 
 def standing(trial: TrialRecord) -> int:
-    """Which group of the leaderboard a trial belongs to. Means over seeds and single lucky runs do not mix."""
+    """Which group of the leaderboard a trial belongs to. Means over seeds and single lucky runs do not mix.
+
+    A network that was trained for a probe alone belongs to none: its phi is not the search's.
+    """
+    if trial.runs and all(run.role == "probe" for run in trial.runs):
+        return PROBE
     if trial.search_accuracy is None:
         return PRUNED if trial.state == "pruned" and summarise(trial.runs).accuracy is not None else OTHER
     return REPLICATED if trial.finals else COMPLETED
@@ -22,12 +27,12 @@ def rank(trials: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
     """All trials, best first, whatever order they come in.
 
     Replicated finalists by their mean accuracy, then those with a single run by its accuracy, then pruned ones by
-    their last, then the rest. Equal ones stand in number order.
+    their last, then the rest and the probes. Equal ones stand in number order.
     """
 
     def place(trial: TrialRecord) -> tuple[int, float, int]:
         group = standing(trial)
-        accuracy = None if group == OTHER else summarise(trial.runs).accuracy
+        accuracy = None if group >= OTHER else summarise(trial.runs).accuracy
         return group, -(accuracy or 0.0), trial.number
 
     return tuple(sorted(trials, key=place))

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from search import objectives
+from search import objectives, transfer
 from search.results import TERMINAL, TrialRecord
 from search.spec import SearchSpec
 from search.window import waits
@@ -22,6 +22,13 @@ class Propose:
 @dataclass(frozen=True, slots=True)
 class Finals:
     """Mark these trials as finalists and queue these final runs: (trial number, seed)."""
+
+    runs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Build these finalists at `spec.transfer.phi` and queue these probe runs: (finalist's trial number, seed)."""
 
     runs: tuple[tuple[int, int], ...]
 
@@ -53,7 +60,7 @@ class Progress:
     device_seconds: float
 
 
-Step = Propose | Finals | Wait | Succeed | Fail
+Step = Propose | Finals | Probe | Wait | Succeed | Fail
 
 
 def next_step(spec: SearchSpec, feasible: int, trials: Sequence[TrialRecord]) -> Step:
@@ -75,7 +82,7 @@ def next_step(spec: SearchSpec, feasible: int, trials: Sequence[TrialRecord]) ->
         chosen = finalists(spec, trials)
         if not any(trial.search_accuracy is not None for trial in trials):
             return Fail("no-trial-completed", _nothing_completed(trials))
-    return _finals(spec, chosen)
+    return _then_probe(spec, trials, _finals(spec, chosen))
 
 
 def next_proposal(
@@ -95,22 +102,35 @@ def next_proposal(
 def finalists(spec: SearchSpec, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The completed trials that are trained again, best first; earlier numbers first among equals.
 
-    Best is the search accuracy. With several objectives: by front, then those with the fewest others near them.
+    Best is the search accuracy. With several objectives: by front, then those with the fewest others near them, and of
+    equally lonely ones the more accurate.
     """
-    completed = sorted((t for t in trials if t.search_accuracy is not None), key=lambda trial: trial.number)
+    completed = [trial for trial in trials if trial.search_accuracy is not None]
+    completed.sort(key=lambda trial: (-(trial.search_accuracy or 0.0), trial.number))
     points = [objectives.vector(spec, trial, trial.search_accuracy or 0.0) for trial in completed]
     return [completed[at] for at in objectives.ranked(points)[: spec.finalists.count]]
 
 
 def final_seeds(spec: SearchSpec) -> tuple[int, ...]:
     """The seeds that all finalists are trained on. The search's own seed is not among them: it chose the finalists."""
-    return tuple((spec.seed + step) % SEEDS for step in range(1, spec.finalists.seeds + 1))
+    return common_seeds(spec, spec.finalists.seeds)
+
+
+def common_seeds(spec: SearchSpec, count: int) -> tuple[int, ...]:
+    """The first `count` seeds behind the search's own."""
+    return tuple((spec.seed + step) % SEEDS for step in range(1, count + 1))
 
 
 def planned_runs(spec: SearchSpec, feasible: int) -> tuple[int, int]:
     """(search runs, final runs) of a search in which every trial completes and no time runs out."""
     trials = min(spec.trials, feasible)
     return trials, min(spec.finalists.count, trials) * spec.finalists.seeds
+
+
+def planned_probes(spec: SearchSpec, feasible: int) -> int:
+    """Probe runs of such a search."""
+    probe = spec.transfer
+    return 0 if probe is None else min(probe.count, spec.trials, feasible) * probe.seeds
 
 
 def _finals(spec: SearchSpec, chosen: Sequence[TrialRecord]) -> Step:
@@ -123,6 +143,15 @@ def _finals(spec: SearchSpec, chosen: Sequence[TrialRecord]) -> Step:
         return Finals(tuple(missing))
     over = all(run.state in TERMINAL for trial in chosen for run in trial.runs if run.role == "final")
     return Succeed() if over else Wait()
+
+
+def _then_probe(spec: SearchSpec, trials: Sequence[TrialRecord], step: Step) -> Step:
+    """What comes when the finals are over. Probe runs that failed are not repeated, as with finals."""
+    if spec.transfer is None or not isinstance(step, Succeed):
+        return step
+    if missing := transfer.missing(spec, trials, common_seeds(spec, spec.transfer.seeds)):
+        return Probe(missing)
+    return step if transfer.over(trials) else Wait()
 
 
 def _nothing_completed(trials: Sequence[TrialRecord]) -> str:

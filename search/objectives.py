@@ -42,10 +42,16 @@ def fronts(points: Sequence[Point]) -> list[int]:
         rest = _padded(point, 0.0)[1:]
         number = bisect_left(groups, True, key=lambda group: not group.covers(rest))
         if number == len(groups):
-            groups.append(_Stairs() if len(rest) < SWEPT else _Heap(len(rest)))
+            groups.append(_group(rest))
         groups[number].add(rest)
         found[point] = number
     return [found[point] for point in points]
+
+
+def front(points: Sequence[Point]) -> list[int]:
+    """Positions of the points that no other dominates, in order: front 0 alone, at a part of the price."""
+    kept = set(_maximal(points))
+    return [at for at, point in enumerate(points) if point in kept]
 
 
 def ranked(points: Sequence[Point]) -> list[int]:
@@ -82,18 +88,17 @@ def knee(points: Sequence[Point]) -> int | None:
     >>> knee([(0.0, 1.0), (0.8, 0.8), (1.0, 0.0)])
     1
     """
-    places = fronts(points)
-    front = [at for at, place in enumerate(places) if place == 0 and all(map(math.isfinite, points[at]))]
-    if len({points[at] for at in front}) < 3:
+    best = [at for at in front(points) if all(map(math.isfinite, points[at]))]
+    if len({points[at] for at in best}) < 3:
         return None
-    columns = list(zip(*(points[at] for at in front), strict=True))
+    columns = list(zip(*(points[at] for at in best), strict=True))
     spans = [(min(column), (max(column) - min(column)) or 1.0) for column in columns]
 
     def beyond(at: int) -> float:
         return math.fsum((value - low) / span for value, (low, span) in zip(points[at], spans, strict=True)) - 1
 
-    best = max(front, key=lambda at: (beyond(at), -at))
-    return best if beyond(best) > ROUNDING else None
+    farthest = max(best, key=lambda at: (beyond(at), -at))
+    return farthest if beyond(farthest) > ROUNDING else None
 
 
 class _Stairs:
@@ -149,8 +154,8 @@ class _Heap:
         self.count += 1
 
 
-def _at_least(one: Point, other: Point) -> bool:
-    return all(a >= b for a, b in zip(one, other, strict=True))
+def _group(point: Point) -> _Stairs | _Heap:
+    return _Stairs() if len(point) < SWEPT else _Heap(len(point))
 
 
 def _descending(points: Iterable[Point]) -> list[Point]:
@@ -192,9 +197,12 @@ def _swept(points: Sequence[Point]) -> float:
 
 
 def _maximal(points: Iterable[Point]) -> list[Point]:
-    kept: list[Point] = []
+    kept, group = [], None
     for point in _descending(points):
-        if not any(_at_least(other, point) for other in kept):
+        rest = _padded(point, 0.0)[1:]
+        group = group or _group(rest)
+        if not group.covers(rest):
+            group.add(rest)
             kept.append(point)
     return kept
 

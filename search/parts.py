@@ -178,6 +178,14 @@ class Finalists(Document):
     seeds: Annotated[int, Field(ge=2, le=100, description="Trainings of each finalist.")] = 5
 
 
+class Transfer(Document):
+    """The best finalists are built at another phi and trained there: do the winners still win?"""
+
+    phi: Annotated[float, Field(gt=0, le=10, description="The compound step of the probe; not the searched one.")]
+    count: Annotated[int, Field(ge=2, le=20, description="How many finalists are probed, best first.")] = 3
+    seeds: Annotated[int, Field(ge=2, le=100, description="Trainings of each at that phi.")] = 3
+
+
 class Start(Document):
     """The weights that every trial starts from, instead of random ones: one parent for all of them.
 

@@ -10,7 +10,7 @@ from search import blocks, warm_start
 from search import catalogue as catalogues
 from search.catalogue import Catalogue, relative
 from search.leaderboard import spoken
-from search.lifecycle import planned_runs
+from search.lifecycle import planned_probes, planned_runs
 from search.parts import Start
 from search.reference import paper_candidate, reference
 from search.spec import SearchSpec
@@ -35,17 +35,19 @@ def plan(spec: SearchSpec) -> dict[str, Any]:
     space = catalogues.of(spec)
     warm_start.check(spec, space)
     trials, finals = planned_runs(spec, len(space.feasible))
+    probes = planned_probes(spec, len(space.feasible))
     return {
         "catalogue": {"distinct": space.distinct, "feasible": len(space.feasible)},
         "cost": {
             "macs_ratio": _range(space, lambda cost: round(cost.macs / space.baseline_cost.macs, 6)),
+            "macs": _range(space, lambda cost: cost.macs),
             "params": _range(space, lambda cost: cost.params),
             "activations": _range(space, lambda cost: cost.activations),
         },
         "programs": trials,
-        "runs": {"search": trials, "final": finals},
+        "runs": {"search": trials, "final": finals, "probe": probes},
         "dataset": spec.data.document(),
-        "device_seconds": _device_seconds(spec, space, trials, finals),
+        "device_seconds": _device_seconds(spec, space, trials, finals + _as_finals(spec, probes)),
         "warnings": list(_warnings(spec, space)),
     }
 
@@ -72,6 +74,12 @@ def _device_seconds(spec: SearchSpec, space: Catalogue, trials: int, finals: int
         f"{COMPILE_SECONDS['estimate']:g} s to compile each of {trials:,} networks; accelerators are far faster"
     )
     return {**seconds, "basis": basis}
+
+
+def _as_finals(spec: SearchSpec, probes: int) -> int:
+    """As many final runs as the probe's cost: its networks follow the target's ratio to the power of phi."""
+    growth = 0.0 if spec.transfer is None else spec.ratio ** ((spec.transfer.phi - spec.phi) / spec.phi)
+    return math.ceil(probes * growth)
 
 
 def _pruned_epochs(spec: SearchSpec, trials: int) -> int:
@@ -105,6 +113,7 @@ def _warnings(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
         )
     yield from _sampling(spec)
     yield from _geometry(spec, space)
+    yield from _narrow(spec, space)
     if spec.finalists.count == 0:
         yield _warning(
             "single-seed",
@@ -141,6 +150,19 @@ def _sampling(spec: SearchSpec) -> Iterator[Warning_]:
             "known-results",
             f"the sampler learns from {known:,} results that this search did not measure: where their data, recipe or "
             "baseline differ, it starts from a wrong belief. Their networks are not trained again unless enqueued",
+        )
+
+
+def _narrow(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
+    """An objective that the target leaves next to no room."""
+    for name in spec.objectives[1:]:
+        if name != spec.target.metric:
+            continue
+        low, high = _range(space, lambda cost, name=name: getattr(cost, name))  # type: ignore[misc]
+        yield _warning(
+            "objective-is-target",
+            f"{name} is an objective and the target as well: the feasible networks cost {low:,} to {high:,}; widen "
+            "target.tolerance to see what accuracy costs",
         )
 
 

@@ -12,7 +12,7 @@ from search.catalogue import Identity
 from search.diagnosis import Diagnosis, agree
 from search.statistics import t_interval
 
-Role = Literal["search", "final"]
+Role = Literal["search", "final", "probe"]  # a probe is of a network at another phi, see search.transfer
 
 # contract, section 5: a trial or a run in one of these never changes again; in the order they are shown in
 ENDS = ("completed", "pruned", "infeasible", "failed", "quarantined", "cancelled", "cached")
@@ -112,6 +112,15 @@ class TrialRecord:
         return sum(run.device_seconds for run in self.runs)
 
 
+def probe_state(runs: Sequence[RunRecord]) -> str:
+    """The state of a trial that is trained for a probe alone, from its runs: completed where any of them was."""
+    if all(run.state == "queued" for run in runs):
+        return "queued"
+    if any(run.state not in TERMINAL for run in runs):
+        return "running"
+    return "completed" if any(run.finished for run in runs) else runs[-1].state
+
+
 @dataclass(frozen=True, slots=True)
 class TrialSummary:
     """What is shown of a trial. `seeds` counts the runs behind `accuracy`; `epochs` is of one run.
@@ -143,10 +152,11 @@ class TrialSummary:
 def summarise(runs: Sequence[RunRecord]) -> TrialSummary:
     """The final runs alone where one has finished (the search run was selected for being high), else the search run.
 
-    A pruned search run shows the accuracy of the last epoch it was given; one still running shows none.
+    A pruned search run shows the accuracy of the last epoch it was given; one still running shows none. Probes are
+    shown where a network was trained for nothing else.
     """
     finals = [run for run in runs if run.role == "final" and run.finished]
-    shown = finals or _search_run(runs)
+    shown = finals or _search_run(runs) or _probes(runs)
     accuracies = _known(shown, lambda run: run.reached)
     train, last = (_mean(_known(shown, of)) for of in (lambda run: run.train_accuracy, lambda run: run.final_accuracy))
     diagnoses = [run.diagnosis for run in shown or runs if run.diagnosis is not None]
@@ -175,8 +185,14 @@ def _search_run(runs: Sequence[RunRecord]) -> list[RunRecord]:
     return sorted(shown, key=lambda run: run.finished)[-1:]
 
 
+def _probes(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    alone = all(run.role == "probe" for run in runs)
+    return [run for run in runs if alone and run.finished]
+
+
 def _measured(runs: Sequence[RunRecord]) -> Measured:
-    finished = sorted((run.role == "final", run.seed, place) for place, run in enumerate(runs) if run.finished)
+    roles = {"probe": 0, "search": 1, "final": 2}
+    finished = sorted((roles[run.role], run.seed, place) for place, run in enumerate(runs) if run.finished)
     return runs[finished[-1][-1]].measured if finished else Measured()
 
 

@@ -24,12 +24,14 @@ from search.parts import (
     Document,
     Finalists,
     MeasureLatency,
+    Objective,
     Objectives,
     Pruner,
     Sampler,
     Space,
     Start,
     Target,
+    Transfer,
     WarmStart,
 )
 
@@ -71,8 +73,19 @@ class SearchSpec(Document):
     warm_start: WarmStart = WarmStart()
     pruner: Pruner = Pruner()
     objectives: Objectives = ["accuracy"]  # noqa: RUF012 pydantic copies it
+    reference: Annotated[
+        dict[Objective, Annotated[float, Field(ge=0)]] | None,
+        Field(
+            description="Per objective, where the hypervolume of the front begins; null: at accuracy 0 and the cost of "
+            "the dearest feasible network, of what is measured at the dearest trial.",
+        ),
+    ] = None
     trials: Annotated[int, Field(ge=1, le=100_000, description="Distinct networks to train.")] = 24
     finalists: Finalists = Finalists()
+    transfer: Annotated[
+        Transfer | None,
+        Field(description="After the finals the best are trained at another phi; null: they are not."),
+    ] = None
     recipe: TrainingRecipe = TrainingRecipe()
     start: Annotated[Start | None, Field(description="Weights to start from; null: random ones.")] = None
     measure_latency: Annotated[
@@ -111,6 +124,16 @@ class SearchSpec(Document):
             raise ValueError(f"recipe: {error}") from None
         return self
 
+    @field_validator("reference")
+    @classmethod
+    def _of_an_objective(
+        cls, found: dict[Objective, float] | None, info: ValidationInfo
+    ) -> dict[Objective, float] | None:
+        names = info.data.get("objectives", ())
+        if unknown := sorted(set(found or ()) - set(names)):
+            raise ValueError(f"{', '.join(unknown)} is no objective of this search; those are {', '.join(names)}")
+        return found
+
     @field_validator("measure_latency")
     @classmethod
     def _measured_where_it_counts(cls, measured: MeasureLatency, info: ValidationInfo) -> MeasureLatency:
@@ -131,12 +154,21 @@ class SearchSpec(Document):
     def _consistent(self) -> "SearchSpec":
         if self.finalists.count > self.trials:
             raise ValueError(f"finalists.count ({self.finalists.count}) must not exceed trials ({self.trials})")
-        for name in ("alpha", "beta", "gamma"):
-            high = getattr(self.space, name)[1]
-            if high**self.phi > MAX_MULTIPLIER:
-                raise ValueError(
-                    f"space.{name}: {high:g} ** phi must not exceed {MAX_MULTIPLIER:g}, phi is {self.phi:g}"
-                )
+        probe = self.transfer
+        if probe and probe.count > self.finalists.count:
+            raise ValueError(
+                f"transfer.count ({probe.count}) must not exceed finalists.count ({self.finalists.count}): "
+                "finalists are what is probed"
+            )
+        if probe and probe.phi == self.phi:
+            raise ValueError(f"transfer.phi must be another than the searched phi ({self.phi:g})")
+        for phi, place in ((self.phi, "phi"), *([(probe.phi, "transfer.phi")] if probe else [])):
+            for name in ("alpha", "beta", "gamma"):
+                high = getattr(self.space, name)[1]
+                if high**phi > MAX_MULTIPLIER:
+                    raise ValueError(
+                        f"space.{name}: {high:g} ** phi must not exceed {MAX_MULTIPLIER:g}, {place} is {phi:g}"
+                    )
         return self
 
     @cached_property

@@ -50,7 +50,10 @@ def verify(config: Mapping[str, Any]) -> None:
     for name, value in coefficients.items():
         _same(f"/winner/{name}", winner[name], value)
     _same("/coefficients/product", product, Coefficients(**coefficients).product)
-    for place, trial in [("/winner", winner), *((f"/ties/{at}", tie) for at, tie in enumerate(config["ties"] or ()))]:
+    front = (config.get("front") or {}).get("trials", ())
+    others = (("ties", config["ties"] or ()), ("front/trials", front))
+    named = ((f"/{name}/{at}", trial) for name, found in others for at, trial in enumerate(found))
+    for place, trial in [("/winner", winner), *named]:
         _trial(place, trial, baseline, spec)
     for name, ends in config["intervals"].items():
         for end in ends:

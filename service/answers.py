@@ -5,16 +5,11 @@ None is checked while serving: that would halve the speed of a list of 100 rows.
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Fraction = float
+from service.finding_answers import Answer, Fraction, FrontOut, TransferOut
+
 DiagnosisName = Literal["diverged", "overfits", "noisy", "underfits", "fits"]
-
-
-class Answer(BaseModel):
-    """No field that is not told."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class WeightsOut(Answer):
@@ -167,6 +162,7 @@ class TrialOut(Answer):
     reference: bool = Field(description="The paper's own coefficients, or the feasible network nearest to them.")
     reference_note: str | None
     finalist: bool
+    probe: bool = Field(description="A finalist's coefficients at the phi of `transfer`; no leaderboard ranks it.")
     ties: bool | None = Field(description="Not separable from rank 1 at 95 %; null: unknown, or rank 1 itself.")
     created_at: str
     started_at: str | None
@@ -208,7 +204,7 @@ class RunOut(MeasuredOut):
     """One training with one seed."""
 
     seed: int
-    role: Literal["search", "final"]
+    role: Literal["search", "final", "probe"]
     state: str
     reason: str | None
     message: str | None
@@ -280,6 +276,8 @@ class SearchOut(Answer):
     estimated_seconds_left: float | None
     plan: dict[str, Any]
     statement: str | None = Field(default=None, description="What the search has shown, in one sentence.")
+    transfer: TransferOut | None = Field(default=None, description="The probe that `spec.transfer` asks for.")
+    front: FrontOut | None = Field(default=None, description="Of a search with several objectives, shown alone.")
     last_event_id: int | None = Field(
         default=None, description="Stream events from here to miss none after this answer."
     )

@@ -8,6 +8,7 @@ from typing import Any
 from models.compilation import Compilation
 from models.measured import Measured
 from search.diagnosis import LABELS
+from search.leaderboard import PROBE
 from service.searches import state_counts
 from service.store.runs import OPEN
 from service.tables import ApiKeyRow, AttemptRow, EpochRow, EventRow, RunRow, SearchRow, TrialRow
@@ -68,6 +69,7 @@ def trial(row: TrialRow, rank: int | None = None) -> Document:
         "reference": row.reference,
         "reference_note": row.reference_note,
         "finalist": row.finalist,
+        "probe": row.standing == PROBE,
         "ties": row.ties,
         "created_at": timestamp(row.created_at),
         "started_at": timestamp(row.started_at),
@@ -149,6 +151,7 @@ def search(
     finalists = row.spec["finalists"]
     finals = sum(count for (role, _), count in runs.items() if role == "final")
     expected = finals or (finalists["seeds"] * min(finalists["count"], row.planned))
+    expected += _expected_probes(row, runs)
     planned = row.planned + expected
     done = sum(count for (_, state), count in runs.items() if state not in OPEN)
     ended = row.finished_at is not None
@@ -176,6 +179,14 @@ def search(
         else round(left * mean_seconds / row.parallelism, 1),
         "plan": row.plan,
     }
+
+
+def _expected_probes(row: SearchRow, runs: Mapping[tuple[str, str], int]) -> int:
+    """Probe runs that there are; before the probe, those that it will have if all goes well."""
+    begun, probe = sum(count for (role, _), count in runs.items() if role == "probe"), row.spec.get("transfer")
+    if begun or probe is None or row.finished_at is not None:
+        return begun
+    return int(probe["seeds"] * min(probe["count"], row.planned))
 
 
 def event(row: EventRow) -> Document:

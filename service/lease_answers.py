@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from service.answers import Answer, TrialOut
+from service.answers import TrialOut
+from service.finding_answers import Answer
 
 
 class UpcomingOut(Answer):
@@ -26,7 +27,7 @@ class LeaseOut(Answer):
     search_id: str
     search_name: str
     trial_number: int
-    role: Literal["search", "final"]
+    role: Literal["search", "final", "probe"]
     attempt: int
     job: dict[str, Any]
     upcoming: UpcomingOut | None = Field(description="Null when not asked for, or when nothing new is in sight.")

@@ -11,7 +11,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from search import blocks
+from search import blocks, leaderboard
 from service import endings, rungs, searches
 from service.errors import LeaseLost
 from service.schemas import EpochMetrics, FinishIn, LeaseIn, ReleaseIn, ReportIn
@@ -151,7 +151,7 @@ def _grant(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn, terms
     search.waiting -= 1
     trial = session.get_one(TrialRow, run.trial_id)
     trial.attempts += 1
-    if run.role == "search":
+    if run.role == "search" or trial.standing == leaderboard.PROBE:
         trial.state, trial.started_at = "running", trial.started_at or now
     session.add(
         AttemptRow(

@@ -9,15 +9,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models.compilation import Compilation
-from models.cost import cost
 from models.data.registry import DatasetInfo, Pinned
-from models.regularization import regularized
 from search import catalogue, leaderboard, lifecycle, results
 from search.errors import CatalogueExhausted
 from search.plan import plan
 from search.spec import SearchSpec
-from service import proposals
+from service import probes, proposals, trial_rows
 from service.errors import Conflict, IdempotencyMismatch
 from service.store import events, runs, searches, trials
 from service.store import leaderboard as board
@@ -100,42 +97,16 @@ def propose(session: Session, search: SearchRow, now: float) -> RunRow | None:
     except CatalogueExhausted:
         return _close(session, search, now)
     candidate = proposal.candidate
-    network = catalogue.architecture(spec, candidate)
-    real = cost(network)
-    macs_ratio = real.macs / space.baseline_cost.macs
-    network = regularized(network, spec.recipe, macs_ratio)
-    trial = TrialRow(
-        search_id=search.id,
-        number=step.number,
-        state="queued",
-        key=network.key,
-        alpha=candidate.coefficients.alpha,
-        beta=candidate.coefficients.beta,
-        gamma=candidate.coefficients.gamma,
+    trial = trial_rows.new(
+        search,
+        spec,
+        step.number,
+        candidate.coefficients,
+        catalogue.architecture(spec, candidate),
+        now,
+        base_macs=space.baseline_cost.macs,
         phi=spec.phi,
-        depths=list(candidate.depths),
-        widths=list(candidate.widths),
-        resolution=candidate.resolution,
-        dropout=network.dropout,
-        drop_path=network.drop_path,
-        classes=network.classes,
-        params=real.params,
-        macs=real.macs,
-        macs_ratio=macs_ratio,
-        activations=real.activations,
-        receptive_field=real.receptive_field,
-        reference=step.number == 0,
-        reference_note=proposal.note,
-        finalist=False,
-        standing=leaderboard.OTHER,
-        selection=spec.recipe.selection,
-        seeds=0,
-        epochs=0,
-        stopped_early=False,
-        device_seconds=0.0,
-        **asdict(Compilation()),
-        attempts=0,
-        created_at=now,
+        note=proposal.note,
     )
     session.add(trial)
     session.flush()
@@ -161,6 +132,8 @@ def record(session: Session, search: SearchRow, trial: TrialRow, now: float) -> 
     for name, value in {**asdict(summary.compilation), **asdict(summary.measured)}.items():
         setattr(trial, name, value)
     trial.standing = leaderboard.standing(found)
+    if trial.standing == leaderboard.PROBE:
+        trial.state = results.probe_state(found.runs)
     if trial.state in results.TERMINAL and trial.finished_at is None:
         trial.finished_at = now
     search.version += 1
@@ -179,12 +152,17 @@ def advance(session: Session, search: SearchRow, now: float) -> None:
         return
     if search.proposed < search.planned:
         return
-    step = lifecycle.next_step(spec, search.planned, trials.records(session, search.id))
+    records = trials.records(session, search.id)
+    step = lifecycle.next_step(spec, search.planned, records)
     if isinstance(step, lifecycle.Finals):
         for number, seed in step.runs:
             trial = trials.get(session, search.id, number)
             trial.finalist = True
             _queue(session, search, trial, seed, "final")
+        change(session, search, "finalizing", now)
+    elif isinstance(step, lifecycle.Probe):
+        for trial, seed in probes.begin(session, search, spec, records, step.runs, now):
+            _queue(session, search, trial, seed, "probe")
         change(session, search, "finalizing", now)
     elif isinstance(step, lifecycle.Fail):
         change(session, search, "failed", now, step.reason, step.message)
@@ -221,7 +199,7 @@ def resume(session: Session, search: SearchRow, now: float) -> None:
         return
     if search.state != "paused":
         raise Conflict(f"a search that is {search.state} cannot be resumed")
-    finals = any(run.role == "final" for run in runs.unfinished(session, search.id))
+    finals = any(run.role != "search" for run in runs.unfinished(session, search.id))
     change(session, search, "finalizing" if finals else "running", now)
     events.add(session, search.id, "search.resumed", now)
     advance(session, search, now)

@@ -25,7 +25,7 @@ def network(session: Session, search: SearchRow, leased: RunRow, at_hand: Sequen
         if trial is None or trial.key in (given.key, *at_hand):
             return None
         return {"key": trial.key, "depths": trial.depths, "widths": trial.widths, "resolution": trial.resolution}
-    if leased.role == "final" or search.proposed >= search.planned:
+    if leased.role != "search" or search.proposed >= search.planned:
         return None
     return _proposal(session, search)
 

@@ -37,6 +37,7 @@ def show_plan(document: dict[str, Any]) -> None:
             ("multiply-adds", "{:.4g} to {:.4g} times the baseline".format(*cost["macs_ratio"])),
             ("parameters", "{:,} to {:,}".format(*cost["params"])),
             ("activations", "{:,} to {:,}".format(*cost["activations"])),
+            ("trainings", _trainings(document["runs"])),
             ("programs to compile", document["programs"]),
             (
                 "device time",
@@ -46,3 +47,12 @@ def show_plan(document: dict[str, Any]) -> None:
     )
     for warning in document["warnings"]:
         warn(warning["message"])
+
+
+def _trainings(runs: dict[str, int]) -> str:
+    """As "24, 15 finals, 9 probes".
+
+    >>> _trainings({"search": 24, "final": 15, "probe": 0})
+    '24, 15 finals'
+    """
+    return ", ".join([f"{runs['search']}", *(f"{runs[role]} {role}s" for role in ("final", "probe") if runs[role])])

@@ -11,7 +11,7 @@ from service.cli.options import Identity, Json, Server, connect
 from service.cli.output import duration, emit, pairs, percent, table
 from service.cli.plan import SpecPath
 from service.cli.spec_file import read_document
-from service.cli.trials import diagnosis, show_leaderboard, show_trial
+from service.cli.trials import diagnosis, front, show_leaderboard, show_trial, transfer
 from service.cli.warm_start import WarmStart, with_results
 from service.cli.watching import follow, view_for
 
@@ -93,7 +93,12 @@ def leaderboard(
     where: Annotated[
         str | None, typer.Option(help="Filter: 'params < 8e6 and accuracy >= 0.9'.", show_default=False)
     ] = None,
-    pareto: Annotated[bool, typer.Option("--pareto", help="Only trials none beats in accuracy and MACs.")] = False,
+    pareto: Annotated[
+        bool,
+        typer.Option(
+            "--pareto", help="Only trials none beats in the search's objectives; with one: accuracy and MACs."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """The trials of a search, best first."""
@@ -101,10 +106,13 @@ def leaderboard(
     query = {name: value for name, value in asked.items() if value is not None}
     with connect(server) as client:
         board = client.leaderboard(identity, **query)
-    if json:
+        search = None if json else client.search(identity)
+    if search is None:
         emit(board)
     else:
-        show_leaderboard(board["items"])
+        show_leaderboard(board["items"], search["spec"]["objectives"])
+        if pareto and search["front"]:
+            print(front(search["front"]))
 
 
 def pause(identity: Identity, server: Server = None, json: Json = False) -> None:
@@ -165,6 +173,8 @@ def show_search(search: dict[str, Any]) -> None:
             ("trials", f"{trials['planned']} planned; {counted or 'none begun'}"),
             ("runs", f"{runs['finished']} of {runs['planned']} done ({percent(search['progress'])})"),
             ("best", None if best is None else _best(best)),
+            ("front", front(search["front"]) if search.get("front") else None),
+            ("transfer", transfer(search["transfer"]) if search.get("transfer") else None),
             ("its diagnosis", None if best is None else diagnosis(best)),
             ("diagnoses", ", ".join(f"{count} {label}" for label, count in search["diagnoses"].items()) or None),
             ("device time", duration(search["device_seconds"])),

@@ -1,5 +1,6 @@
 """Trials for a person: the leaderboard, and one of them with its trainings and what their curves say."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from models.measured import gib
@@ -10,15 +11,43 @@ LEADERBOARD = (
     *("rank", "trial", "state", "accuracy", "95 %", "diagnosis", "alpha", "beta", "gamma", "px", "macs", "params"),
     *("seeds", "note"),
 )
+MORE_COSTS = ("activations", "latency_ms", "peak_memory_bytes")  # columns where a search aims at them
 RUNS = ("training", "state", "accuracy", "last", "best", "best epoch", "gap", "epochs", "diagnosis")
 
 
-def show_leaderboard(trials: list[dict[str, Any]]) -> None:
-    """Ranked trials for a person, and why some do not just fit. A finalist's accuracy is its mean over seeds."""
-    table(LEADERBOARD, [_ranked(trial) for trial in trials])
+def show_leaderboard(trials: list[dict[str, Any]], objectives: Sequence[str] = ()) -> None:
+    """Ranked trials for a person, and why some do not just fit. A finalist's accuracy is its mean over seeds.
+
+    Objectives that the table does not show anyway take columns of their own.
+    """
+    more = [name for name in objectives if name in MORE_COSTS]
+    table((*LEADERBOARD, *more), [[*_ranked(trial), *(trial["cost"][name] for name in more)] for trial in trials])
     for trial in trials:
         if trial["diagnosis"] not in (None, "fits"):
             print(f"trial {trial['number']} {diagnosis(trial)}")
+
+
+def front(found: Document) -> str:
+    """The front of a search with several objectives, in a line.
+
+    >>> front({"objectives": ["accuracy", "macs"], "hypervolume": 0.4126, "knee": 7, "trials": [3, 7, 9]})
+    'trials 3, 7, 9 in accuracy and macs; knee: trial 7; hypervolume 0.413'
+    """
+    names, numbers = found["objectives"], ", ".join(map(str, found["trials"]))
+    if not found["trials"]:
+        return "no trial has been trained to the end yet"
+    knee = "none" if found["knee"] is None else f"trial {found['knee']}"
+    listed = f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"trials {numbers} in {listed}; knee: {knee}; hypervolume {found['hypervolume']:.3f}"
+
+
+def transfer(found: Document) -> str:
+    """What the probe at another phi has shown, in a line.
+
+    >>> transfer({"phi": 2.0, "networks": [], "message": None})
+    'phi 2: not known yet'
+    """
+    return str(found["message"] or f"phi {found['phi']:g}: not known yet")
 
 
 def _ranked(trial: dict[str, Any]) -> list[object]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from search import export, leaderboard
 from search.errors import UnknownFormat
-from service import documents, searches
+from service import documents, fronts, probes, searches
 from service.errors import NotFound
 from service.routes.dependencies import KernelDep, Reader
 from service.store import leaderboard as board
@@ -54,6 +54,7 @@ def plot(search_id: str, name: Plot, kernel: KernelDep, caller: Reader) -> JSONR
     with kernel.read() as session:
         search = search_rows.get(session, search_id, caller.owner)
         found = rows.page(session, search_id, state=None, after=-1, limit=PLOTTED)
+        found = [row for row in found if row.standing != leaderboard.PROBE]  # of another phi: nothing to compare
         trials = [documents.trial(row) for row in found]
         details = None
         if name == "curves":
@@ -61,7 +62,8 @@ def plot(search_id: str, name: Plot, kernel: KernelDep, caller: Reader) -> JSONR
         family = None
         if name == "family":
             family = _config(session, search)["family"]
-    return JSONResponse(plots.figure(name, trials, details, family))
+        front = fronts.document(search, fronts.front(session, search)) if name == "pareto" else None
+    return JSONResponse(plots.figure(name, trials, details, family, front))
 
 
 def _config(session: Session, search: SearchRow) -> dict[str, Any]:
@@ -73,6 +75,8 @@ def _config(session: Session, search: SearchRow) -> dict[str, Any]:
         spec,
         None if winner is None else documents.trial(winner),
         _ties(session, search),
+        front=_front(session, search),
+        transfer=probes.document(session, search, spec),
         dataset_hash=_dataset_hash(session, winner),
         test_accuracy=None if winner is None or not winner.finalist else winner.test_accuracy,
         totals={"trials": search.proposed, "device_seconds": search.device_seconds},
@@ -91,6 +95,14 @@ def _ties(session: Session, search: SearchRow) -> Sequence[documents.Document] |
     if search.state != "succeeded" or not replicated:
         return None
     return [documents.trial(row) for row in replicated if row.ties]
+
+
+def _front(session: Session, search: SearchRow) -> documents.Document | None:
+    """That of a search with several objectives, with its trials as documents."""
+    found = fronts.document(search, fronts.front(session, search))
+    if found is not None:
+        found["trials"] = [documents.trial(rows.get(session, search.id, number)) for number in found["trials"]]
+    return found
 
 
 def _runs(session: Session, trial: TrialRow) -> list[RunRow]:

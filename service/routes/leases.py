@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
 from search import catalogue
-from service import documents, lease_answers, leases, searches, upcoming
+from search.spec import SearchSpec
+from service import documents, lease_answers, leases, probes, searches, upcoming
 from service.errors import BadContent, LeaseLost, NotFound
 from service.kernel import Kernel
 from service.routes.dependencies import KernelDep, Worker
@@ -149,7 +150,7 @@ def _lease_document(session: Session, run: RunRow, kernel: Kernel, ask: LeaseIn)
             "dropout": trial.dropout,
             "drop_path": trial.drop_path,
             "dataset": spec.dataset,
-            "dataset_px": max(candidate.resolution for candidate in catalogue.of(spec).feasible),
+            "dataset_px": _dataset_px(session, run, spec),
             "dataset_hash": spec.data.content_hash or None,
             "start": None if spec.start is None else spec.start.model_dump(mode="json"),
             "recipe": spec.recipe.model_dump(mode="json"),
@@ -165,6 +166,13 @@ def _lease_document(session: Session, run: RunRow, kernel: Kernel, ask: LeaseIn)
             for row in runs.checkpoints(session, run.id)[:KEPT_CHECKPOINTS]
         ],
     }
+
+
+def _dataset_px(session: Session, run: RunRow, spec: SearchSpec) -> int:
+    """What the largest network of the search sees; probes are of other sizes, and alike among themselves."""
+    if run.role == "probe":
+        return probes.dataset_px(session, run.search_id)
+    return max(candidate.resolution for candidate in catalogue.of(spec).feasible)
 
 
 def _held(session: Session, lease_id: str, lease_epoch: int) -> RunRow:

@@ -9,9 +9,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from search import catalogue
+from search.front import Front
 from search.plan import plan
 from search.spec import SearchSpec
-from service import answers, cursors, documents, proposals, searches
+from service import answers, cursors, documents, fronts, probes, proposals, searches
 from service.errors import Conflict
 from service.kernel import Kernel
 from service.routes.dependencies import KernelDep, Reader, Submitter
@@ -92,7 +93,10 @@ def show(search_id: str, kernel: KernelDep, caller: Reader) -> JSONResponse:
     with kernel.read() as session:
         row = rows.get(session, search_id, caller.owner)
         document = show_all(session, [row])[0]
-        document["statement"] = searches.statement(session, row)
+        front = fronts.front(session, row)
+        document["front"] = fronts.document(row, front)
+        document["transfer"] = probes.document(session, row, searches.spec_of(row))
+        document["statement"] = _said(searches.statement(session, row), row, front, document["transfer"])
         document["last_event_id"] = events.last_id(session, search_id)
     return JSONResponse(document)
 
@@ -145,6 +149,17 @@ def show_all(session: Session, found: list[SearchRow]) -> list[documents.Documen
         )
         for row in found
     ]
+
+
+def _said(
+    statement: str | None, search: SearchRow, front: Front | None, transfer: documents.Document | None
+) -> str | None:
+    """What a search that has ended has shown: the winner, the front, and whether it holds at another phi."""
+    if statement is None:
+        return None
+    more = [front.sentence(search.spec["objectives"])] if front is not None and front.trials else []
+    more += [transfer["message"]] if transfer is not None and transfer["message"] else []
+    return " ".join([statement, *more])
 
 
 def _submit(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
-from service import answers, cursors, documents, filters
+from service import answers, cursors, documents, filters, fronts
 from service.errors import BadQuery
 from service.routes.dependencies import KernelDep, Reader
 from service.store import leaderboard as board
@@ -75,7 +75,10 @@ def leaderboard(
         str | None,
         Query(max_length=500, description="Comparisons joined by `and`: `params < 8e6 and accuracy >= 0.9`."),
     ] = None,
-    pareto: Annotated[bool, Query(description="Only trials that none beats in both accuracy and MACs.")] = False,
+    pareto: Annotated[
+        bool,
+        Query(description="Only trials that none beats in the search's objectives; with one: in accuracy and MACs."),
+    ] = False,
     if_none_match: Annotated[str | None, Header(max_length=500)] = None,
 ) -> Response:
     """Ranked trials: replicated finalists first, then single runs, then pruned ones, each by accuracy.
@@ -85,14 +88,16 @@ def leaderboard(
     if sort is not None and sort.removeprefix("-") not in board.SORTABLE:
         raise BadQuery(f"cannot sort by {sort!r}; allowed, each also with '-' before it: {', '.join(board.SORTABLE)}")
     comparisons = () if where is None else filters.parse(where, tuple(board.SORTABLE))
-    selection = board.Selection(search_id, comparisons, pareto)
-    scope = f"leaderboard {selection} {sort}"
-    after = None if cursor is None else _place(cursor, scope)
     with kernel.read() as session:
         search = searches.get(session, search_id, caller.owner)
+        scope = f"leaderboard {search_id} {comparisons} {pareto} {sort}"
+        after = None if cursor is None else _place(cursor, scope)
         etag = _etag(scope, search.version, limit, cursor)
         if if_none_match is not None and etag in (tag.strip() for tag in if_none_match.split(",")):
             return Response(status_code=304, headers={"ETag": etag})
+        selection = board.Selection(search_id, comparisons)
+        if pareto:
+            selection = board.on_front(session, selection, fronts.costs(search))
         page = board.page(session, selection, sort=sort, after=after, limit=limit + 1)
         shown = page[:limit]
         first = board.rank_before(session, selection, sort, shown[0]) + 1 if shown and after is not None else 1

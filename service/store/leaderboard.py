@@ -1,12 +1,16 @@
 """The leaderboard: trials ranked, selected and paged in SQL, by keyset so that page 100 costs what page 1 does."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
+from sqlalchemy.orm import Session
 
+from search.leaderboard import PROBE
+from search.objectives import Point, front
+from search.results import FINISHED
 from service.filters import OPERATORS, Comparison
 from service.tables import TrialRow
 
@@ -42,32 +46,28 @@ Order = list[tuple[ColumnElement[Any], bool]]  # expression, whether it descends
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which trials of a search a leaderboard shows: those that pass `where`, and of them perhaps the Pareto front."""
+    """Which trials of a search a leaderboard shows: those that pass `where`, and of them only these `numbers`."""
 
     search_id: str
     where: tuple[Comparison, ...] = ()
-    pareto: bool = False
+    numbers: tuple[int, ...] | None = None
 
     def clauses(self) -> list[ColumnElement[bool]]:
-        """The conditions of the selection."""
-        found: list[ColumnElement[bool]] = [TrialRow.search_id == self.search_id]
-        found += [_compared(TrialRow, comparison) for comparison in self.where]
-        if self.pareto:
-            found += [TrialRow.accuracy.is_not(None), TrialRow.state == "completed", ~self._dominated()]
+        """The conditions of the selection. Probes are of another phi: none ranks them."""
+        found: list[ColumnElement[bool]] = [TrialRow.search_id == self.search_id, TrialRow.standing < PROBE]
+        found += [_compared(comparison) for comparison in self.where]
+        if self.numbers is not None:  # written out: a statement takes fewer parameters than a front may have trials
+            found.append(TrialRow.number.in_(bindparam("numbers", self.numbers, expanding=True, literal_execute=True)))
         return found
 
-    def _dominated(self) -> ColumnElement[bool]:
-        """Another selected trial is at least as accurate and as cheap, and better in one of the two."""
-        other = aliased(TrialRow)
-        no_worse = and_(other.accuracy >= TrialRow.accuracy, other.macs <= TrialRow.macs)
-        better = or_(other.accuracy > TrialRow.accuracy, other.macs < TrialRow.macs)
-        chosen = [_compared(other, comparison) for comparison in self.where]
-        return (
-            select(other.id)
-            .where(other.search_id == TrialRow.search_id, other.state == "completed", no_worse, better, *chosen)
-            .correlate(TrialRow)
-            .exists()
-        )
+
+def on_front(session: Session, selection: Selection, costs: Sequence[str]) -> Selection:
+    """Of the selected trials those that were trained to the end and that none beats in accuracy and these costs.
+
+    Which they are is found by a sweep over all points: in SQL each trial would be compared with each.
+    """
+    found = points(session, selection, costs)
+    return replace(selection, numbers=tuple(found[at][0] for at in front([point for _, point in found])))
 
 
 def page(
@@ -88,6 +88,17 @@ def page(
     return session.scalars(ordered.limit(limit)).all()
 
 
+def points(session: Session, selection: Selection, costs: Sequence[str]) -> list[tuple[int, Point]]:
+    """(number, point) of the selected trials that were trained to the end; a point as in `search.objectives.vector`."""
+    columns = (TrialRow.number, TrialRow.accuracy, *(getattr(TrialRow, name) for name in costs))
+    done = TrialRow.state.in_(FINISHED), TrialRow.accuracy.is_not(None)
+    statement = select(*columns).where(*selection.clauses(), *done).order_by(TrialRow.number)
+    return [
+        (number, (accuracy, *(-math.inf if cost is None else -cost for cost in found)))
+        for number, accuracy, *found in session.execute(statement)
+    ]
+
+
 def place(row: TrialRow, sort: str | None) -> Place:
     """The sort values of a row: where a page that ends with it ends."""
     if sort is None:
@@ -104,8 +115,9 @@ def rank_before(session: Session, selection: Selection, sort: str | None, row: T
     return session.execute(statement.where(_behind(flipped, place(row, sort)))).scalar_one()
 
 
-def _compared(row: type[TrialRow], comparison: Comparison) -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = OPERATORS[comparison.operator](getattr(row, comparison.column), comparison.value)
+def _compared(comparison: Comparison) -> ColumnElement[bool]:
+    column = getattr(TrialRow, comparison.column)
+    condition: ColumnElement[bool] = OPERATORS[comparison.operator](column, comparison.value)
     return condition
 
 

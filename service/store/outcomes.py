@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from search.leaderboard import PROBE
 from search.results import FINISHED, TERMINAL
 from service.tables import TrialRow
 
@@ -54,9 +55,12 @@ def outcomes(session: Session, search_id: str) -> "list[Outcome]":
 
 
 def known(session: Session, search_id: str) -> Sequence[tuple[float, float, float, float]]:
-    """(alpha, beta, gamma, accuracy) of the trials that were trained to the end, in number order."""
+    """(alpha, beta, gamma, accuracy) of the trials that were trained to the end, in number order; no probes."""
     statement = select(TrialRow.alpha, TrialRow.beta, TrialRow.gamma, TrialRow.accuracy).where(
-        TrialRow.search_id == search_id, TrialRow.state.in_(FINISHED), TrialRow.accuracy.is_not(None)
+        TrialRow.search_id == search_id,
+        TrialRow.standing < PROBE,
+        TrialRow.state.in_(FINISHED),
+        TrialRow.accuracy.is_not(None),
     )
     rows = session.execute(statement.order_by(TrialRow.number))
     return [(alpha, beta, gamma, float(accuracy or 0.0)) for alpha, beta, gamma, accuracy in rows]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import and_, delete, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from search.leaderboard import PROBE
 from service.errors import NotFound
 from service.tables import IdempotencyRow, RunRow, SearchRow, TrialRow
 
@@ -62,9 +63,11 @@ def claimable(session: Session) -> Sequence[str]:
 
 
 def trial_counts(session: Session, search_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Per search, how many trials are in each state."""
+    """Per search, how many trials are in each state, probes left out."""
     counts: dict[str, dict[str, int]] = {search_id: {} for search_id in search_ids}
-    statement = select(TrialRow.search_id, TrialRow.state, func.count()).where(TrialRow.search_id.in_(search_ids))
+    statement = select(TrialRow.search_id, TrialRow.state, func.count()).where(
+        TrialRow.search_id.in_(search_ids), TrialRow.standing < PROBE
+    )
     for search_id, state, count in session.execute(statement.group_by(TrialRow.search_id, TrialRow.state)):
         counts[search_id][state] = count
     return counts
@@ -74,7 +77,7 @@ def diagnosis_counts(session: Session, search_ids: Sequence[str]) -> dict[str, d
     """Per search, how many trials each diagnosis was given to."""
     counts: dict[str, dict[str, int]] = {search_id: {} for search_id in search_ids}
     statement = select(TrialRow.search_id, TrialRow.diagnosis, func.count()).where(
-        TrialRow.search_id.in_(search_ids), TrialRow.diagnosis.is_not(None)
+        TrialRow.search_id.in_(search_ids), TrialRow.diagnosis.is_not(None), TrialRow.standing < PROBE
     )
     for search_id, label, count in session.execute(statement.group_by(TrialRow.search_id, TrialRow.diagnosis)):
         counts[search_id][str(label)] = count

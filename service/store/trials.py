@@ -1,9 +1,9 @@
 """Rows of trials: as the records that search/ decides on, and as pages of lists."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from models.compilation import Compilation
@@ -11,9 +11,11 @@ from models.measured import Measured
 from models.scaling import Coefficients
 from search.diagnosis import Diagnosis
 from search.parts import Objective
-from search.results import RunRecord, TrialRecord
+from search.results import Role, RunRecord, TrialRecord
 from service.errors import NotFound
 from service.tables import AttemptRow, EpochRow, RunRow, TrialRow
+
+ROLES: Mapping[str, Role] = {role: role for role in get_args(Role)}
 
 
 def get(session: Session, search_id: str, number: int) -> TrialRow:
@@ -45,12 +47,20 @@ def detail(session: Session, trial_id: int) -> tuple[Sequence[RunRow], Sequence[
     return runs, attempts, epochs
 
 
-def records(session: Session, search_id: str) -> list[TrialRecord]:
-    """The trials of a search as search/ sees them, in number order."""
-    rows = session.scalars(select(TrialRow).where(TrialRow.search_id == search_id).order_by(TrialRow.number)).all()
+def with_role(*roles: str) -> Select[int]:
+    """The ids of trials that have a run of one of these roles."""
+    return select(RunRow.trial_id).where(RunRow.role.in_(roles))
+
+
+def records(session: Session, search_id: str, roles: Sequence[str] = ()) -> list[TrialRecord]:
+    """The trials of a search as search/ sees them, in number order; with `roles` those that have such a run."""
+    wanted = [TrialRow.search_id == search_id]
+    if roles:
+        wanted.append(TrialRow.id.in_(with_role(*roles).where(RunRow.search_id == search_id)))
+    rows = session.scalars(select(TrialRow).where(*wanted).order_by(TrialRow.number)).all()
     runs: dict[int, list[RunRecord]] = {row.id: [] for row in rows}
     statement = select(RunRow).where(RunRow.search_id == search_id).order_by(RunRow.role.desc(), RunRow.seed)
-    for run in session.scalars(statement):
+    for run in session.scalars(statement.where(RunRow.trial_id.in_(runs)) if roles else statement):
         runs[run.trial_id].append(run_record(run))
     return [record(row, runs[row.id]) for row in rows]
 
@@ -80,7 +90,7 @@ def run_record(run: RunRow) -> RunRecord:
     result = run.result or {}
     return RunRecord(
         seed=run.seed,
-        role="final" if run.role == "final" else "search",
+        role=ROLES[run.role],
         state=run.state,
         accuracy=run.accuracy,
         test_accuracy=result.get("test_accuracy"),

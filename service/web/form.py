@@ -23,8 +23,9 @@ KINDS = {"array": "bounds", "integer": "integer", "number": "number", "boolean":
 class Field:
     """One control.
 
-    `kind` is text, integer, number, boolean, choice, bounds, labels, lines, dataset, baseline, weights, preset or rate:
-    a number or a rule as JSON. One that `is_optional` may be left empty, for what `placeholder` says.
+    `kind` is text, integer, number, boolean, choice, bounds, labels, lines, dataset, baseline, weights, preset,
+    objectives or rate: a number or a rule as JSON. One that `is_optional` may be left empty, for what `placeholder`
+    says.
     """
 
     pointer: str
@@ -100,7 +101,7 @@ def _field(schema: Schema, defaults: Mapping[str, Any], pointer: str, label: str
 
 
 def _kind(pointer: str, part: Schema) -> str:
-    if pointer in ("/dataset", "/baseline", "/labels", "/start/weights", "/recipe/preset"):
+    if pointer in ("/dataset", "/baseline", "/labels", "/start/weights", "/recipe/preset", "/objectives"):
         return pointer.rpartition("/")[2]
     if pointer in ("/recipe/dropout", "/recipe/drop_path"):
         return "rate"

@@ -1,8 +1,8 @@
 """What the form for a new search is laid out by: order, labels, units, and words that the schema lacks."""
 
-# What the form leaves out, and why: objectives has one legal value, the service fills in the weights' SHA-256, lists of
-# networks are for files (`effscale submit --warm-start`).
-OMITTED = ("/objectives", "/start/sha256", "/warm_start/enqueue", "/warm_start/trials")
+# What the form leaves out, and why: where a hypervolume begins is for comparisons between searches, the service fills
+# in the weights' SHA-256, lists of networks are for files (`effscale submit --warm-start`).
+OMITTED = ("/reference", "/start/sha256", "/warm_start/enqueue", "/warm_start/trials")
 # Labels and units; the order is the order on the page. (pointer, label, unit)
 BASICS = (
     ("/name", "Name", ""),
@@ -29,6 +29,7 @@ MORE = (
     (
         "How to look",
         (
+            ("/objectives", "Objectives", ""),
             ("/sampler/name", "Sampler", ""),
             ("/sampler/startup_trials", "Random start", "trials"),
             ("/sampler/window", "Results count after", "trials"),
@@ -39,6 +40,9 @@ MORE = (
             ("/pruner/reduction_factor", "Reduction factor", "×"),
             ("/finalists/count", "Finalists", "networks"),
             ("/finalists/seeds", "Seeds per finalist", "trainings"),
+            ("/transfer/phi", "Probe at φ", ""),
+            ("/transfer/count", "Finalists probed", "networks"),
+            ("/transfer/seeds", "Seeds per probe", "trainings"),
             ("/measure_latency", "Measure latency of", "networks"),
         ),
     ),
@@ -122,6 +126,9 @@ HELP = {
     "/start/weights": "Registered with `effscale weights add NAME FILE`; the same for all networks.",
     "/sampler/name": "`tpe`, `gp`, `nsga2` and `nsga3` learn from results; `random`, `qmc` and `grid` do not.",
     "/warm_start/searches": "Ids of your earlier searches, one a line: the sampler learns from their results.",
+    "/objectives": "With commas between: `accuracy`, then costs to be low: `macs`, `params`, `activations`, "
+    "`latency_ms`, `peak_memory_bytes`.",
+    "/transfer/phi": "Do the best finalists still win at another φ? Empty: not asked.",
     "/seed": "The same seed proposes the same networks.",
     "/labels": "One `key=value` a line.",
 }
@@ -134,4 +141,5 @@ EMPTY = {
     "/recipe/dropout": "baseline's",
     "/recipe/drop_path": "baseline's",
     "/start/weights": "random ones",
+    "/transfer/phi": "no probe",
 }

@@ -13,8 +13,9 @@ from service.errors import NotFound
 from service.web import palette
 from service.web.comparisons import family, parallel
 from service.web.learning_curves import curves
-from service.web.marks import DONE, Trials, error_bars, first_place, markers, measured, unmeasured
+from service.web.marks import Trials, error_bars, first_place, markers, measured, unmeasured
 from service.web.palette import Document, Figure, axis, hover, layout
+from service.web.pareto import pareto
 
 THIRD = 1 / 3
 # Reference rules, as shares of the log-cost (depth, width, resolution): the paper's winner, an even split, and fast
@@ -64,45 +65,6 @@ def simplex(trials: Trials) -> Figure:
     }
 
 
-def pareto(trials: Trials) -> Figure:
-    """Accuracy against MACs and against parameters, side by side, with the networks that none beats on both."""
-    done = measured(trials)
-    traces: list[Figure] = []
-    for suffix, name, cost in (("", "MACs", "macs"), ("2", "Parameters", "params")):
-        anchors = {"xaxis": f"x{suffix}", "yaxis": "y"}
-        front = _front(done, cost)
-        traces.append(
-            {
-                **anchors,
-                "type": "scatter",
-                "mode": "lines",
-                "name": "Pareto front",
-                "x": [trial["cost"][cost] for trial in front],
-                "y": [trial["accuracy"] for trial in front],
-                "line": {"color": palette.GREEN, "width": 1.5, "shape": "hv"},
-                "hoverinfo": "skip",
-            }
-        )
-        traces.append(
-            {
-                **anchors,
-                **markers(done, best=first_place(trials), key=False),
-                "type": "scatter",
-                "name": name,
-                "x": [trial["cost"][cost] for trial in done],
-                "y": [trial["accuracy"] for trial in done],
-                "error_y": error_bars(done),
-            }
-        )
-    frame = layout(
-        "pareto",
-        xaxis=axis("MACs (multiply-adds per image)", domain=[0, 0.47], tickformat="~s"),
-        xaxis2=axis("Parameters", domain=[0.53, 1], tickformat="~s"),
-        yaxis=palette.accuracy_axis(),
-    )
-    return {"data": traces, "layout": frame}
-
-
 def history(trials: Trials) -> Figure:
     """Accuracies in the order of the trials, and the best so far."""
     done = sorted(measured(trials), key=lambda trial: trial["number"])
@@ -145,8 +107,16 @@ PLOTS: Mapping[str, Callable[..., Figure]] = {
 }
 
 
-def figure(name: str, trials: Trials, details: Trials | None = None, rows: Sequence[Document] | None = None) -> Figure:
+def figure(
+    name: str,
+    trials: Trials,
+    details: Trials | None = None,
+    rows: Sequence[Document] | None = None,
+    front: Document | None = None,
+) -> Figure:
     """The figure of that name. `curves` needs trial details, `family` its rows; the others the trials.
+
+    `pareto` shows the `front` of a search with several objectives.
 
     Raises `NotFound`, which names those there are.
     """
@@ -154,6 +124,8 @@ def figure(name: str, trials: Trials, details: Trials | None = None, rows: Seque
         plot = PLOTS[name]
     except KeyError:
         raise NotFound(f"there is no plot {name!r}; there are: {', '.join(PLOTS)}") from None
+    if name == "pareto":
+        return pareto(trials, front)
     return plot({"curves": details, "family": rows}.get(name, trials) or ())
 
 
@@ -164,12 +136,3 @@ def _ternary(places: Sequence[tuple[float, float, float]]) -> Figure:
 
 def _percentages(place: tuple[float, float, float]) -> str:
     return "depth {:.0%}, width {:.0%}, resolution {:.0%}".format(*place).replace("%", " %")
-
-
-def _front(trials: Trials, cost: str) -> list[Document]:
-    """The trials that no other beats on both, cheapest first; pruned ones did not finish and cannot be on it."""
-    front: list[Document] = []
-    for trial in sorted(trials, key=lambda each: (each["cost"][cost], -each["accuracy"])):
-        if trial["state"] in DONE and (not front or trial["accuracy"] > front[-1]["accuracy"]):
-            front.append(trial)
-    return front

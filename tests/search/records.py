@@ -29,6 +29,10 @@ def final_run(seed: int, accuracy: float | None, state: str = "completed", **fie
     return RunRecord(seed, "final", state, accuracy, **fields)
 
 
+def probe_run(seed: int, accuracy: float | None, state: str = "completed", **fields: Any) -> RunRecord:
+    return RunRecord(seed, "probe", state, accuracy, **fields)
+
+
 def trial(
     number: int,
     state: str = "completed",

@@ -95,12 +95,13 @@ def test_the_keys_are_those_of_the_contract() -> None:
         "intervals": ["alpha", "beta", "gamma"],
         "evidence": [
             *("dataset", "dataset_hash", "recipe", "seeds", "accuracy", "accuracy_ci95", "test_accuracy"),
-            *("trials", "device_seconds"),
+            *("transfer", "trials", "device_seconds"),
         ],
         "provenance": ["versions", "device", "source_revision", "spec", "stage_table", "seeds", "created_at"],
     }
     assert list(found) == [
-        *("schema", "coefficients", "intervals", "baseline", "winner", "ties", "family", "evidence", "provenance")
+        *("schema", "coefficients", "intervals", "baseline", "winner", "ties", "front", "family", "evidence"),
+        "provenance",
     ]
     assert found["schema"] == "effscale/scaling-config/1"
     assert found["provenance"]["seeds"] == {"search": 0, "final": [1, 2, 3, 4, 5]}
@@ -180,6 +181,16 @@ def test_whatever_is_changed_reads_back_or_is_refused(data: st.DataObject, value
     except InvalidExport:
         return
     assert read == json.loads(text)
+
+
+def test_the_networks_of_a_front_are_checked_too() -> None:
+    search = SPECS[0]
+    found = config(search)
+    found["front"] = {"knee": 0, "trials": [document(search, catalogue.of(search).feasible[at]) for at in (0, 3)]}
+    assert from_export(export(found)) == found
+    found["front"]["trials"][1]["cost"]["macs"] += 1
+    with pytest.raises(InvalidExport, match=r"/front/trials/1/cost/macs is"):
+        from_export(export(found))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from search.lifecycle import finalists
 from search.objectives import Point, fronts, hypervolume, knee, ranked, vector
 from tests.search.records import spec, trial
 
+fronts([(0.0,) * 4])  # loads the array library, which takes longer than an example of hypothesis may
 PLACES = st.integers(1, 5)
 VALUES = st.integers(0, 6).map(float)  # few different ones: ties in every place
 

@@ -19,8 +19,9 @@ def test_a_plan_counts_what_the_search_will_do() -> None:
     search = spec(trials=20, finalists={"count": 3, "seeds": 4}, **WIDE)
     space, found = catalogue.of(search), plan(search)
     assert found["catalogue"] == {"distinct": space.distinct, "feasible": 136}
-    assert (found["programs"], found["runs"]) == (20, {"search": 20, "final": 12})
+    assert (found["programs"], found["runs"]) == (20, {"search": 20, "final": 12, "probe": 0})
     for name, values in (
+        ("macs", [candidate.cost.macs for candidate in space.feasible]),
         ("params", [candidate.cost.params for candidate in space.feasible]),
         ("activations", [candidate.cost.activations for candidate in space.feasible]),
         ("macs_ratio", [candidate.ratio for candidate in space.feasible]),
@@ -30,7 +31,7 @@ def test_a_plan_counts_what_the_search_will_do() -> None:
 
 def test_few_feasible_networks_are_all_there_is() -> None:
     found = plan(spec(trials=24, finalists={"count": 5, "seeds": 2}, **FEW))
-    assert (found["programs"], found["runs"]) == (1, {"search": 1, "final": 2})
+    assert (found["programs"], found["runs"]) == (1, {"search": 1, "final": 2, "probe": 0})
 
 
 def test_the_time_is_a_range_and_says_what_it_rests_on() -> None:
@@ -95,6 +96,19 @@ def test_small_final_maps() -> None:
 def test_receptive_fields_smaller_than_the_input() -> None:
     fields = {"baseline": {**EFFICIENTNET_NANO.document(), "resolution": 160}}
     assert "networks do not see their whole input: the worst sees " in warned(**fields)["receptive-field"]
+
+
+def test_probes_are_counted_and_priced() -> None:
+    asked = {"finalists": {"count": 3, "seeds": 2}, "trials": 20, "pruner": {"name": "none"}, **WIDE}
+    plans = plan(spec(**asked)), plan(spec(**asked, transfer={"phi": 2.0, "count": 2, "seeds": 4}))
+    assert plans[1]["runs"] == {"search": 20, "final": 6, "probe": 8}
+    without, found = (document["device_seconds"]["estimate"] - 20 * 7 for document in plans)  # 7 s to compile each
+    assert found / without == pytest.approx((26 + 2 * 8) / 26, rel=1e-2)  # phi 2 costs twice what phi 1 does
+
+
+def test_an_objective_that_the_target_leaves_no_room() -> None:
+    assert "widen target.tolerance" in warned(objectives=["accuracy", "macs"])["objective-is-target"]
+    assert "objective-is-target" not in warned(objectives=["accuracy", "params"])
 
 
 def test_single_seeds() -> None:

@@ -106,6 +106,7 @@ class Simulated:
     state: str = "running"
     details: list[Document] = field(default_factory=list)
     message: str | None = None
+    found: Document = field(default_factory=dict)  # front and transfer, where the spec asks for them
 
     def document(self) -> Document:
         """The search."""
@@ -139,6 +140,7 @@ class Simulated:
             "device_seconds": 187.4,
             "estimated_seconds_left": None if over else 95.0,
             "plan": plan(spec),
+            **self.found,
         }
 
     def trials(self) -> list[Document]:
@@ -262,6 +264,7 @@ def _details(spec: SearchSpec, trials: int) -> list[Document]:
                 * (number == 0)
                 or None,
                 "finalist": final,
+                "probe": False,
                 "ties": {4: True, 5: False}.get(number),
                 "created_at": AT.format(1),
                 "started_at": AT.format(1),

@@ -71,6 +71,23 @@ def test_the_simplex_shows_every_trial_once(trials: tuple[Document, ...]) -> Non
     assert sorted(shown(plots.simplex(trials))) == [each["number"] for each in trials]
 
 
+def test_pareto_has_a_panel_for_each_cost_that_is_an_objective_and_rings_the_front() -> None:
+    trials = SEARCH.trials()
+    numbers = [each["number"] for each in trials if each["accuracy"] is not None]
+    front = {"objectives": ["accuracy", "activations", "macs", "latency_ms"], "trials": numbers[:3], "knee": numbers[1]}
+    figure = plots.figure("pareto", trials, front=front)
+    assert [figure["layout"][name]["domain"] for name in ("xaxis", "xaxis2", "xaxis3")] == [
+        pytest.approx(ends, abs=1e-3) for ends in ([0, 0.293], [0.353, 0.647], [0.707, 1])
+    ]
+    rings = [trace for trace in figure["data"] if trace["name"] == "front of all objectives"]
+    assert [len(trace["x"]) for trace in rings[:2]] == [3, 3]
+    assert rings[0]["text"] == ["", "knee", ""]
+    assert not any(trace["mode"] == "lines" for trace in figure["data"])  # no staircase tells of three costs
+    alone = plots.figure("pareto", trials, front={**front, "objectives": ["accuracy", "activations"]})
+    assert [trace["mode"] for trace in alone["data"]] == ["lines", "markers", "markers+text"]
+    json.dumps(figure, allow_nan=False)
+
+
 @given(searches)
 def test_history_and_both_panels_of_pareto_show_every_measured_trial_once(trials: tuple[Document, ...]) -> None:
     assert sorted(shown(plots.history(trials))) == measured(trials)

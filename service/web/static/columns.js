@@ -53,6 +53,7 @@ function name(trial, { open }) {
     button,
     trial.reference && h("span", { class: "tag", title: note }, "reference"),
     trial.finalist && h("span", { class: "tag soft", title: "Trained again on common seeds" }, "finalist"),
+    trial.probe && h("span", { class: "tag soft", title: "A finalist's coefficients at another φ" }, `φ ${trial.phi}`),
     trial.ties && h("span", { class: "tag tie", title: "Not separable from rank 1 at 95 %" }, "tie"),
   ];
 }
@@ -67,7 +68,7 @@ export const columns = [
   },
   {
     label: "Trial", header: true, sort: "number", first: "number", render: name,
-    value: ({ number, reference, finalist, ties }) => [number, reference, finalist, ties],
+    value: ({ number, reference, finalist, ties, probe }) => [number, reference, finalist, ties, probe],
   },
   {
     label: "Accuracy", sort: "accuracy", first: "-accuracy", number: true, render: accuracy,

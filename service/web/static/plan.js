@@ -29,7 +29,7 @@ function facts({ programs, device_seconds: seconds, runs }, cost) {
   return [
     ["Training time", `≈ ${duration(seconds.estimate)}`],
     ["at best, at worst", `${duration(seconds.low)}, ${duration(seconds.high)}`],
-    ["Trainings", runs ? `${count(runs.search)} + ${count(runs.final)} finals` : null],
+    ["Trainings", runs ? `${count(runs.search)} + ${count(runs.final)} finals${runs.probe ? ` + ${count(runs.probe)} probes` : ""}` : null],
     ["MACs", range(cost.macs_ratio, times)],
     ["Parameters", range(cost.params, compact)],
     ["Activations", range(cost.activations, compact)],

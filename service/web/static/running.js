@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { byId, h, keyed, setText, show } from "./dom.js";
 import { percent } from "./format.js";
 
-const name = ({ number, role, seed }) => (role === "final" ? `Trial ${number}, final, seed ${seed}` : `Trial ${number}`);
+const name = ({ number, role, seed }) => (role === "search" ? `Trial ${number}` : `Trial ${number}, ${role}, seed ${seed}`);
 
 function make(open) {
   return (run) =>
@@ -49,14 +49,14 @@ export function running(list, open) {
   function put({ number, role = "search", seed = 0, epoch = 0, validation_accuracy: accuracy = null }) {
     // a trial that starts does not say yet with which seed: its first epoch takes that tile over
     const early = `${number} search`;
-    const key = role === "final" ? `${number} final ${seed}` : early;
+    const key = role === "search" ? early : `${number} ${role} ${seed}`;
     const before = runs.get(key);
     if (before && before.epoch > epoch) return;
     runs.set(key, { key, number, role, seed, epoch, accuracy });
   }
 
   function take({ type, data }) {
-    const key = data && (data.role === "final" ? `${data.number} final ${data.seed}` : `${data.number} search`);
+    const key = data && (["final", "probe"].includes(data.role) ? `${data.number} ${data.role} ${data.seed}` : `${data.number} search`);
     if (type === "trial.started" || type === "trial.epoch") put(data);
     else if (["trial.finished", "trial.paused", "run.requeued"].includes(type)) runs.delete(key);
     else return;

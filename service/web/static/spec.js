@@ -18,6 +18,7 @@ function parse(control) {
   }
   if (dataset.kind === "labels") return labels(name, value);
   if (dataset.kind === "lines") return value.split(/\s+/).filter(Boolean);
+  if (dataset.kind === "objectives") return value.split(",").map((word) => word.trim()).filter(Boolean);
   if (dataset.kind === "boolean") return control.checked;
   if (dataset.kind === "rate") return rate(name, value.trim());
   if (dataset.kind === "choice" || dataset.kind === "preset") return value === "" ? undefined : value;
@@ -61,6 +62,7 @@ export function readForm(form) {
     if (value !== undefined) put(spec, control.name.split("/").slice(1), value);
   }
   if (!spec.start?.weights) delete spec.start;
+  if (spec.transfer?.phi === undefined) delete spec.transfer;
   return spec;
 }
 
@@ -85,6 +87,8 @@ function fill(controls, spec) {
       control.value = Object.entries(value ?? {}).map(([key, text]) => `${key}=${text}`).join("\n");
     } else if (control.dataset.kind === "lines") {
       control.value = (value ?? []).join("\n");
+    } else if (control.dataset.kind === "objectives") {
+      control.value = (value ?? ["accuracy"]).join(", ");
     } else if (control.dataset.kind === "boolean") {
       control.checked = value === true;
     } else if (value !== undefined) {

@@ -26,7 +26,8 @@ export function renderSearch(search) {
 function about({ spec, created_at: created }) {
   const { metric, ratio, tolerance } = spec.target;
   const target = `${times(ratio)} the ${METRICS[metric] ?? metric} ± ${percent(tolerance, 0)}`;
-  const parts = [baselineName(spec), `${target}`, `φ ${spec.phi}`, `data: ${spec.dataset}`, `created ${ago(created)}`];
+  const aims = spec.objectives?.length > 1 ? [`objectives: ${spec.objectives.join(", ")}`] : [];
+  const parts = [baselineName(spec), `${target}`, ...aims, `φ ${spec.phi}`, `data: ${spec.dataset}`, `created ${ago(created)}`];
   setText(byId("about"), parts.join(" · "));
   byId("about").title = dateTime(created);
 }

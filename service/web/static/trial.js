@@ -6,6 +6,7 @@ import { byId, h, setText } from "./dom.js";
 import { chain, coefficient, compact, count, dateTime, duration, milliseconds, percent, pixels, plural, time, times } from "./format.js";
 import { badge, diagnosis } from "./states.js";
 
+const TRAININGS = { search: "Search training", final: "Final training", probe: "Probe at another φ" };
 let base = "";
 let shown = null;
 
@@ -116,7 +117,7 @@ function startText({ taken, grown, drawn, warnings, sha256 }) {
 }
 
 function run(entry, isOneOfMany) {
-  const title = `${entry.role === "final" ? "Final training" : "Search training"}, seed ${entry.seed}`;
+  const title = `${TRAININGS[entry.role]}, seed ${entry.seed}`;
   return h(
     "section",
     { class: "run" },

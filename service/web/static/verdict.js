@@ -49,6 +49,8 @@ function remarks(search, best, found) {
   if (ties) lines.push(`${plural(ties, "other network")} cannot be told apart from it at 95 % confidence; take the cheapest.`);
   if (found && found.ties === null)
     lines.push("Nothing was repeated on common seeds: whether it really is better than the next, nobody can say.");
+  if (search.front?.trials.length) lines.push(front(search.front));
+  if (search.transfer?.message) lines.push(search.transfer.message);
   if (best.test_accuracy !== null && best.test_accuracy !== undefined)
     lines.push(`On the test split, which no choice was made on: ${percent(best.test_accuracy)}.`);
   if (found?.intervals) lines.push(`The very same network comes of ${ranges(found.intervals)}: finer digits mean nothing.`);
@@ -61,6 +63,13 @@ function remarks(search, best, found) {
   const feasible = search.plan?.catalogue?.feasible;
   lines.push(`${plural(tried, "network")} trained to the end${feasible ? ` of ${count(feasible)} that meet the target` : ""}.`);
   return lines;
+}
+
+function front({ objectives, trials, knee, hypervolume }) {
+  const names = `${objectives.slice(0, -1).join(", ")} and ${objectives.at(-1)}`;
+  const middle = knee === null ? "no compromise among them pays" : `the best compromise is trial ${knee}`;
+  const which = trials.length === 1 ? `trial ${trials[0]} alone is` : `${plural(trials.length, "network")} are`;
+  return `In ${names} ${which} beaten by no other; ${middle}. Hypervolume ${hypervolume.toFixed(3)}.`;
 }
 
 function ranges(intervals) {
