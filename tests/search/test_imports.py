@@ -20,7 +20,8 @@ def loaded(modules: str) -> set[str]:
         (
             (
                 "search.spec, search.catalogue, search.plan, search.family, search.lifecycle, search.leaderboard, "
-                "search.pruning, search.results, search.statistics, search.export, search.verify, search.reference"
+                "search.pruning, search.results, search.statistics, search.export, search.verify, search.reference, "
+                "search.objectives, search.front, search.transfer, search.correlation"
             ),
             set(),
         ),
