@@ -34,9 +34,9 @@ def point(row: TrialRow, objectives: list[str]) -> Point:
     return found
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 6])
+@pytest.mark.parametrize("count", [1, 2, 4, 6])
 def test_the_front_in_sql_is_the_front_in_python(client: TestClient, fleet: Fleet, count: int) -> None:
-    for seed in range(3):
+    for seed in range(2):
         objectives = ALL[:1] + random.Random(seed).sample(ALL[1:], count - 1)
         search = fleet.submit(objectives=objectives, measure_latency="all")
         fill(fleet.kernel, search, random.Random(count + seed))
