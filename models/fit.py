@@ -4,7 +4,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -114,6 +114,13 @@ class Training:
         self._program_bytes = found.memory_bytes
         self._peak_before = device_peak() if self._peak_before is None else self._peak_before
 
+    def share(self, compilation: Compilation, memory_bytes: int | None) -> None:
+        """Its part of a program that trains others too: what that took to get, reported with the next epoch, and what
+        it needs to run.
+        """
+        self._compilation += compilation
+        self._program_bytes = memory_bytes
+
     def accuracy(self, split: Literal["validation", "test"]) -> float:
         """Share of a split that the network of the declared epoch classifies correctly."""
         current = np.array(self.state.average) if self._best is not None else None
@@ -126,7 +133,7 @@ class Training:
 
     def latency_ms(self) -> float:
         """Milliseconds for one image with the network of the declared epoch: see `models.latency`. Compiles."""
-        return latency_ms(self.architecture, self._chosen(), self.recipe.precision, self.clock)
+        return latency_ms(self.architecture, self.chosen(), self.recipe.precision, self.clock)
 
     def summary(self) -> dict[str, Any]:
         """What there is to say of the training.
@@ -160,7 +167,7 @@ class Training:
         """The averaged network after the declared epoch: float32 arrays by name, BatchNorm's running statistics among
         them.
         """
-        return places_of(self.architecture).named(self._chosen())
+        return places_of(self.architecture).named(self.chosen())
 
     def checkpoint(self) -> bytes:
         """Everything needed to go on, with its own SHA-256."""
@@ -223,7 +230,8 @@ class Training:
         trained = self.clock()
         return Ran(training, self._run(self.method.validation), began, trained, self.clock())
 
-    def _chosen(self) -> NDArray[np.float32]:
+    def chosen(self) -> NDArray[np.float32]:
+        """The averaged network after the declared epoch, flat as in `models.layout`."""
         return np.array(self.state.average) if self._best is None else self._best
 
     def _program(self) -> Program:
@@ -284,11 +292,16 @@ def prepare(
     recipe: TrainingRecipe,
     dataset: Dataset,
     *,
+    replicas: int = 1,
     resident: int | None = None,
     memory: int | None = None,
 ) -> None:
-    """Have the program of such a `Training` compiled before it is begun; for a thread of its own."""
+    """Have the program of such a `Training` compiled before it is begun, or that of several `packing.Replicas`; for a
+    thread of its own.
+    """
     chosen = _method(architecture, recipe, dataset, resident, devices=1)
+    if not chosen.chunk:  # streamed images are trained on by one at a time
+        chosen = replace(chosen, replicas=replicas)
     _check_size(architecture, recipe, chosen, device_limit() if memory is None else memory)
     made(architecture, chosen, _image(dataset))
 

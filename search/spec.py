@@ -97,7 +97,9 @@ class SearchSpec(Document):
         ),
     ] = "finalists"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    parallelism: Annotated[int, Field(ge=1, le=1024, description="Trials trained at the same time.")] = 1
+    parallelism: Annotated[
+        int, Field(ge=1, le=1024, description="Trainings at the same time; seeds that are one program count each.")
+    ] = 1
     priority: Annotated[int, Field(ge=-1000, le=1000, description="Higher is leased first.")] = 0
     max_device_seconds: Annotated[
         float | None, Field(gt=0, description="No trial is begun after this much training time; null: no limit.")

@@ -217,6 +217,7 @@ class RunOut(MeasuredOut):
     started_from: StartOut | None
     epochs: int
     stopped_early: bool
+    packed: int = Field(description="Seeds trained as one program with it, itself included: its seconds are a share.")
     diagnosis: DiagnosisOut | None
     device_seconds: float
     compile_seconds: float

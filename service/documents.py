@@ -118,6 +118,7 @@ def _run(run: RunRow, attempts: Sequence[AttemptRow], epochs: Sequence[EpochRow]
         **{name: result.get(name) for name in numbers},
         "epochs": result.get("epochs", 0),
         "stopped_early": result.get("stopped_early", False),
+        "packed": result.get("packed", 1),
         "diagnosis": run.diagnosis,
         "device_seconds": result.get("device_seconds", 0.0),
         **asdict(Compilation.of(result)),

@@ -42,7 +42,6 @@ class Hold:
         self._unsent: deque[tuple[int, dict[str, float]]] = deque()
         self._valid_until = clock() + lease.seconds
         self._next_beat = clock() + lease.seconds / BEATS
-        self._next_try = clock()
         self._timeout = min(MAX_TIMEOUT_SECONDS, lease.seconds / BEATS)
 
     def report(self, epoch: int, metrics: dict[str, float]) -> None:
@@ -56,17 +55,18 @@ class Hold:
         Raises `LeaseExpired`, and `LeaseLost` when the service says so.
         """
         self._check()
-        if self._clock() < self._next_try:
+        if self._clock() < self._reach.retry_at:  # one lease's failure tells it for all: each may take a timeout
             return
         try:
             self._send()
         except AWAY as error:
-            self._next_try = self._clock() + self._reach.failed(error)
+            delay = self._reach.failed(error)
+            self._reach.retry_at = self._clock() + delay
 
     def due(self) -> float:
         """Seconds until `keep` has something to do; at least 0."""
         waiting = bool(self._unsent) or self._clock() >= self._next_beat
-        due = self._next_try if waiting else self._next_beat
+        due = self._reach.retry_at if waiting else self._next_beat
         return max(0.0, min(due, self._valid_until) - self._clock())
 
     def insist(self, write: Callable[[float], T], until: float = float("inf")) -> T:

@@ -15,10 +15,11 @@ class UpcomingOut(Answer):
     depths: list[int]
     widths: list[int] = Field(description="Stem, stages, head.")
     resolution: int = Field(description="Pixels.")
+    seeds: int = Field(description="Of it that are queued and would be leased together, to a worker that packs.")
 
 
-class LeaseOut(Answer):
-    """Work for a worker."""
+class CompanionOut(Answer):
+    """The right to train one run. Each has its own fencing number and its own end; every write names one of them."""
 
     id: str
     lease_epoch: int
@@ -30,10 +31,18 @@ class LeaseOut(Answer):
     role: Literal["search", "final", "probe"]
     attempt: int
     job: dict[str, Any]
-    upcoming: UpcomingOut | None = Field(description="Null when not asked for, or when nothing new is in sight.")
     trial: TrialOut
     spec: dict[str, Any]
     checkpoints: list[dict[str, Any]]
+
+
+class LeaseOut(CompanionOut):
+    """Work for a worker."""
+
+    upcoming: UpcomingOut | None = Field(description="Null when not asked for, or when nothing new is in sight.")
+    companions: list[CompanionOut] = Field(
+        description="Further runs of the same trial that differ in their seed alone, for a worker that asked to `pack`."
+    )
 
 
 class CommandOut(Answer):

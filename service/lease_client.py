@@ -43,6 +43,7 @@ class Lease:
     network: str  # its key
     checkpoints: tuple[SavedState, ...]  # newest first
     upcoming: Document | None = None  # the network that will probably come next
+    companions: tuple["Lease", ...] = ()  # of runs that differ in their seed alone
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Lease":
@@ -61,6 +62,7 @@ class Lease:
                 SavedState(int(row["epoch"]), str(row["sha256"]), int(row["size"])) for row in document["checkpoints"]
             ),
             upcoming=document.get("upcoming"),
+            companions=tuple(cls.read(each) for each in document.get("companions", ())),
         )
 
     @property

@@ -6,6 +6,7 @@ recording exactly once.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,34 +32,33 @@ class Terms:
 
 
 def reclaim(session: Session, ask: LeaseIn, terms: Terms, now: float) -> RunRow | None:
-    """The lease that this worker holds already, if it does.
+    """The first of the leases that this worker holds already, if it does: one, with its companions.
 
-    The same process gets it back unchanged (its answer was lost on the way). Another process of the same name means
-    that the old one is gone: its lease ends here, and counts.
+    The same process gets them back unchanged (its answer was lost on the way). Another process of the same name means
+    that the old one is gone: its leases end here, and count.
     """
     held = runs.held_by(session, ask.worker)
-    if held is None:
-        return None
-    search = search_rows.try_lock(session, held.search_id)
+    search = search_rows.try_lock(session, held[0].search_id) if held else None
     if search is None:
         return None
-    session.refresh(held)
-    if held.state != "running" or held.worker != ask.worker:
-        return None
-    if held.process == ask.process:
-        held.expires_at = now + terms.lease_seconds
-        return held
-    _requeue(session, search, held, terms, now, "replaced", f"worker {ask.worker} was started again")
-    return None
+    held = [run for run in runs.held_by(session, ask.worker) if run.search_id == search.id]
+    kept = [run for run in held if run.process == ask.process]
+    for run in held:
+        if run in kept:
+            run.expires_at = now + terms.lease_seconds
+        else:
+            _requeue(session, search, run, terms, now, "replaced", f"worker {ask.worker} was started again")
+    return kept[0] if kept else None
 
 
 def claim(session: Session, ask: LeaseIn, terms: Terms, now: float) -> RunRow | None:
     """Lease the next run there is, proposing a new trial where a search wants one; None when there is no work.
 
+    A worker that trains several seeds at once is leased the run's companions with it: `runs.held_by` names them all.
     None also for a worker that holds a lease: another request of it was quicker, and `reclaim` answers the next one.
     """
     runs.lock_worker(session, ask.worker)
-    if runs.held_by(session, ask.worker) is not None:
+    if runs.held_by(session, ask.worker):
         return None
     for search_id in search_rows.claimable(session):
         search = search_rows.try_lock(session, search_id)
@@ -144,6 +144,20 @@ def locked(session: Session, lease_id: str, lease_epoch: int) -> tuple[SearchRow
 
 
 def _grant(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn, terms: Terms, now: float) -> RunRow:
+    for each in (run, *_companions(session, search, run, ask)):
+        _grant_one(session, search, each, ask, terms, now)
+    return run
+
+
+def _companions(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn) -> Sequence[RunRow]:
+    """The queued runs that this worker trains together with a run, as far as the search's parallelism goes."""
+    if ask.pack == 1:
+        return ()
+    room = min(ask.pack, search.parallelism - runs.running(session, search.id))
+    return runs.companions(session, run, room - 1)
+
+
+def _grant_one(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn, terms: Terms, now: float) -> None:
     run.state, run.reason, run.message = "running", None, None
     run.lease_id, run.lease_epoch = f"l{secrets.token_hex(12)}", run.lease_epoch + 1
     run.worker, run.process = ask.worker, ask.process
@@ -168,7 +182,6 @@ def _grant(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn, terms
     search.version += 1
     events.add(session, search.id, "trial.started", now, number=run.number, seed=run.seed, role=run.role)
     session.flush()
-    return run
 
 
 def _note_epoch(

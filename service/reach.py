@@ -1,6 +1,7 @@
 """Whether the service answers a worker: one line in the log for each change, and how long to wait meanwhile."""
 
 import logging
+import math
 
 from service.backoff import Backoff
 from service.client_errors import ClientError, NotAService, ServerFault, Unavailable, Unreachable
@@ -19,6 +20,7 @@ class Reach:
         self._backoff = backoff or Backoff()
         self.away = False
         self.served = False  # whether it ever answered
+        self.retry_at = -math.inf  # on the worker's clock, seconds: before that nobody need try again
 
     def failed(self, error: ClientError) -> float:
         """The service did not answer; seconds to wait before the next try."""
@@ -31,5 +33,5 @@ class Reach:
         """The service answered."""
         if self.away:
             log.info("%s answers again", self._server)
-        self.away, self.served = False, True
+        self.away, self.served, self.retry_at = False, True, -math.inf
         self._backoff.reset()

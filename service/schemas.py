@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 MAX_EPOCHS = 10_000  # as in models.recipe
 MAX_PROGRAMS = 128  # as many as a trainer keeps at hand (models.programs)
+MAX_PACK = 16  # seeds at once: twice what a worker takes by itself; each needs a state and maps of its own
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Short = Annotated[str, StringConstraints(max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=4000)]
@@ -46,6 +47,15 @@ class LeaseIn(_Body):
     upcoming: Annotated[
         bool, Field(description="Whether the answer shall name the network that will probably come next.")
     ] = False
+    pack: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=MAX_PACK,
+            description="How many seeds of one network this process trains at once. Beyond the first, the lease brings "
+            "`companions`: leases of queued runs that differ from its own in their seed alone.",
+        ),
+    ] = 1
 
 
 class EpochMetrics(_Body):
@@ -105,6 +115,9 @@ class RunResult(_Body):
     peak_memory_bytes: Annotated[
         int | None, Field(ge=0, lt=2**63, description="Most of the device's memory at a time, while training.")
     ] = None
+    packed: Annotated[
+        int, Field(ge=1, le=MAX_PACK, description="Seeds that were one program: its seconds are an equal share.")
+    ] = 1
     stopped_early: bool = False
     dataset_hash: Sha256 | None = None
     started_from: StartedFrom | None = None

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.compile_cache import DEFAULT_BYTES
+from service.schemas import MAX_PACK
 
 LOOPBACK_NAMES = ("localhost",)
 
@@ -63,6 +64,13 @@ class Settings(BaseSettings):
     compile_ahead: Annotated[
         Literal["auto", "on", "off"],
         Field(description="Compile the next network beside a training; auto: on accelerators, or with 4 CPU cores."),
+    ] = "auto"
+    pack: Annotated[
+        Literal["auto", "off"] | Annotated[int, Field(ge=1, le=MAX_PACK)],
+        Field(
+            description="Seeds of one network that a worker trains as one program, at most; auto: 8 on an accelerator, "
+            "1 on CPUs, where in turn is faster."
+        ),
     ] = "auto"
 
     @cached_property

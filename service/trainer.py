@@ -1,32 +1,32 @@
 """`python -m service.trainer`: the process that trains. A worker starts it, speaks to it in JSON lines, replaces it.
 
-It outlives its jobs, so that what was compiled for one trial serves the next. Orders are `train` with a job, and
-`prepare` with one that may come: its program is compiled beside the training. After every epoch of a job it waits to be
-told `continue`, `stop`, `drain` or `abandon`. It answers `ready` once, then for each job
-`started`, `epoch`s, one of `result`, `stopped`, `checkpoint`, `corrupt`, `diverged`, `unfit`, `out-of-memory`,
-`not-here`, `error`, and always `idle` at the end; `prepared` at any time. Only this process imports JAX.
+It outlives its jobs, so that what was compiled for one trial serves the next. Orders are `train` with a job of one run
+or several that differ in their seed alone, and `prepare` with one that may come: its program is compiled beside the
+training. After every epoch of a job it waits for an `answer` that says of each run `continue`, `stop` or `drain`; it
+drops those that are not named. It says `ready` once, then for each job `started`, `epoch`s with a report of each run,
+of each run one of `result`, `stopped`, `checkpoint`, `corrupt`, `diverged`, or of all that are left one of `unfit`,
+`out-of-memory`, `too-many`, `not-here`, `error`, and always `idle` at the end; `prepared` at any time. Where a run is
+named, it is by its place in the order. Only this process imports JAX.
 """
 
 import argparse
 import faulthandler
-import hashlib
 import os
 import platform
 import signal
-import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from models.errors import CorruptCheckpoint, InvalidWeights, ModelError, NotEnoughMemory, TrainingDiverged
+from models.errors import CorruptCheckpoint, InvalidWeights, ModelError, NotEnoughMemory
 from service import compile_cache
 from service.ahead import Ahead
 from service.datasets import datasets_dir
 from service.errors import NotFound
 from service.lifeline import die_with_parent
+from service.pack import Pack, Run, Saver, together
 from service.trainer_channel import Channel, Message, claim_standard_streams
 from service.weights import weights_of
 
@@ -49,31 +49,6 @@ class NotHere(Exception):
         self.reason = reason
 
 
-@dataclass
-class Saver:
-    """Writes checkpoints into a directory, at most one every `every` seconds unless asked."""
-
-    directory: Path
-    every: float
-    clock: Callable[[], float] = time.monotonic
-    last: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.last = self.clock()
-
-    def due(self) -> bool:
-        """Whether the last checkpoint is old enough for another."""
-        return self.clock() - self.last >= self.every
-
-    def save(self, training: "Training", epoch: int) -> Message:
-        """The state after a 1-based epoch as a file: {"epoch", "path", "sha256", "size"}."""
-        data = training.checkpoint()
-        path = self.directory / f"epoch-{epoch}"
-        path.write_bytes(data)
-        self.last = self.clock()
-        return {"epoch": epoch, "path": str(path), "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
-
-
 def main() -> None:
     """Serve one worker until it goes away."""
     options = _options()
@@ -82,7 +57,7 @@ def main() -> None:
     use_compile_cache(options.compile_cache)
     compile_cache.trim(options.compile_cache, options.compile_cache_bytes)
     limit = options.memory_limit_bytes
-    ahead = Ahead(lambda order: prepare(order["work"], channel, options.data_dir, limit))
+    ahead = Ahead(lambda order: prepare(order, channel, options.data_dir, limit))
     channel.asides["prepare"] = ahead.wish
     channel.say("ready", devices=devices(), versions={"python": platform.python_version(), **versions()})
     while True:
@@ -97,10 +72,6 @@ def obey(order: Message, channel: Channel, data_dir: Path, ahead: Ahead, memory:
     job = order["job"]
     try:
         train(order, channel, data_dir, ahead, memory)
-    except CorruptCheckpoint as error:
-        channel.say("corrupt", job=job, message=str(error))
-    except TrainingDiverged as error:
-        channel.say("diverged", job=job, message=str(error))
     except InvalidWeights as error:
         channel.say("unfit", job=job, message=headline(error, named=False))
     except NotEnoughMemory as error:
@@ -109,7 +80,8 @@ def obey(order: Message, channel: Channel, data_dir: Path, ahead: Ahead, memory:
         channel.say("not-here", job=job, reason=error.reason, message=headline(error, named=False))
     except Exception as error:  # noqa: BLE001 the worker decides what becomes of the trial, whatever it was
         if out_of_memory(error):
-            channel.say("out-of-memory", job=job, message=headline(error))
+            what = "too-many" if len(order["runs"]) > 1 else "out-of-memory"
+            channel.say(what, job=job, message=headline(error))
         else:
             traceback.print_exc()
             channel.say("error", job=job, message=headline(error))
@@ -117,30 +89,24 @@ def obey(order: Message, channel: Channel, data_dir: Path, ahead: Ahead, memory:
 
 
 def train(order: Message, channel: Channel, data_dir: Path, ahead: Ahead, memory: int | None = None) -> None:
-    """From the order to its result, one answer of the worker an epoch."""
-    job, work = order["job"], order["work"]
+    """From the order to the results of its runs."""
+    job = order["job"]
     with ahead.held():
-        training, start = begin(work, data_dir, memory)
-        if order["checkpoint"] is not None:
-            training.restore(Path(order["checkpoint"]).read_bytes())
-        saver = Saver(Path(order["directory"]), order["checkpoint_seconds"])
+        runs = [
+            Run(place, asked["work"], *begin(asked["work"], data_dir, memory))
+            for place, asked in enumerate(order["runs"])
+        ]
+        for run, asked in zip(runs, order["runs"], strict=True):
+            if asked["checkpoint"] is not None:
+                try:
+                    run.training.restore(Path(asked["checkpoint"]).read_bytes())
+                except CorruptCheckpoint as error:
+                    channel.say("corrupt", job=job, run=run.place, message=str(error))
+                    return
         channel.say("started", job=job)
-        training.compile()
-    for report in training:
-        ends = training.finished
-        saved = saver.save(training, report.epoch) if saver.due() and not ends else None
-        channel.say("epoch", job=job, epoch=report.epoch, metrics=report.metrics(), checkpoint=saved, last=ends)
-        match channel.answer(job):
-            case "continue":
-                continue
-            case "stop":
-                channel.say("stopped", job=job, result=result(training, start))
-            case "drain":
-                saved = saver.save(training, report.epoch) if saved is None else saved
-                channel.say("checkpoint", job=job, checkpoint=saved)
-        return
-    asked = {"evaluate_test": work["evaluate_test"], "measure_latency": work["measure_latency"]}
-    channel.say("result", job=job, result=result(training, start, **asked))
+        replicas = together([run.training for run in runs])
+        replicas.compile()
+    Pack(channel, job, runs, replicas, Saver(Path(order["directory"]), order["checkpoint_seconds"])).train()
 
 
 def begin(work: Message, data_dir: Path, memory: int | None = None) -> "tuple[Training, Start | None]":
@@ -158,12 +124,13 @@ def begin(work: Message, data_dir: Path, memory: int | None = None) -> "tuple[Tr
     return Training(network, recipe, data, seed=work["seed"], start=arrays, memory=memory), start
 
 
-def prepare(work: Message, channel: Channel, data_dir: Path, memory: int | None = None) -> None:
-    """Compile the program of a job that may come, beside the training."""
+def prepare(order: Message, channel: Channel, data_dir: Path, memory: int | None = None) -> None:
+    """Compile the program of a job that may come, of so many seeds, beside the training."""
     from models import fit
 
+    work, replicas = order["work"], order["seeds"]
     network = _network(work)
-    fit.prepare(network, _recipe(work), data_of(work, data_dir), memory=memory)
+    fit.prepare(network, _recipe(work), data_of(work, data_dir), replicas=replicas, memory=memory)
     channel.say("prepared", network=network.key)
 
 
@@ -212,19 +179,6 @@ def starting_weights(work: Message, network: "ScaledArchitecture", data_dir: Pat
     except NotFound as error:
         raise NotHere("start-differs", str(error)) from None
     return transfer.load(path, network, layout=chosen["layout"], grow=chosen["grow"], seed=work["seed"])
-
-
-def result(
-    training: "Training", start: "Start | None", *, evaluate_test: bool = False, measure_latency: bool = False
-) -> dict[str, Any]:
-    """The RunResult of the worker protocol."""
-    return {
-        **training.summary(),
-        "test_accuracy": training.accuracy("test") if evaluate_test else None,
-        "latency_ms": training.latency_ms() if measure_latency else None,
-        "dataset_hash": training.dataset.fingerprint,
-        "started_from": None if start is None else start.document(),
-    }
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -38,12 +38,15 @@ class Channel:
         """The next message; waits for it."""
         return self._inbox.get()
 
-    def answer(self, job: int) -> str:
-        """What the worker wants of this job: continue, stop, drain or abandon. Answers to older jobs are dropped."""
+    def answer(self, job: int) -> dict[int, str]:
+        """How each run of this job goes on: continue, stop or drain; one that is not named is abandoned.
+
+        Answers to older jobs are dropped.
+        """
         while True:
             message = self._inbox.get()
             if message.get("job") == job:
-                return str(message["do"])
+                return {int(run): str(command) for run, command in message["commands"].items()}
 
     def _read(self, source: TextIO) -> None:
         for line in source:

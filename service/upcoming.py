@@ -12,8 +12,11 @@ from service.store import runs
 from service.tables import RunRow, SearchRow, TrialRow
 
 
-def network(session: Session, search: SearchRow, leased: RunRow, at_hand: Sequence[str]) -> dict[str, Any] | None:
-    """What a worker that was just given this run of the locked search may compile meanwhile; two statements at most.
+def network(
+    session: Session, search: SearchRow, leased: RunRow, at_hand: Sequence[str], pack: int = 1
+) -> dict[str, Any] | None:
+    """What a worker that was just given this run of the locked search may compile meanwhile; two statements at most,
+    and two more for a worker that packs: then `seeds` says how many of that network it would be given.
 
     That is the next queued run, or what the search would propose now: where results that count for the proposal are
     still to come, it may turn out otherwise. None when nothing new is in sight.
@@ -24,7 +27,9 @@ def network(session: Session, search: SearchRow, leased: RunRow, at_hand: Sequen
         trial = None if queued is None else session.get_one(TrialRow, queued.trial_id)
         if trial is None or trial.key in (given.key, *at_hand):
             return None
-        return {"key": trial.key, "depths": trial.depths, "widths": trial.widths, "resolution": trial.resolution}
+        seeds = 1 if queued is None or pack == 1 else 1 + len(runs.companions(session, queued, pack - 1))
+        shape = {"depths": trial.depths, "widths": trial.widths, "resolution": trial.resolution}
+        return {"key": trial.key, **shape, "seeds": seeds}
     if leased.role != "search" or search.proposed >= search.planned:
         return None
     return _proposal(session, search)
@@ -44,4 +49,5 @@ def _proposal(session: Session, search: SearchRow) -> dict[str, Any] | None:
         "depths": list(candidate.depths),
         "widths": list(candidate.widths),
         "resolution": candidate.resolution,
+        "seeds": 1,
     }

@@ -20,10 +20,11 @@ from types import FrameType
 from typing import Literal
 
 from models.cache_dir import file_name, private, user_cache
-from service.attempt import Attempt, Drain
+from service.attempt import Attempt
 from service.child import Child, Died, Inbox, Said, Stop
 from service.client_errors import NotAService
 from service.connection import Connection
+from service.drain import Drain
 from service.hold import Hold
 from service.lease_client import Lease, LeaseClient
 from service.reach import AWAY, Reach
@@ -36,9 +37,13 @@ SETTLE_SECONDS = 5.0  # an abandoned job that does not end by then is ended with
 STARTS = 3  # in a row without `ready`: the trainer cannot run here
 # On CPUs a training uses all cores; with 2, compiling beside it was not shown to save anything (3 runs, busy machine)
 AHEAD_CORES = 4
+# On an accelerator: as many as the benchmark `gpu` packs, and more than the 5 seeds that finals have by default.
+# On CPUs 3 seeds as one program took 1.8 times as long as in turn (models.packing).
+ACCELERATOR_PACK = 8
 INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
 
 Choice = Literal["auto", "on", "off"]
+PackChoice = Literal["auto", "off"] | int
 
 log = logging.getLogger("effscale.worker")
 
@@ -58,6 +63,7 @@ class WorkerOptions:
     data_dir: Path
     checkpoint_seconds: float
     compile_ahead: Choice = "auto"
+    pack: PackChoice = "auto"
     memory_limit: int | None = None  # bytes that a training may hold; None: what the device has
     poll_seconds: float = 5.0  # of one long poll; a drain waits for it to end
     process: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -73,6 +79,13 @@ def compiles_ahead(choice: Choice, devices: Sequence[Mapping[str, str]], cores: 
     if choice == "auto":
         return cores >= AHEAD_CORES or any(device["platform"] != "cpu" for device in devices)
     return choice == "on"
+
+
+def seeds_at_once(choice: PackChoice, devices: Sequence[Mapping[str, str]]) -> int:
+    """How many seeds of one network shall be trained as one program, at most. A number holds on CPUs, too."""
+    if choice == "auto":
+        return ACCELERATOR_PACK if any(device["platform"] != "cpu" for device in devices) else 1
+    return 1 if choice == "off" else choice
 
 
 def default_name() -> str:
@@ -91,6 +104,7 @@ def options_of(settings: Settings, name: str, poll_seconds: float = 5.0) -> Work
         data_dir=settings.data_dir,
         checkpoint_seconds=settings.checkpoint_seconds,
         compile_ahead=settings.compile_ahead,
+        pack=settings.pack,
         memory_limit=settings.memory_limit_bytes,
         poll_seconds=poll_seconds,
     )
@@ -171,6 +185,7 @@ class Worker:
             "devices": ready["devices"],
             "versions": ready["versions"],
             "upcoming": compiles_ahead(self._options.compile_ahead, ready["devices"], usable_cores()),
+            "pack": seeds_at_once(self._options.pack, ready["devices"]),
         }
 
     def _remember(self, network: str) -> None:
@@ -204,7 +219,7 @@ class Worker:
         directory = self._options.scratch
         shutil.rmtree(directory, ignore_errors=True)
         Attempt(
-            Hold(lease, self._api, self._reach, clock=self._clock),
+            [Hold(each, self._api, self._reach, clock=self._clock) for each in (lease, *lease.companions)],
             self._api,
             child,
             self._inbox,

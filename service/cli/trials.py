@@ -101,6 +101,8 @@ def show_trial(trial: Document) -> None:
     for run in trial["runs"]:
         if run["diagnosis"] is not None:
             print(f"{_title(run)}: {run['diagnosis']['label']}: {run['diagnosis']['rule']}")
+        if run["packed"] > 1:
+            print(f"{_title(run)}: one of {run['packed']} seeds that were one program; its times are an equal share")
         if run["started_from"] is not None:
             print(f"{_title(run)}: {_start(run['started_from'])}")
 

@@ -33,7 +33,7 @@ Epoch = Annotated[int, Path(ge=1, le=MAX_EPOCHS)]
     responses={200: {"model": lease_answers.LeaseOut}, 204: {"description": "No work came within `wait_seconds`."}},
 )
 async def lease(body: LeaseIn, request: Request, kernel: KernelDep, _caller: Worker) -> Response:
-    """Ask for work. The same worker process asking again gets the lease that it holds already."""
+    """Ask for work. The same worker process asking again gets the lease that it holds already, with its companions."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + body.wait_seconds
     while True:
@@ -112,7 +112,7 @@ def _try_lease(kernel: Kernel, ask: LeaseIn) -> documents.Document | None:
     kernel.sweep()
     with kernel.read() as session:
         claimable = search_rows.claimable(session)
-        is_idle = runs.held_by(session, ask.worker) is None and not claimable
+        is_idle = not claimable and not runs.held_by(session, ask.worker)
         specs = [searches.spec_of(search_rows.get(session, search_id, None)) for search_id in claimable[:1]]
     # What a proposal needs may take seconds the first time: it must not while the database is locked
     import_module("search.study")
@@ -130,6 +130,17 @@ def _try_lease(kernel: Kernel, ask: LeaseIn) -> documents.Document | None:
 
 def _lease_document(session: Session, run: RunRow, kernel: Kernel, ask: LeaseIn) -> documents.Document:
     search, trial = session.get_one(SearchRow, run.search_id), session.get_one(TrialRow, run.trial_id)
+    others = [held for held in runs.held_by(session, ask.worker) if held.id != run.id]
+    return {
+        **_run_document(session, run, search, trial, kernel),
+        "upcoming": upcoming.network(session, search, run, ask.programs, ask.pack) if ask.upcoming else None,
+        "companions": [_run_document(session, other, search, trial, kernel) for other in others],
+    }
+
+
+def _run_document(
+    session: Session, run: RunRow, search: SearchRow, trial: TrialRow, kernel: Kernel
+) -> documents.Document:
     spec = searches.spec_of(search)
     return {
         "id": run.lease_id,
@@ -158,7 +169,6 @@ def _lease_document(session: Session, run: RunRow, kernel: Kernel, ask: LeaseIn)
             "evaluate_test": run.role == "final",
             "measure_latency": spec.measures_latency(final=run.role == "final"),
         },
-        "upcoming": upcoming.network(session, search, run, ask.programs) if ask.upcoming else None,
         "trial": documents.trial(trial),
         "spec": search.spec,
         "checkpoints": [

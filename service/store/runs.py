@@ -23,10 +23,10 @@ def by_lease(session: Session, lease_id: str) -> RunRow:
     return run
 
 
-def held_by(session: Session, worker: str) -> RunRow | None:
-    """The run that a worker of this name holds a lease on."""
-    statement = select(RunRow).where(RunRow.worker == worker, RunRow.state == "running")
-    return session.scalars(statement.order_by(RunRow.id).limit(1)).one_or_none()
+def held_by(session: Session, worker: str) -> Sequence[RunRow]:
+    """The runs that a worker of this name holds leases on, as they are now: of one trial, or none."""
+    statement = select(RunRow).where(RunRow.worker == worker, RunRow.state == "running").order_by(RunRow.id)
+    return session.scalars(statement.execution_options(populate_existing=True)).all()
 
 
 def lock_worker(session: Session, worker: str) -> None:
@@ -55,6 +55,20 @@ def next_queued(session: Session, search_id: str, at_hand: Sequence[str] = ()) -
     statement = statement.where(RunRow.search_id == search_id, RunRow.state == "queued")
     statement = statement.order_by(*order, case((trained, 1), else_=0), RunRow.number, RunRow.seed)
     return session.scalars(statement.limit(1)).one_or_none()
+
+
+def companions(session: Session, run: RunRow, limit: int) -> Sequence[RunRow]:
+    """Queued runs that can be trained as one program with this one: of its trial and role, with as many epochs saved.
+
+    So they differ in their seed alone, and all are at the same step of the same schedule from the first epoch to the
+    last.
+    """
+    saved = func.coalesce(func.max(CheckpointRow.epoch), 0)
+    begun = session.execute(select(saved).where(CheckpointRow.run_id == run.id)).scalar_one()
+    of_it = select(saved).where(CheckpointRow.run_id == RunRow.id).scalar_subquery()
+    statement = select(RunRow).where(RunRow.trial_id == run.trial_id, RunRow.role == run.role)
+    statement = statement.where(RunRow.state == "queued", RunRow.id != run.id, of_it == begun)
+    return session.scalars(statement.order_by(RunRow.seed).limit(limit)).all()
 
 
 def expired(session: Session, now: float) -> Sequence[tuple[str, int]]:

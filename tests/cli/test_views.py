@@ -126,6 +126,7 @@ def test_a_trial_is_shown_with_its_trainings(number: int, capsys: pytest.Capture
     for run in trial["runs"]:
         assert ("1.5 GiB at most" in out) == (trial["cost"]["peak_memory_bytes"] is not None)
         assert f"{run['role']}, seed {run['seed']}: {run['diagnosis']['label']}: {run['diagnosis']['rule']}" in out
+        assert (f"{run['role']}, seed {run['seed']}: one of 5 seeds" in out) == (run["role"] == "final")
 
 
 def test_a_trial_that_has_not_begun_is_shown(capsys: pytest.CaptureFixture[str]) -> None:

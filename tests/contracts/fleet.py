@@ -10,6 +10,7 @@ from search.spec import SearchSpec
 from service import leases, searches
 from service.kernel import Kernel
 from service.schemas import Device, EpochMetrics, FinishIn, LeaseIn, ReleaseIn, ReportIn, RunResult
+from service.store import runs
 from service.store import searches as search_rows
 from service.tables import EventRow, RunRow, SearchRow, Table, TrialRow
 
@@ -39,6 +40,12 @@ class Lease(NamedTuple):
     role: str
     seed: int
     run: int
+
+    @classmethod
+    def of(cls, run: RunRow) -> "Lease":
+        """From a run that was just leased."""
+        assert run.lease_id is not None
+        return cls(run.lease_id, run.lease_epoch, run.search_id, run.number, run.role, run.seed, run.id)
 
 
 def metrics(accuracy: float) -> EpochMetrics:
@@ -79,18 +86,27 @@ class Fleet:
         with self.kernel.write() as (session, now):
             return searches.submit(session, spec, owner, key, now)[0].id
 
-    def lease(self, worker: str = "w", process: str = "p1", programs: Sequence[str] = ()) -> Lease | None:
+    def lease(
+        self, worker: str = "w", process: str = "p1", programs: Sequence[str] = (), pack: int = 1
+    ) -> Lease | None:
         """What POST /v1/leases does without waiting."""
         cpu = Device(platform="cpu", kind="cpu")
-        ask = LeaseIn(worker=worker, process=process, devices=[cpu], programs=list(programs))
+        ask = LeaseIn(worker=worker, process=process, devices=[cpu], programs=list(programs), pack=pack)
         self.kernel.sweep()
         for take in (leases.reclaim, leases.claim):
             with self.kernel.write() as (session, now):
                 run = take(session, ask, self.kernel.terms, now)
                 if run is not None:
-                    assert run.lease_id is not None
-                    return Lease(run.lease_id, run.lease_epoch, run.search_id, run.number, run.role, run.seed, run.id)
+                    return Lease.of(run)
         return None
+
+    def pack(self, size: int, worker: str = "w", process: str = "p1", programs: Sequence[str] = ()) -> list[Lease]:
+        """A lease with its companions, for a worker that trains so many seeds at once."""
+        first = self.lease(worker, process, programs, size)
+        with self.kernel.read() as session:
+            held = [Lease.of(run) for run in runs.held_by(session, worker)]
+        assert first in held or not held
+        return held
 
     def must_lease(self, worker: str = "w", process: str = "p1", programs: Sequence[str] = ()) -> Lease:
         """A lease where there has to be work."""

@@ -60,7 +60,7 @@ def test_what_is_named_comes_next_where_no_result_decides_it(
     assert named[4:] == [None] * 5  # the last trial, and finals of networks that are at hand
     for lease, after in pairwise(given[:5]):
         shape = {name: after["job"][name] for name in ("depths", "widths", "resolution")}
-        assert lease["upcoming"] == {"key": after["trial"]["architecture"]["key"], **shape}
+        assert lease["upcoming"] == {"key": after["trial"]["architecture"]["key"], **shape, "seeds": 1}
 
 
 def test_asking_changes_nothing_of_what_comes(fleet: Fleet, client: TestClient) -> None:

@@ -9,6 +9,7 @@ from models.errors import InvalidRecipe, NotEnoughMemory
 from models.fit import Training
 from models.packing import Replicas
 from models.recipe import TrainingRecipe
+from service.pack import together
 from tests.models.small import SMALL, digits
 
 RECIPE = TrainingRecipe(epochs=2, batch_size=32, mixup=0.2, shift_px=1, recalibration_batches=2)
@@ -63,6 +64,46 @@ def test_one_that_diverges_drops_out_and_the_others_go_on() -> None:
     assert members[1].epoch == 3
 
 
+def test_one_that_is_dropped_stays_as_it_is_and_the_others_go_on() -> None:
+    members = trainings(seeds=(0, 1))
+    replicas = Replicas(members, packed=True)
+    epochs = iter(replicas)
+    next(epochs)
+    before = members[0].weights()
+    replicas.drop(0)
+    assert [report.keys() for report in epochs] == [{1}]
+    for name, array in members[0].weights().items():
+        np.testing.assert_array_equal(array, before[name])
+    assert [member.epoch for member in members] == [1, 2]
+
+
+def test_a_packed_program_is_charged_once_and_its_memory_is_shared_out() -> None:
+    members = trainings()
+    members[0].program(replace(members[0].method, replicas=3)).charged = False  # as if no other test had had it
+    replicas = Replicas(members, packed=True)
+    replicas.compile()
+    list(replicas)
+    results = [member.summary() for member in members]
+    assert [result["programs_compiled"] + result["programs_cached"] for result in results] == [1, 0, 0]
+    waited = [result["compile_seconds"] + result["compiled_ahead_seconds"] > 0 for result in results]
+    assert waited == [True, False, False]
+    alone = members[0].program(members[0].method).memory_bytes
+    assert alone is not None
+    for result in results:
+        # together they are computed without the CPU kernels, which need fewer maps
+        assert result["peak_memory_bytes"] == pytest.approx(alone, rel=0.5)
+
+
+@pytest.mark.parametrize("selection", ["last", "best"])
+def test_packed_accuracies_are_those_of_each_network_of_its_declared_epoch(selection: str) -> None:
+    members = trainings(RECIPE.model_copy(update={"selection": selection, "epochs": 3}))
+    replicas = Replicas(members, packed=True)
+    list(replicas)
+    found = replicas.accuracies("test", [0, 2])
+    assert found == {seed: replicas.trainings[seed].accuracy("test") for seed in (0, 2)}
+    assert Replicas(members, packed=False).accuracies("test", [2]) == {2: found[2]}
+
+
 def test_on_a_cpu_they_are_trained_in_turn_unless_told_otherwise() -> None:
     assert not Replicas(trainings()).packed
 
@@ -74,6 +115,11 @@ def test_what_cannot_be_packed_is_told() -> None:
         Replicas(trainings(seeds=(1, 1)))
     with pytest.raises(InvalidRecipe, match="all images fit"):
         Replicas(trainings(resident=1000), packed=True)
+    ahead, behind = trainings(seeds=(0, 1))
+    ahead.next_epoch()
+    with pytest.raises(InvalidRecipe, match="all have done as many epochs"):
+        Replicas([ahead, behind], packed=True)
+    assert [report.keys() for report in Replicas([ahead, behind], packed=False)] == [{0, 1}, {1}]
     members = trainings()
     one = members[0].program(members[0].method).memory_bytes
     many = members[0].program(replace(members[0].method, replicas=3)).memory_bytes
@@ -82,3 +128,13 @@ def test_what_cannot_be_packed_is_told() -> None:
     assert one < many
     with pytest.raises(NotEnoughMemory, match="the program of 3 replicas needs"):
         Replicas(trainings(memory=many - 1), packed=True)
+
+
+def test_a_trainer_packs_where_it_can() -> None:
+    members = trainings()
+    many = members[0].program(replace(members[0].method, replicas=3)).memory_bytes
+    assert many is not None
+    assert together(members).packed
+    assert not together(trainings(memory=many - 1)).packed
+    assert not together(trainings(resident=1000)).packed
+    assert not together(members[:1]).packed

@@ -78,6 +78,7 @@ def run(number: int, seed: int, role: str, state: str, last: float, epochs: int)
         **dict.fromkeys(("latency_ms", "images_per_second", "peak_memory_bytes")),
         "epochs": epochs,
         "stopped_early": False,
+        "packed": 5 if role == "final" else 1,
         "diagnosis": None if state == "running" else found.document(),
         "device_seconds": 1.4 * epochs,
         "compile_seconds": 6.1,

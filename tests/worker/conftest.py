@@ -88,25 +88,29 @@ class Trainer:
         return self._said.get(timeout=PATIENCE_SECONDS)
 
     def train(self, work: Message, checkpoint: str | None = None, checkpoint_seconds: float = 1e9) -> int:
-        """Send a job; its number."""
+        """Send a job of one run; its number."""
+        return self.pack({"work": work, "checkpoint": checkpoint}, checkpoint_seconds=checkpoint_seconds)
+
+    def pack(self, *runs: Message, checkpoint_seconds: float = 1e9) -> int:
+        """Send a job of several runs; its number."""
         self.jobs += 1
-        self.tell(
-            do="train",
-            job=self.jobs,
-            work=work,
-            checkpoint=checkpoint,
-            directory=str(self.folder),
-            checkpoint_seconds=checkpoint_seconds,
-        )
+        directory = str(self.folder)
+        self.tell(do="train", job=self.jobs, runs=runs, directory=directory, checkpoint_seconds=checkpoint_seconds)
         return self.jobs
 
     def epochs(self, count: int, answer: str = "continue") -> list[Message]:
-        """So many epochs, each answered."""
+        """So many epochs of one run, each answered; what was reported of them."""
         heard = []
         for _ in range(count):
-            heard.append(self.hear("epoch"))
-            self.tell(do=answer, job=self.jobs)
+            (report,) = self.hear("epoch")["reports"]
+            heard.append(report)
+            self.answer({} if answer == "abandon" else {report["run"]: answer})
         return heard
+
+    def answer(self, commands: dict[int, str], job: int | None = None) -> None:
+        """How each run of the job goes on; those that are not named are abandoned."""
+        named = {str(run): command for run, command in commands.items()}
+        self.tell(do="answer", job=job or self.jobs, commands=named)
 
     def _read(self) -> None:
         assert self.process.stdout is not None

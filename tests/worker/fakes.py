@@ -1,6 +1,6 @@
 """A service, a clock and a trainer without processes or sockets, for tests of what the worker decides."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from service.child import Died, Inbox, Said
@@ -34,36 +34,35 @@ class Api:
     def __init__(self) -> None:
         self.written: list[tuple[Any, ...]] = []
         self.answers: list[dict[str, Any] | ClientError] = []
+        self.answers_to: dict[str, list[dict[str, Any] | ClientError]] = {}  # by lease, before all others
+        self.about: list[tuple[str, str]] = []  # (lease, what) of what was written
         self.stored: dict[int, bytes | ClientError] = {}
 
-    def _answer(self, otherwise: dict[str, Any]) -> dict[str, Any]:
-        answer = self.answers.pop(0) if self.answers else otherwise
+    def _answer(self, lease: Lease, what: tuple[Any, ...], otherwise: dict[str, Any]) -> dict[str, Any]:
+        lined_up = self.answers_to.get(lease.id) or self.answers
+        answer = lined_up.pop(0) if lined_up else otherwise
         if isinstance(answer, ClientError):
             raise answer
+        self.written.append(what)
+        self.about.append((lease.id, str(what[1]) if what[0] in ("finish", "release") else str(what[0])))
         return answer
 
     def report(self, lease: Lease, epoch: int | None, metrics: Any, timeout: float) -> dict[str, Any]:
         """As LeaseClient.report."""
-        answer = self._answer(CONTINUE)
-        self.written.append(("report", epoch))
-        return answer
+        return self._answer(lease, ("report", epoch), CONTINUE)
 
     def finish(self, lease: Lease, outcome: dict[str, Any], timeout: float) -> dict[str, Any]:
         """As LeaseClient.finish."""
-        answer = self._answer({"state": "done"})
-        self.written.append(("finish", outcome["outcome"], outcome["reason"]))
-        return answer
+        return self._answer(lease, ("finish", outcome["outcome"], outcome["reason"]), {"state": "done"})
 
     def release(self, lease: Lease, reason: str, message: str | None, timeout: float) -> dict[str, Any]:
         """As LeaseClient.release."""
-        answer = self._answer({"state": "queued"})
-        self.written.append(("release", reason, message))
-        return answer
+        return self._answer(lease, ("release", reason, message), {"state": "queued"})
 
     def save(self, lease: Lease, state: SavedState, path: Any, between: Callable[[], None]) -> None:
         """As LeaseClient.save."""
-        self._answer({})
-        self.written.append(("save", state.epoch))
+        between()
+        self._answer(lease, ("save", state.epoch), {})
 
     def load(self, lease: Lease, state: SavedState, path: Any, between: Callable[[], None]) -> None:
         """As LeaseClient.load."""
@@ -99,16 +98,25 @@ class Child:
 
     @property
     def answers(self) -> list[str]:
-        """What it was told, in words."""
-        return [message["do"] for message in self.told]
+        """What it was told, in words: of an answer how its runs go on, `abandon` where that is not at all."""
+        return [word for message in self.told for word in words(message)]
 
 
-def lease(*checkpoints: int, seconds: float = 30.0, epochs: int = 3) -> Lease:
+def words(message: dict[str, Any]) -> list[str]:
+    """A message to the trainer, in words."""
+    return [message["do"]] if message["do"] != "answer" else [*message["commands"].values()] or ["abandon"]
+
+
+def lease(*checkpoints: int, seconds: float = 30.0, epochs: int = 3, name: str = "L1", seed: int = 3) -> Lease:
     """A lease of a tiny run with checkpoints of these epochs, newest first."""
     saved = tuple(SavedState(epoch, "0" * 64, 3) for epoch in checkpoints)
-    return Lease("L1", 7, seconds, "fake", 0, "search", 1, tiny_job(epochs=epochs), "0" * 16, saved)
+    job = {**tiny_job(epochs=epochs), "seed": seed}
+    return Lease(name, 7, seconds, "fake", 0, "search", 1, job, "0" * 16, saved)
 
 
-def epoch(number: int, checkpoint: Any = None, *, last: bool = False) -> dict[str, Any]:
-    """An epoch as the trainer tells it."""
-    return {"say": "epoch", "epoch": number, "metrics": METRICS, "checkpoint": checkpoint, "last": last}
+def epoch(number: int, *checkpoints: Any, runs: Sequence[int] = (0,), last: bool = False) -> dict[str, Any]:
+    """An epoch of these runs as the trainer tells it, with their checkpoints."""
+    report = {"epoch": number, "metrics": METRICS, "last": last}
+    saved = checkpoints or (None,) * len(runs)
+    reports = [{"run": run, **report, "checkpoint": state} for run, state in zip(runs, saved, strict=True)]
+    return {"say": "epoch", "reports": reports}

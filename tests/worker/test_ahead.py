@@ -62,16 +62,16 @@ def test_a_program_is_compiled_beside_a_training_and_the_next_job_hardly_waits(s
     trainer = shared_trainer
     trainer.train(tiny_job(epochs=1000))
     trainer.hear("started")
-    trainer.tell(do="prepare", work=NEXT)
+    trainer.tell(do="prepare", work=NEXT, seeds=1)
     heard = []
     while (message := trainer.hear_any())["say"] != "prepared":
         assert message["say"] == "epoch"
-        heard.append(message["epoch"])
-        trainer.tell(do="continue", job=trainer.jobs)
+        heard.append(message["reports"][0]["epoch"])
+        trainer.answer({0: "continue"})
     assert heard == list(range(1, len(heard) + 1))
     assert heard  # the training went on meanwhile
     trainer.hear("epoch")
-    trainer.tell(do="abandon", job=trainer.jobs)
+    trainer.answer({})
     trainer.hear("idle")
     trainer.train(NEXT)
     trainer.hear("started")
@@ -87,7 +87,7 @@ def test_what_cannot_be_prepared_harms_nothing(shared_trainer: Trainer) -> None:
     for wrong in ({**NEXT, "widths": [8]}, {**NEXT, "dataset": "nothing of the kind"}):
         trainer.train(tiny_job(epochs=1))
         trainer.hear("started")
-        trainer.tell(do="prepare", work=wrong)
+        trainer.tell(do="prepare", work=wrong, seeds=1)
         trainer.epochs(1)
         trainer.hear("result")
         trainer.hear("idle")

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from service.attempt import EPOCH_PATIENCE_SECONDS, Attempt, Drain
+from service.attempt import Attempt
 from service.child import Inbox, Stop
 from service.client_errors import Invalid, LeaseLost, Unreachable
+from service.drain import EPOCH_PATIENCE_SECONDS, Drain
 from service.hold import Hold
 from service.lease_client import Damaged, Lease
 from service.reach import Reach
@@ -23,21 +24,23 @@ RESULT: dict[str, Any] = {"say": "result", "result": {"accuracy": 0.5}}
 class Stage:
     """Everything an attempt needs, faked."""
 
-    def __init__(self, folder: Path, script: list[list[dict[str, Any] | str]], granted: Lease | None = None) -> None:
+    def __init__(self, folder: Path, script: list[list[dict[str, Any] | str]], *granted: Lease) -> None:
         self.folder = folder
         self.clock = Clock()
         self.api = Api()
         self.inbox: Inbox = SimpleQueue()
         self.child = Child(self.inbox, script)
         self.drain = Drain()
-        self.lease = granted or lease()
+        self.leases = granted or (lease(),)
 
     def play(self) -> list[tuple[Any, ...]]:
         """Run the attempt; what was written to the service."""
         reach = Reach(self.api.server)
-        hold = Hold(self.lease, self.api, reach, clock=self.clock, sleep=self.clock.sleep)  # type: ignore[arg-type]
         Attempt(
-            hold,
+            [
+                Hold(each, self.api, reach, clock=self.clock, sleep=self.clock.sleep)  # type: ignore[arg-type]
+                for each in self.leases
+            ],
             self.api,  # type: ignore[arg-type]
             self.child,  # type: ignore[arg-type]
             self.inbox,
@@ -49,9 +52,9 @@ class Stage:
         ).run()
         return self.api.written
 
-    def saved(self, number: int) -> dict[str, Any]:
+    def saved(self, number: int, run: int = 0) -> dict[str, Any]:
         """A checkpoint file as the trainer tells of it."""
-        path = self.folder / f"epoch-{number}"
+        path = self.folder / f"run-{run}-epoch-{number}"
         path.write_bytes(b"abc")
         return {"epoch": number, "path": str(path), "sha256": "0" * 64, "size": 3}
 
@@ -128,7 +131,7 @@ def test_a_lease_that_ran_out_by_our_clock_stops_all_writing(tmp_path: Path) -> 
     stage = Stage(tmp_path, [[STARTED, epoch(1)], [epoch(2)], [epoch(3, last=True)], [RESULT]])
     stage.api.answers = [Unreachable()] * 10_000
     assert stage.play() == []
-    assert stage.child.answers == ["train", "continue", "continue", "continue", "abandon"]
+    assert stage.child.answers == ["train", "continue", "continue", "continue"]  # it has ended by itself
 
 
 def test_training_goes_on_during_an_outage_and_everything_is_told_afterwards(tmp_path: Path) -> None:
@@ -199,20 +202,20 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     stage.api.stored = {2: failure, 1: b"good"}  # type: ignore[dict-item]
     with caplog.at_level("INFO"):
         stage.play()
-    assert stage.child.told[0]["checkpoint"].endswith("resume-1")
+    assert stage.child.told[0]["runs"][0]["checkpoint"].endswith("resume-L1-1")
     assert "resumes after epoch 1" in caplog.text
 
 
 def test_checkpoints_that_the_trainer_finds_corrupt_end_in_a_start_from_scratch(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    corrupt: list[dict[str, Any] | str] = [{"say": "corrupt", "message": "one bit"}]
+    corrupt: list[dict[str, Any] | str] = [{"say": "corrupt", "run": 0, "message": "one bit"}]
     stage = Stage(tmp_path, [corrupt, corrupt, [STARTED, epoch(3, last=True)], [RESULT]], lease(2, 1))
     stage.api.stored = {2: b"bad", 1: b"bad"}
     assert stage.play()[-1] == ("finish", "completed", None)
-    assert [message["checkpoint"] for message in stage.child.told[:3]] == [
-        str(tmp_path / "resume-2"),
-        str(tmp_path / "resume-1"),
+    assert [message["runs"][0]["checkpoint"] for message in stage.child.told[:3]] == [
+        str(tmp_path / "resume-L1-2"),
+        str(tmp_path / "resume-L1-1"),
         None,
     ]
     assert "begins from scratch" in caplog.text

@@ -18,7 +18,7 @@ def ends(trainer: Trainer, work: Message) -> list[Message]:
     while (message := trainer.hear_any())["say"] != "idle":
         said.append(message)
         if message["say"] == "epoch":
-            trainer.tell(do="continue", job=trainer.jobs)
+            trainer.answer({0: "continue"})
     return said
 
 

@@ -12,7 +12,8 @@ from models.data.problems import policies
 from models.data.registration import Wish, add
 from models.layout import layout
 from service.datasets import datasets_dir
-from service.trainer import Saver, headline, out_of_memory
+from service.pack import Saver
+from service.trainer import headline, out_of_memory
 from service.trainer_channel import ORPHANED
 from service.weights import weights_of
 from tests.worker.conftest import PATIENCE_SECONDS, TINY, Message, Trainer, tiny_job
@@ -94,12 +95,12 @@ def test_abandon_ends_without_another_word(shared_trainer: Trainer) -> None:
 
 
 def test_answers_to_an_older_job_are_ignored(shared_trainer: Trainer) -> None:
-    shared_trainer.tell(do="abandon", job=shared_trainer.jobs)
+    shared_trainer.answer({})
     shared_trainer.train(tiny_job(epochs=2))
     shared_trainer.hear("started")
     shared_trainer.hear("epoch")
-    shared_trainer.tell(do="abandon", job=shared_trainer.jobs - 1)
-    shared_trainer.tell(do="continue", job=shared_trainer.jobs)
+    shared_trainer.answer({}, shared_trainer.jobs - 1)
+    shared_trainer.answer({0: "continue"})
     shared_trainer.epochs(1)
     shared_trainer.hear("result")
     shared_trainer.hear("idle")
@@ -168,7 +169,7 @@ def test_divergence_is_an_answer(shared_trainer: Trainer) -> None:
     shared_trainer.train(tiny_job(learning_rate=1e9, warmup_epochs=0.0, optimizer="sgd"))
     shared_trainer.hear("started")
     while (message := shared_trainer._said.get(timeout=PATIENCE_SECONDS))["say"] == "epoch":
-        shared_trainer.tell(do="continue", job=shared_trainer.jobs)
+        shared_trainer.answer({0: "continue"})
     assert message["say"] == "diverged"
     assert "learning_rate" in message["message"]
     shared_trainer.hear("idle")
@@ -296,6 +297,8 @@ def test_a_headline_is_one_line() -> None:
 def test_a_checkpoint_is_due_so_long_after_the_last(tmp_path: Path) -> None:
     class Fake:
         """A training with nothing in it."""
+
+        seed = 0
 
         def checkpoint(self) -> bytes:
             """Three bytes."""

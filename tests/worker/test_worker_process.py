@@ -50,6 +50,31 @@ def test_a_killed_trainer_costs_one_attempt_and_its_worker_goes_on(tmp_path: Pat
     assert [entry["epoch"] for entry in run["history"]] == list(range(1, 61))
 
 
+def test_seeds_that_are_one_program_are_given_back_and_trained_again_together(
+    tmp_path: Path, compile_cache: Path
+) -> None:
+    finals = {**SPEC, "finalists": {"count": 1, "seeds": 2}, "parallelism": 2}
+    with stack(tmp_path, compile_cache=compile_cache) as running:
+        running.environment |= {"EFFSCALE_PACK": "2", "EFFSCALE_CHECKPOINT_SECONDS": "3600"}
+        search_id = running.submit(finals)
+        running.start_worker("w")
+        running.until(
+            search_id, lambda event: epoch(5)(event) and event["data"]["role"] == "final", "five epochs of a final"
+        )
+        trainer_of(running, "w").send_signal(signal.SIGKILL)
+        assert running.finished(search_id)["state"] == "succeeded", running.logs()
+        (trial,) = running.details(search_id)
+        assert running.terminate("w") == 0
+    search, *pair = trial["runs"]
+    assert search["packed"] == 1
+    for run in pair:
+        assert [attempt["outcome"] for attempt in run["attempts"]] == ["crashed", "completed"]
+        assert "SIGKILL" in run["attempts"][0]["message"]
+        assert [entry["epoch"] for entry in run["history"]] == list(range(1, 61))
+        assert run["packed"] == 2
+    assert pair[0]["device_seconds"] == pytest.approx(pair[1]["device_seconds"])
+
+
 def test_a_second_signal_ends_worker_and_trainer_at_once(tmp_path: Path, compile_cache: Path) -> None:
     with stack(tmp_path, compile_cache=compile_cache) as running:
         long = {**SPEC, "recipe": {"epochs": 10_000, "batch_size": 64}}

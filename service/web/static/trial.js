@@ -124,6 +124,7 @@ function run(entry, isOneOfMany) {
     h("div", { class: "row baseline" }, h("h3", { class: "grow" }, title), badge(entry.state), h("strong", { class: "figures" }, percent(entry.accuracy))),
     (entry.message || entry.reason) && h("p", { class: "reason" }, entry.message || entry.reason),
     isOneOfMany && entry.diagnosis && verdict(entry.diagnosis.label, entry.diagnosis.rule),
+    entry.packed > 1 && h("p", { class: "quiet" }, `One of ${count(entry.packed)} seeds that were trained as one program; its times are an equal share.`),
     entry.started_from && h("p", { class: "quiet" }, startText(entry.started_from)),
     curves(entry.history, entry.best_epoch),
     entry.history.length > 0 && epochs(entry),
