@@ -1,9 +1,6 @@
 """`effscale train`: one network in the foreground, without a service."""
 
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,17 +8,19 @@ import typer
 
 from models.architecture import WeightLayout
 from service.cli.baselines import baseline_of
-from service.cli.failure import JobFailed
+from service.cli.failure import JobFailed, UsageFailure
 from service.cli.options import DataDir, Json, settings
 from service.cli.output import duration, emit, pairs, percent, warn
 from service.cli.recipe import Change, Preset, recipe_of
+from service.cli.replicates import show_together, together, train_all
 from service.cli.scale import BaselineName
 from service.cli.trials import compiling, measured
 from service.datasets import datasets_dir
+from service.schemas import MAX_PACK
 
 if TYPE_CHECKING:
     from models.architecture import ScaledArchitecture
-    from models.fit import EpochReport, Training
+    from models.fit import Training
     from models.recipe import TrainingRecipe
     from models.transfer import Start
 
@@ -47,38 +46,43 @@ def train(
         Path | None, typer.Option(metavar="FILE", help="Write the trained weights there.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of weights, order and augmentation.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, max=MAX_PACK, help="Train so many, from --seed on: mean and 95 %.")] = 1,
     devices: Annotated[int, typer.Option(min=1, help="Devices that divide each batch between them.")] = 1,
     test: Annotated[bool, typer.Option("--test", help="Evaluate the test split at the end, too.")] = False,
     latency: Annotated[bool, typer.Option("--latency", help="Measure the inference of one image, too.")] = False,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Train one scaled network here and now."""
+    """Train one scaled network here and now, from one seed or several."""
+    if seeds > 1 and (weights_out is not None or devices > 1):
+        raise UsageFailure("several seeds are several networks on one device: without --weights-out and --devices")
     given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     recipe = recipe_of(preset, given, change or [])
     folder = datasets_dir(settings(data_dir=data_dir).data_dir)
     network = _network(baseline, _classes(dataset, folder), (alpha, beta, gamma, phi), recipe)
     _wake_jax()
-    begun = None if start is None else _start(start, network, layout, grow=grow, seed=seed)
-    training = _training(network, recipe, (dataset, folder), begun, seed=seed, devices=devices)
+    from models.transfer import load
+
+    wanted = [(seed + step) % 2**31 for step in range(seeds)]  # seeds have 31 bits (search.lifecycle)
+    begun = (
+        {} if start is None else {each: load(start, network, layout=layout, grow=grow, seed=each) for each in wanted}
+    )
+    for text in begun[seed].warnings if begun else ():
+        warn(text)
+    source = dataset, folder
+    trainings = [_training(network, recipe, source, begun.get(each), seed=each, devices=devices) for each in wanted]
     started = time.monotonic()
-    with progress(recipe.epochs, show=not json) as advance:
-        try:
-            history = [advance(report) for report in training]
-        except Exception as error:
-            raise _as_failure(error) from error
-    result = {**training.summary(), "started_from": None if begun is None else begun.document()}
-    if test:
-        result["test_accuracy"] = training.accuracy("test")
-    if latency:
-        result["latency_ms"] = training.latency_ms()
+    done = train_all(trainings, begun, test=test, latency=latency, show=not json)
+    result, history = done[0].result, done[0].history
     if weights_out is not None:
-        result["weights_sha256"] = _save(weights_out, training)
+        result["weights_sha256"] = _save(weights_out, trainings[0])
     if json:
-        described = recipe.model_dump(mode="json")
-        emit({"architecture": network.document(), "recipe": described, "result": result, "history": history})
-    else:
+        found = {"result": result, "history": history} if seeds == 1 else together(done)
+        emit({"architecture": network.document(), "recipe": recipe.model_dump(mode="json"), **found})
+    elif seeds == 1:
         _show(result, recipe, time.monotonic() - started)
+    else:
+        show_together(done, time.monotonic() - started)
 
 
 def _classes(dataset: str, folder: Path) -> int:
@@ -136,15 +140,6 @@ def _training(
         raise JobFailed(str(error)) from None
 
 
-def _start(file: Path, network: "ScaledArchitecture", layout: WeightLayout, *, grow: bool, seed: int) -> "Start":
-    from models.transfer import load
-
-    found = load(file, network, layout=layout, grow=grow, seed=seed)
-    for text in found.warnings:
-        warn(text)
-    return found
-
-
 def _save(path: Path, training: "Training") -> str:
     from models.transfer import save
 
@@ -172,40 +167,3 @@ def _show(result: dict[str, Any], recipe: "TrainingRecipe", seconds: float) -> N
         counts = f"{origin['taken']} arrays taken, {origin['grown']} grown, {origin['drawn']} drawn"
         rows.insert(0, ("started from", f"{origin['sha256'][:16]}…: {counts}"))
     pairs(rows)
-
-
-@contextmanager
-def progress(epochs: int, show: bool) -> Iterator[Any]:
-    """A function that takes each EpochReport, draws it, and gives it back as a document."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    def document(report: "EpochReport") -> dict[str, Any]:
-        return {"epoch": report.epoch, **report.metrics()}
-
-    if not show:
-        yield document
-        return
-    screen = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=screen, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("compiling", total=epochs)
-
-        def advance(report: "EpochReport") -> dict[str, Any]:
-            text = f"loss {report.train_loss:.3f}, validation {percent(report.validation_accuracy)}"
-            bar.update(task, advance=1, description=text)
-            if not screen.is_terminal:
-                print(f"epoch {report.epoch}/{epochs}: {text}", file=sys.stderr, flush=True)
-            return document(report)
-
-        yield advance
-
-
-def _as_failure(error: Exception) -> Exception:
-    """Divergence and a lack of memory are answers, not accidents."""
-    from models.errors import NotEnoughMemory, TrainingDiverged
-    from service.trainer import headline, out_of_memory
-
-    if isinstance(error, TrainingDiverged | NotEnoughMemory):
-        return JobFailed(str(error))
-    return JobFailed(f"not enough memory for this network: {headline(error)}") if out_of_memory(error) else error

@@ -216,6 +216,8 @@ def test_train_refuses_nonsense_before_jax_is_woken(effscale: Effscale) -> None:
         ("--dataset", "digits", "--set", "frozen_stages=9"),
         ("--dataset", "digits", "--epochs", "3", "--set", "epochs=4"),
         ("--dataset", "digits", "--devices", "0"),
+        ("--dataset", "digits", "--seeds", "17"),
+        ("--dataset", "digits", "--seeds", "2", "--weights-out", "x"),
     ):
         done = effscale("train", "efficientnet-nano", *options)
         assert done.status == 2, done.err
@@ -243,6 +245,25 @@ def test_weights_of_one_training_start_another(effscale: Effscale, tmp_path: Pat
     other = effscale("train", "efficientnet-nano", "--dataset", "digits", "--epochs", "1", "--start", weights)
     assert other.status == 2
     assert "safetensors" in other.err
+
+
+def test_several_seeds_give_a_mean_and_an_interval(effscale: Effscale, tmp_path: Path) -> None:
+    table = tmp_path / "small.json"
+    table.write_text(json.dumps({**SMALL, "extends": "efficientnet-nano"}))
+    options = ("train", str(table), "--dataset", "digits", "--epochs", "1", "--seed", "7", "--seeds", "2", "--test")
+    found = effscale(*options, "--json").document
+    runs = found["runs"]
+    assert [run["seed"] for run in runs] == [7, 8]
+    accuracies = [run["result"]["accuracy"] for run in runs]
+    assert found["accuracy"] == pytest.approx(sum(accuracies) / 2)
+    low, high = found["accuracy_ci95"]
+    assert low <= min(accuracies) <= max(accuracies) <= high
+    assert all(0 <= run["result"]["test_accuracy"] <= 1 for run in runs)
+    assert [len(run["history"]) for run in runs] == [1, 1]
+    shown = effscale(*options)
+    assert shown.status == 0, shown.err
+    assert "the mean of 2, 95 % from" in shown.out
+    assert "one after the other" in shown.out
 
 
 def test_the_reader_of_a_pipe_may_leave_early(tmp_path: Path) -> None:
