@@ -14,7 +14,7 @@ from models.scaling import Coefficients
 from search.catalogue import Candidate, intervals
 from search.errors import NothingFinished, UnknownFormat
 from search.family import searched_family
-from search.lifecycle import final_seeds
+from search.racing import final_seeds
 from search.results import FINISHED
 from search.spec import SearchSpec
 

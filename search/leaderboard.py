@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from models.scaling import Coefficients
 from search.errors import NothingFinished
+from search.racing import Rounds, race
 from search.results import TrialRecord, summarise
 from search.statistics import separable
 
-REPLICATED, COMPLETED, PRUNED, OTHER, PROBE = range(5)
+# Stored in rows: groups may be added at an end. Only a race has leading ones: those it has not told from the best,
+# whose means are over more seeds than those of the finalists that left.
+LEADING, REPLICATED, COMPLETED, PRUNED, OTHER, PROBE = range(-1, 5)
 NUMERALS = ("no other", "one other", "two others", "three others", "four others", "five others")
 
 
@@ -20,14 +23,17 @@ def standing(trial: TrialRecord) -> int:
         return PROBE
     if trial.search_accuracy is None:
         return PRUNED if trial.state == "pruned" and summarise(trial.runs).accuracy is not None else OTHER
-    return REPLICATED if trial.finals else COMPLETED
+    if not trial.finals:
+        return COMPLETED
+    return LEADING if trial.leading else REPLICATED
 
 
 def rank(trials: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
     """All trials, best first, whatever order they come in.
 
-    Replicated finalists by their mean accuracy, then those with a single run by its accuracy, then pruned ones by
-    their last, then the rest and the probes. Equal ones stand in number order.
+    Replicated finalists by their mean accuracy (those still in a race before those that left it), then those with a
+    single run by its accuracy, then pruned ones by their last, then the rest and the probes. Equal ones stand in number
+    order.
     """
 
     def place(trial: TrialRecord) -> tuple[int, float, int]:
@@ -46,22 +52,26 @@ def winner(trials: Sequence[TrialRecord]) -> TrialRecord:
     return best
 
 
-def ties(trials: Sequence[TrialRecord], *, quantum: float = 0.0) -> dict[int, bool]:
+def ties(trials: Sequence[TrialRecord], *, quantum: float = 0.0, plan: Rounds | None = None) -> dict[int, bool]:
     """For each replicated finalist but the winner, by number: whether it cannot be told from the winner at 95 %.
 
-    Paired t tests over common seeds, Holm-corrected. A trial that is missing from the answer is unknown: its single
-    run says nothing of the spread between seeds. Without replicated finals everything is unknown and the answer empty.
-    `quantum` is the step of an accuracy: 1 / images of the validation split.
+    Paired t tests over common seeds, Holm-corrected; after a race (`plan`) those that it has not told from the best. A
+    trial that is missing from the answer is unknown: its single run says nothing of the spread between seeds. Without
+    replicated finals everything is unknown and the answer empty. `quantum` is the step of an accuracy: 1 / images of
+    the validation split.
     """
-    replicated = [trial for trial in rank(trials) if standing(trial) == REPLICATED]
+    replicated = [trial for trial in rank(trials) if standing(trial) <= REPLICATED]
     if not replicated:
         return {}
+    if plan is not None and plan.racing:
+        left = race(plan, [trial for trial in trials if trial.finalist]).left
+        return {trial.number: trial.number not in left for trial in replicated[1:]}
     first, *others = [(trial.number, _by_seed(trial)) for trial in replicated]
     told_apart = separable(first[1], dict(others), quantum=quantum)
     return {number: number not in told_apart for number, _ in others}
 
 
-def statement(trials: Sequence[TrialRecord], *, quantum: float = 0.0) -> str:
+def statement(trials: Sequence[TrialRecord], *, quantum: float = 0.0, plan: Rounds | None = None) -> str:
     """One sentence on what the search has shown, and no more than that.
 
     "alpha 1.2, beta 1.1, gamma 1.15 and two others cannot be told apart at 95 %."
@@ -79,7 +89,7 @@ def statement(trials: Sequence[TrialRecord], *, quantum: float = 0.0) -> str:
             f"{name} came first of {count} on a single seed: without finals on common seeds the spread between seeds "
             "is unknown, and none of them can be told apart."
         )
-    verdict = ties(trials, quantum=quantum)
+    verdict = ties(trials, quantum=quantum, plan=plan)
     if not verdict:
         return f"{name} is the only finalist: there is nothing to compare it with."
     return f"{name} {_verdict(verdict)}"

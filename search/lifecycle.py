@@ -5,11 +5,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from search import objectives, transfer
-from search.results import TERMINAL, TrialRecord
+from search.racing import common_seeds, final_seeds, race, rounds
+from search.results import TrialRecord
 from search.spec import SearchSpec
 from search.window import waits
-
-SEEDS = 2**31  # seeds are 31-bit: a signed 32-bit column holds them
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class Propose:
 
 @dataclass(frozen=True, slots=True)
 class Finals:
-    """Mark these trials as finalists and queue these final runs: (trial number, seed)."""
+    """Mark these trials as finalists and queue these final runs: (trial number, seed). A race asks more than once."""
 
     runs: tuple[tuple[int, int], ...]
 
@@ -82,7 +81,7 @@ def next_step(spec: SearchSpec, feasible: int, trials: Sequence[TrialRecord]) ->
         chosen = finalists(spec, trials)
         if not any(trial.search_accuracy is not None for trial in trials):
             return Fail("no-trial-completed", _nothing_completed(trials))
-    return _then_probe(spec, trials, _finals(spec, chosen))
+    return _then_probe(spec, trials, _finals(spec, chosen, trials))
 
 
 def next_proposal(
@@ -111,20 +110,10 @@ def finalists(spec: SearchSpec, trials: Sequence[TrialRecord]) -> list[TrialReco
     return [completed[at] for at in objectives.ranked(points)[: spec.finalists.count]]
 
 
-def final_seeds(spec: SearchSpec) -> tuple[int, ...]:
-    """The seeds that all finalists are trained on. The search's own seed is not among them: it chose the finalists."""
-    return common_seeds(spec, spec.finalists.seeds)
-
-
-def common_seeds(spec: SearchSpec, count: int) -> tuple[int, ...]:
-    """The first `count` seeds behind the search's own."""
-    return tuple((spec.seed + step) % SEEDS for step in range(1, count + 1))
-
-
 def planned_runs(spec: SearchSpec, feasible: int) -> tuple[int, int]:
-    """(search runs, final runs) of a search in which every trial completes and no time runs out."""
+    """(search runs, final runs) at most: when every trial completes, no time runs out and nobody leaves a race."""
     trials = min(spec.trials, feasible)
-    return trials, min(spec.finalists.count, trials) * spec.finalists.seeds
+    return trials, min(spec.finalists.count, trials) * len(final_seeds(spec))
 
 
 def planned_probes(spec: SearchSpec, feasible: int) -> int:
@@ -133,15 +122,17 @@ def planned_probes(spec: SearchSpec, feasible: int) -> int:
     return 0 if probe is None else min(probe.count, spec.trials, feasible) * probe.seeds
 
 
-def _finals(spec: SearchSpec, chosen: Sequence[TrialRecord]) -> Step:
-    """Final runs that failed are not repeated: the finalist counts with those it has."""
-    missing: list[tuple[int, int]] = []
-    for trial in sorted(chosen, key=lambda trial: trial.number):
-        begun = {run.seed for run in trial.runs if run.role == "final"}
-        missing += [(trial.number, seed) for seed in final_seeds(spec) if seed not in begun]
-    if missing:
-        return Finals(tuple(missing))
-    over = all(run.state in TERMINAL for trial in chosen for run in trial.runs if run.role == "final")
+def _has_time(spec: SearchSpec, trials: Sequence[TrialRecord]) -> bool:
+    limit = spec.max_device_seconds
+    return limit is None or sum(trial.device_seconds for trial in trials) < limit
+
+
+def _finals(spec: SearchSpec, chosen: Sequence[TrialRecord], trials: Sequence[TrialRecord]) -> Step:
+    """The first common seeds whatever the time, further ones while some is left. Failed runs are not repeated."""
+    found = race(rounds(spec), chosen)
+    if found.missing and (found.seeds == spec.finalists.seeds or _has_time(spec, trials)):
+        return Finals(found.missing)
+    over = all(run.ended for trial in chosen for run in trial.runs if run.role == "final")
     return Succeed() if over else Wait()
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from models.architecture import WeightLayout
 from models.scaling import MAX_MULTIPLIER, DepthRounding
@@ -175,7 +175,21 @@ class Finalists(Document):
     """The best trials are trained again, all on the same seeds; what is reported of them is the mean."""
 
     count: Annotated[int, Field(ge=0, le=100, description="0 leaves the finals out.")] = 3
-    seeds: Annotated[int, Field(ge=2, le=100, description="Trainings of each finalist.")] = 5
+    seeds: Annotated[int, Field(ge=2, le=100, description="Trainings of each finalist, on common seeds.")] = 5
+    max_seeds: Annotated[
+        int | None,
+        Field(
+            ge=2,
+            le=100,
+            description="Finalists not yet told from the best get one seed more a round, up to this; null: no race.",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _no_fewer(self) -> "Finalists":
+        if self.max_seeds is not None and self.max_seeds < self.seeds:
+            raise ValueError(f"max_seeds ({self.max_seeds}) must be at least seeds ({self.seeds}), or null for no race")
+        return self
 
 
 class Transfer(Document):

@@ -10,7 +10,7 @@ from models.measured import Measured
 from models.scaling import Coefficients
 from search.catalogue import Identity
 from search.diagnosis import Diagnosis, agree
-from search.statistics import t_interval
+from search.statistics import chosen_interval
 
 Role = Literal["search", "final", "probe"]  # a probe is of a network at another phi, see search.transfer
 
@@ -46,6 +46,11 @@ class RunRecord:
     diagnosis: Diagnosis | None = None
 
     @property
+    def ended(self) -> bool:
+        """Whether the run's state is its last."""
+        return self.state in TERMINAL
+
+    @property
     def finished(self) -> bool:
         """Trained to the end, with an accuracy."""
         return self.state in FINISHED and self.accuracy is not None
@@ -77,6 +82,7 @@ class TrialRecord:
     finalist: bool
     runs: tuple[RunRecord, ...]
     costs: Mapping[str, float] = field(default_factory=dict, hash=False)
+    leading: bool = False  # a finalist that is still in a race which others have left
 
     @property
     def terminal(self) -> bool:
@@ -125,7 +131,8 @@ def probe_state(runs: Sequence[RunRecord]) -> str:
 class TrialSummary:
     """What is shown of a trial. `seeds` counts the runs behind `accuracy`; `epochs` is of one run.
 
-    `ci95` is the 95 % interval of the mean over training seeds on the fixed validation split; None on one seed.
+    `ci95` is the 95 % interval of the mean over training seeds on the fixed validation split; None on one seed. It
+    holds for whichever of the finalists is chosen by its mean.
     `generalization_gap` is training minus validation accuracy, both after the last epoch. `last_accuracy` and
     `best_accuracy` are means too, `best_epoch` is a median. `device_seconds` and `compilation` are sums over all runs,
     `stopped_early` says whether any of those shown ran out of patience. `measured` is of one run, the last that was
@@ -149,11 +156,12 @@ class TrialSummary:
     diagnosis: Diagnosis | None = None
 
 
-def summarise(runs: Sequence[RunRecord]) -> TrialSummary:
+def summarise(runs: Sequence[RunRecord], *, compared: int = 1, quantum: float = 0.0) -> TrialSummary:
     """The final runs alone where one has finished (the search run was selected for being high), else the search run.
 
     A pruned search run shows the accuracy of the last epoch it was given; one still running shows none. Probes are
-    shown where a network was trained for nothing else.
+    shown where a network was trained for nothing else. `compared` is how many finalists the winner is chosen from,
+    `quantum` the step of an accuracy: the interval is made for them.
     """
     finals = [run for run in runs if run.role == "final" and run.finished]
     shown = finals or _search_run(runs) or _probes(runs)
@@ -163,7 +171,7 @@ def summarise(runs: Sequence[RunRecord]) -> TrialSummary:
     best_epochs = sorted(run.best_epoch for run in shown if run.best_epoch is not None)
     return TrialSummary(
         accuracy=_mean(accuracies),
-        ci95=_clipped(t_interval(accuracies)),
+        ci95=_clipped(chosen_interval(accuracies, compared, quantum=quantum)),
         seeds=len(accuracies),
         train_accuracy=train,
         generalization_gap=None if train is None or last is None else train - last,

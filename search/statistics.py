@@ -19,8 +19,13 @@ class Difference:
     seeds: int
 
 
-def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+def t_interval(
+    values: Sequence[float], confidence: float = CONFIDENCE, *, quantum: float = 0.0
+) -> tuple[float, float] | None:
     """The Student-t interval of the mean of `values`; None for fewer than two, which say nothing of their spread.
+
+    `quantum` is the step of a value: the spread is never taken for less than rounding to it alone causes
+    (sqrt(1 / 12) steps), so that seeds which happen to be equal do not look like certainty.
 
     >>> low, high = t_interval([0.90, 0.92, 0.94])
     >>> round(low, 4), round(high, 4)
@@ -29,8 +34,22 @@ def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple
     if len(values) < 2:
         return None
     mean = stdlib.fmean(values)
-    half = _t_quantile(confidence, len(values) - 1) * stdlib.stdev(values) / math.sqrt(len(values))
+    error = max(stdlib.stdev(values), quantum * math.sqrt(1 / 12)) / math.sqrt(len(values))
+    half = _t_quantile(confidence, len(values) - 1) * error
     return mean - half, mean + half
+
+
+def chosen_interval(values: Sequence[float], compared: int, *, quantum: float = 0.0) -> tuple[float, float] | None:
+    """The interval of a mean that may be shown because it is the highest of `compared` means.
+
+    The highest of several means is too high more often than not, and never too low more often than one alone. So each
+    tail of t gets 5 % / `compared`, 2.5 % at most: whichever of them is chosen, its interval holds with 95 %.
+
+    >>> alone, chosen = chosen_interval([0.90, 0.92, 0.94], 1), chosen_interval([0.90, 0.92, 0.94], 5)
+    >>> [round(end, 4) for end in (*alone, *chosen)]
+    [0.8703, 0.9697, 0.8396, 1.0004]
+    """
+    return t_interval(values, 1 - (1 - CONFIDENCE) * min(1.0, 2 / max(1, compared)), quantum=quantum)
 
 
 def paired_difference(
@@ -69,14 +88,20 @@ def holm(p_values: Mapping[int, float], level: float = 1 - CONFIDENCE) -> frozen
 
 
 def separable(
-    winner: Mapping[int, float], others: Mapping[int, Mapping[int, float]], *, quantum: float = 0.0
+    winner: Mapping[int, float],
+    others: Mapping[int, Mapping[int, float]],
+    *,
+    quantum: float = 0.0,
+    level: float = 1 - CONFIDENCE,
 ) -> frozenset[int]:
-    """Which of the others (by their key) can be told from the winner at 95 %, Holm-corrected for their number.
+    """Which of the others (by their key) can be told from the winner, Holm-corrected for their number.
+
+    All of the answer together errs with probability `level` at most: at 95 % unless told otherwise.
 
     Accuracies are by seed. Whoever shares fewer than two seeds with the winner cannot be told from it.
     """
     compared = {key: paired_difference(winner, other, quantum=quantum) for key, other in others.items()}
-    return holm({key: 1.0 if found is None else found.p_value for key, found in compared.items()})
+    return holm({key: 1.0 if found is None else found.p_value for key, found in compared.items()}, level)
 
 
 def _t_quantile(confidence: float, degrees: int) -> float:

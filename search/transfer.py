@@ -40,7 +40,7 @@ def probed(spec: SearchSpec, trials: Sequence[TrialRecord]) -> list[Probed]:
         return []
     found = []
     for trial in leaderboard.rank(trials):
-        if leaderboard.standing(trial) != leaderboard.REPLICATED:
+        if leaderboard.standing(trial) > leaderboard.REPLICATED:
             break
         try:
             found.append(Probed(trial, network(spec, trial, spec.transfer.phi)))

@@ -9,6 +9,7 @@ from models.compilation import Compilation
 from models.measured import Measured
 from search.diagnosis import LABELS
 from search.leaderboard import PROBE
+from search.results import FINISHED
 from service.searches import state_counts
 from service.store.runs import OPEN
 from service.tables import ApiKeyRow, AttemptRow, EpochRow, EventRow, RunRow, SearchRow, TrialRow
@@ -60,7 +61,7 @@ def trial(row: TrialRow, rank: int | None = None) -> Document:
         "stopped_early": row.stopped_early,
         "diagnosis": row.diagnosis,
         "diagnosis_rule": row.diagnosis_rule,
-        "test_accuracy": row.test_accuracy if row.finalist else None,
+        "test_accuracy": row.test_accuracy if row.ties is None else None,  # of a winner; older rows have more
         "epochs": row.epochs,
         "device_seconds": row.device_seconds,
         **{field.name: getattr(row, field.name) for field in fields(Compilation)},
@@ -94,12 +95,14 @@ def trial_detail(
 ) -> Document:
     """A trial with its runs, their attempts and their epochs."""
     document = trial(row)
+    tested = document["test_accuracy"] is not None
     document["runs"] = [
         _run(
             run,
             [attempt for attempt in attempts if attempt.run_id == run.id],
             [epoch for epoch in epochs if epoch.run_id == run.id],
         )
+        | ({} if tested else {"test_accuracy": None})
         for run in runs
     ]
     return document
@@ -149,13 +152,10 @@ def search(
     mean_seconds: float = 0.0,
 ) -> Document:
     """A search with its counters, progress and best trial so far."""
-    finalists = row.spec["finalists"]
-    finals = sum(count for (role, _), count in runs.items() if role == "final")
-    expected = finals or (finalists["seeds"] * min(finalists["count"], row.planned))
-    expected += _expected_probes(row, runs)
-    planned = row.planned + expected
-    done = sum(count for (_, state), count in runs.items() if state not in OPEN)
     ended = row.finished_at is not None
+    finals = sum(count for (role, _), count in runs.items() if role == "final")
+    planned = row.planned + _expected_finals(row, trials, finals, ended=ended) + _expected_probes(row, runs)
+    done = sum(count for (_, state), count in runs.items() if state not in OPEN)
     left = max(0, planned - done)
     return {
         "id": row.id,
@@ -188,6 +188,16 @@ def _expected_probes(row: SearchRow, runs: Mapping[tuple[str, str], int]) -> int
     if begun or probe is None or row.finished_at is not None:
         return begun
     return int(probe["seeds"] * min(probe["count"], row.planned))
+
+
+def _expected_finals(row: SearchRow, trials: Mapping[str, int], finals: int, *, ended: bool) -> int:
+    """How many final runs there will be at most: the rounds of a race are not known before it is over."""
+    finalists = row.spec["finalists"]
+    most = finalists.get("max_seeds") or finalists["seeds"]
+    if finals and (ended or most == finalists["seeds"]):
+        return finals
+    candidates = sum(trials.get(state, 0) for state in FINISHED) if finals or ended else row.planned
+    return int(most * min(finalists["count"], candidates))
 
 
 def event(row: EventRow) -> Document:

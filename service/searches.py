@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models.data.registry import DatasetInfo, Pinned
-from search import catalogue, leaderboard, lifecycle, results
+from search import catalogue, leaderboard, lifecycle, racing, results
 from search.errors import CatalogueExhausted
 from search.plan import plan
 from search.spec import SearchSpec
-from service import probes, proposals, trial_rows
+from service import finals, probes, proposals, trial_rows
 from service.errors import Conflict, IdempotencyMismatch
 from service.store import events, runs, searches, trials
 from service.store import leaderboard as board
@@ -118,7 +118,9 @@ def propose(session: Session, search: SearchRow, now: float) -> RunRow | None:
 def record(session: Session, search: SearchRow, trial: TrialRow, now: float) -> None:
     """Refresh what a trial shows from its runs."""
     found = trials.record(trial, [trials.run_record(run) for run in trials.runs_of(session, trial.id)])
-    summary = results.summarise(found.runs)
+    among = finals.compared(session, search.id) if trial.finalist else 1
+    quantum = 1 / DatasetInfo.read(search.plan["dataset"]).validation
+    summary = results.summarise(found.runs, compared=among, quantum=quantum)
     trial.accuracy, trial.seeds = summary.accuracy, summary.seeds
     trial.ci_low, trial.ci_high = summary.ci95 if summary.ci95 is not None else (None, None)
     trial.train_accuracy, trial.generalization_gap = summary.train_accuracy, summary.generalization_gap
@@ -127,8 +129,7 @@ def record(session: Session, search: SearchRow, trial: TrialRow, now: float) -> 
     trial.stopped_early = summary.stopped_early
     if summary.diagnosis is not None:
         trial.diagnosis, trial.diagnosis_rule = summary.diagnosis.label, summary.diagnosis.rule
-    trial.test_accuracy, trial.epochs = summary.test_accuracy, summary.epochs
-    trial.device_seconds = summary.device_seconds
+    trial.epochs, trial.device_seconds = summary.epochs, summary.device_seconds  # not test_accuracy: finals.settle
     for name, value in {**asdict(summary.compilation), **asdict(summary.measured)}.items():
         setattr(trial, name, value)
     trial.standing = leaderboard.standing(found)
@@ -152,14 +153,16 @@ def advance(session: Session, search: SearchRow, now: float) -> None:
         return
     if search.proposed < search.planned:
         return
-    records = trials.records(session, search.id)
+    records, raced = finals.marked(session, search, spec)
     step = lifecycle.next_step(spec, search.planned, records)
     if isinstance(step, lifecycle.Finals):
+        finals.tell(session, search, raced, now)
         for number, seed in step.runs:
             trial = trials.get(session, search.id, number)
             trial.finalist = True
             _queue(session, search, trial, seed, "final")
-        change(session, search, "finalizing", now)
+        if search.state != "finalizing":  # a race has more rounds than one
+            change(session, search, "finalizing", now)
     elif isinstance(step, lifecycle.Probe):
         for trial, seed in probes.begin(session, search, spec, records, step.runs, now):
             _queue(session, search, trial, seed, "probe")
@@ -167,7 +170,8 @@ def advance(session: Session, search: SearchRow, now: float) -> None:
     elif isinstance(step, lifecycle.Fail):
         change(session, search, "failed", now, step.reason, step.message)
     elif isinstance(step, lifecycle.Succeed):
-        _settle_ties(session, search)
+        finals.tell(session, search, raced, now)
+        finals.settle(session, search, spec, records)
         change(session, search, "succeeded", now)
 
 
@@ -199,8 +203,8 @@ def resume(session: Session, search: SearchRow, now: float) -> None:
         return
     if search.state != "paused":
         raise Conflict(f"a search that is {search.state} cannot be resumed")
-    finals = any(run.role != "search" for run in runs.unfinished(session, search.id))
-    change(session, search, "finalizing" if finals else "running", now)
+    finalizing = any(run.role != "search" for run in runs.unfinished(session, search.id))
+    change(session, search, "finalizing" if finalizing else "running", now)
     events.add(session, search.id, "search.resumed", now)
     advance(session, search, now)
 
@@ -248,12 +252,6 @@ def _queue(session: Session, search: SearchRow, trial: TrialRow, seed: int, role
     return run
 
 
-def _settle_ties(session: Session, search: SearchRow) -> None:
-    tied = leaderboard.ties(trials.records(session, search.id), quantum=1 / spec_of(search).data.validation)
-    for number, is_tied in tied.items():
-        trials.get(session, search.id, number).ties = is_tied
-
-
 def best(session: Session, search_id: str) -> TrialRow | None:
     """The trial that leads the leaderboard, None before any has an accuracy."""
     rows = board.page(session, board.Selection(search_id), sort=None, after=None, limit=1)
@@ -264,8 +262,8 @@ def statement(session: Session, search: SearchRow) -> str | None:
     """What a search that has ended has shown, in one sentence for people."""
     if search.state not in searches.TERMINAL:
         return None
-    quantum = 1 / spec_of(search).data.validation
-    return leaderboard.statement(trials.records(session, search.id), quantum=quantum)
+    plan = racing.rounds(spec_of(search))
+    return leaderboard.statement(trials.records(session, search.id), quantum=plan.quantum, plan=plan)
 
 
 def state_counts(counts: dict[str, int], planned: int) -> dict[str, Any]:

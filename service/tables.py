@@ -82,7 +82,7 @@ class TrialRow(Table):
     reference_note: Mapped[str | None] = mapped_column(Text)
     finalist: Mapped[bool] = mapped_column(Boolean, default=False)
     ties: Mapped[bool | None] = mapped_column(Boolean)
-    standing: Mapped[int] = mapped_column(Integer, default=3)  # 0 replicated, 1 completed, 2 pruned, 3 the rest
+    standing: Mapped[int] = mapped_column(Integer, default=3)  # -1 leads, 0 replicated, 1 completed, 2 pruned, 3 rest
     selection: Mapped[str] = mapped_column(String(8))  # the epoch that `accuracy` is of: last or best
     accuracy: Mapped[float | None] = mapped_column(Float)
     ci_low: Mapped[float | None] = mapped_column(Float)

@@ -182,6 +182,10 @@ def spoken(event: Document) -> str | None:
             return f"trial {data['number']} may go on"
         case "run.requeued":
             return f"trial {data['number']} (seed {data['seed']}) is queued again: {data['reason']}"
+        case "finals.round":
+            names = {name: ", ".join(map(str, data[name])) for name in ("inside", "left")}
+            told = f"told apart: {names['left'] or 'none yet'}; not yet: {names['inside']}"
+            return f"the race of the finalists at {data['seeds']} seeds each: {told}"
         case _:
             return f"the search is {kind.removeprefix('search.')}"
 

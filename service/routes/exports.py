@@ -78,7 +78,7 @@ def _config(session: Session, search: SearchRow) -> dict[str, Any]:
         front=_front(session, search),
         transfer=probes.document(session, search, spec),
         dataset_hash=_dataset_hash(session, winner),
-        test_accuracy=None if winner is None or not winner.finalist else winner.test_accuracy,
+        test_accuracy=None if winner is None else winner.test_accuracy,
         totals={"trials": search.proposed, "device_seconds": search.device_seconds},
         provenance={
             "versions": versions() | (attempt.versions if attempt is not None else {}),
@@ -91,7 +91,7 @@ def _config(session: Session, search: SearchRow) -> dict[str, Any]:
 
 def _ties(session: Session, search: SearchRow) -> Sequence[documents.Document] | None:
     finalists = board.page(session, board.Selection(search.id), sort=None, after=None, limit=200)
-    replicated = [row for row in finalists if row.standing == leaderboard.REPLICATED]
+    replicated = [row for row in finalists if row.standing <= leaderboard.REPLICATED]
     if search.state != "succeeded" or not replicated:
         return None
     return [documents.trial(row) for row in replicated if row.ties]

@@ -14,6 +14,7 @@ from search.results import FINISHED
 from service.filters import OPERATORS, Comparison
 from service.tables import TrialRow
 
+# Not among them, nor in filters: test_accuracy. Nobody can choose by what cannot be asked for.
 SORTABLE = (
     "number",
     "accuracy",
@@ -31,7 +32,6 @@ SORTABLE = (
     "last_accuracy",
     "best_accuracy",
     "best_epoch",
-    "test_accuracy",
     "seeds",
     "epochs",
     "device_seconds",
@@ -75,7 +75,8 @@ def page(
 ) -> Sequence[TrialRow]:
     """Ranked trials behind `after`.
 
-    Without `sort`: replicated finalists, then completed, then pruned, each by accuracy. With one: that column (`-`
+    Without `sort`: replicated finalists (those that lead a race first), then completed, then pruned, each by accuracy.
+    With one: that column (`-`
     before it: highest first), rows without a value last. Ties are broken by number.
     """
     columns = _order(sort)

@@ -10,6 +10,7 @@ from models.compilation import Compilation
 from models.measured import Measured
 from models.scaling import Coefficients
 from search.diagnosis import Diagnosis
+from search.leaderboard import LEADING
 from search.parts import Objective
 from search.results import Role, RunRecord, TrialRecord
 from service.errors import NotFound
@@ -76,6 +77,7 @@ def record(row: TrialRow, runs: Sequence[RunRecord]) -> TrialRecord:
         finalist=row.finalist,
         runs=tuple(runs),
         costs=costs(row),
+        leading=row.standing == LEADING,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from search.lifecycle import final_seeds
+from search.racing import final_seeds
 from search.spec import SearchSpec
 from service.errors import Conflict, IdempotencyMismatch, LeaseLost
 from service.kernel import build_kernel

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.lifecycle import Fail, Finals, Propose, Succeed, Wait, final_seeds, next_step, planned_runs
+from search.lifecycle import Fail, Finals, Propose, Succeed, Wait, next_step, planned_runs
+from search.racing import final_seeds
 from search.results import TERMINAL, TrialRecord
 from tests.search.records import final_run, search_run, spec, trial
 
