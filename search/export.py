@@ -47,6 +47,7 @@ def scaling_config(
     transfer: Document | None = None,
     dataset_hash: str,
     test_accuracy: float | None,
+    importance: Document | None = None,
     totals: Document,
     provenance: Document,
 ) -> dict[str, Any]:
@@ -54,9 +55,9 @@ def scaling_config(
 
     `winner` and `ties` are trial documents; `ties` is None when nothing is known of them, as without finals on common
     seeds. So are the `trials` of `front`, which is None with one objective. `transfer` is what
-    `search.transfer.document` says. `totals` gives
-    `trials` and `device_seconds` of the search; `provenance` gives `versions`, `device`, `source_revision` and
-    `created_at`. Raises `NothingFinished` without a winner.
+    `search.transfer.document` says, `importance` what `search.importance` does, None before the search has ended.
+    `totals` gives `trials` and `device_seconds` of the search; `provenance` gives `versions`, `device`,
+    `source_revision` and `created_at`. Raises `NothingFinished` without a winner.
     """
     if winner is None:
         raise NothingFinished("no trial of this search has been trained to the end yet: there is nothing to export")
@@ -82,6 +83,7 @@ def scaling_config(
             "transfer": transfer,
             "trials": totals["trials"],
             "device_seconds": totals["device_seconds"],
+            "importance": None if importance is None else dict(importance),
         },
         "provenance": {
             "versions": dict(provenance["versions"]),
@@ -89,12 +91,18 @@ def scaling_config(
             "source_revision": provenance["source_revision"],
             "spec": spec.document(),
             "stage_table": spec.network.document(),  # what the baseline's name meant at that time
-            "seeds": {"search": spec.seed, "final": list(final_seeds(spec)) if spec.finalists.count else []},
+            "seeds": {"search": spec.seed, "final": _final_seeds(spec, winner)},
             "created_at": provenance["created_at"],
         },
     }
     plain: dict[str, Any] = json.loads(_json(config))  # tuples become lists, as they will for every reader
     return plain
+
+
+def _final_seeds(spec: SearchSpec, winner: Document) -> list[int]:
+    """Those of the first round, and the further ones that a race gave its winner."""
+    used = max(spec.finalists.seeds, winner["seeds"])
+    return list(final_seeds(spec)[:used]) if spec.finalists.count else []
 
 
 def built(spec: SearchSpec, trial: Document) -> ScaledArchitecture:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from models.scaling import Coefficients
 from search.errors import NothingFinished
+from search.importance import Importance
 from search.racing import Rounds, race
 from search.results import TrialRecord, summarise
 from search.statistics import separable
@@ -71,11 +72,24 @@ def ties(trials: Sequence[TrialRecord], *, quantum: float = 0.0, plan: Rounds | 
     return {number: number not in told_apart for number, _ in others}
 
 
-def statement(trials: Sequence[TrialRecord], *, quantum: float = 0.0, plan: Rounds | None = None) -> str:
+def statement(
+    trials: Sequence[TrialRecord],
+    *,
+    quantum: float = 0.0,
+    plan: Rounds | None = None,
+    importance: Importance | None = None,
+) -> str:
     """One sentence on what the search has shown, and no more than that.
 
-    "alpha 1.2, beta 1.1, gamma 1.15 and two others cannot be told apart at 95 %."
+    "alpha 1.2, beta 1.1, gamma 1.15 and two others cannot be told apart at 95 %; gamma matters most."
     """
+    said = _of_the_winner(trials, quantum, plan)
+    if importance is None or not any(trial.search_accuracy is not None for trial in trials):
+        return said
+    return f"{said.removesuffix('.')}; {importance.conclusion}."
+
+
+def _of_the_winner(trials: Sequence[TrialRecord], quantum: float, plan: Rounds | None) -> str:
     try:
         best = winner(trials)
     except NothingFinished:

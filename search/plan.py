@@ -58,12 +58,13 @@ def _range(space: Catalogue, of: Callable[[Any], float]) -> list[float]:
 
 
 def _device_seconds(spec: SearchSpec, space: Catalogue, trials: int, finals: int) -> dict[str, Any]:
-    """The low figure lets the pruner stop all it can, the others none; images of the evaluations are left out."""
+    """The low figure lets the pruner and a race stop all they can, the others none; evaluations are left out."""
     macs = sorted(candidate.cost.macs for candidate in space.feasible)
     picked = {"low": macs[0], "estimate": sum(macs) / len(macs), "high": macs[-1]}
     images = spec.data.train
     epochs = dict.fromkeys(MACS_PER_SECOND, (trials + finals) * spec.recipe.epochs)
-    epochs["low"] = _pruned_epochs(spec, trials) + finals * spec.recipe.epochs
+    raced = min(spec.finalists.count, trials) * spec.finalists.seeds
+    epochs["low"] = _pruned_epochs(spec, trials) + raced * spec.recipe.epochs
     seconds = {
         name: round(images * epochs[name] * picked[name] * BACKWARD / speed + trials * COMPILE_SECONDS[name], 1)
         for name, speed in MACS_PER_SECOND.items()

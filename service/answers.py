@@ -139,7 +139,9 @@ class TrialOut(Answer):
     architecture: TrialArchitectureOut
     cost: CostOut
     accuracy: Fraction | None
-    accuracy_ci95: list[float] | None
+    accuracy_ci95: list[float] | None = Field(
+        description="Of the mean over seeds; holds for whichever finalist comes first. Null on one seed."
+    )
     seeds: int
     train_accuracy: Fraction | None
     generalization_gap: float | None = Field(description="Training minus validation accuracy, after the last epoch.")
@@ -150,7 +152,7 @@ class TrialOut(Answer):
     stopped_early: bool = Field(description="Validation did not get better for the recipe's `patience`.")
     diagnosis: DiagnosisName | None = Field(description="What the curves say; null before a training has ended.")
     diagnosis_rule: str | None = Field(description="The rule that gave the diagnosis, with its numbers.")
-    test_accuracy: Fraction | None
+    test_accuracy: Fraction | None = Field(description="Of the winner, once the search has succeeded; else null.")
     epochs: int
     device_seconds: float
     compile_seconds: float = Field(description="What all trainings waited for their programs.")
@@ -248,10 +250,33 @@ class LeaderboardOut(TrialsOut):
 
 
 class RunCountsOut(Answer):
-    """Trainings expected and ended."""
+    """Trainings expected (at most, while finalists may leave a race) and ended."""
 
     planned: int
     finished: int
+
+
+class ShareOut(Answer):
+    """A part of the accuracies' variance, and its interval over which trials there happened to be (bootstrap)."""
+
+    share: Fraction
+    ci95: list[float]
+
+
+class ImportanceOut(Answer):
+    """What of the accuracies goes with each coefficient, over the trials that were trained to the end.
+
+    Cross-validated quadratic models in the logarithms; what each coefficient adds, averaged over all orders (Shapley).
+    All null but `trials` and `message` where nothing can be said: too few trials, or no more explained than by chance.
+    """
+
+    trials: int
+    explained: Fraction | None = Field(description="The predicted part of the variance: the sum of the shares.")
+    alpha: ShareOut | None
+    beta: ShareOut | None
+    gamma: ShareOut | None
+    most: Literal["alpha", "beta", "gamma"] | None = Field(description="The largest share in 95 % of resamples.")
+    message: str
 
 
 class SearchOut(Answer):
@@ -279,6 +304,7 @@ class SearchOut(Answer):
     statement: str | None = Field(default=None, description="What the search has shown, in one sentence.")
     transfer: TransferOut | None = Field(default=None, description="The probe that `spec.transfer` asks for.")
     front: FrontOut | None = Field(default=None, description="Of a search with several objectives, shown alone.")
+    importance: ImportanceOut | None = Field(default=None, description="Of the coefficients; null before the end.")
     last_event_id: int | None = Field(
         default=None, description="Stream events from here to miss none after this answer."
     )

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models.data.registry import DatasetInfo, Pinned
-from search import catalogue, leaderboard, lifecycle, racing, results
+from search import catalogue, leaderboard, lifecycle, results
 from search.errors import CatalogueExhausted
 from search.plan import plan
 from search.spec import SearchSpec
@@ -256,14 +256,6 @@ def best(session: Session, search_id: str) -> TrialRow | None:
     """The trial that leads the leaderboard, None before any has an accuracy."""
     rows = board.page(session, board.Selection(search_id), sort=None, after=None, limit=1)
     return rows[0] if rows and rows[0].standing <= leaderboard.COMPLETED else None
-
-
-def statement(session: Session, search: SearchRow) -> str | None:
-    """What a search that has ended has shown, in one sentence for people."""
-    if search.state not in searches.TERMINAL:
-        return None
-    plan = racing.rounds(spec_of(search))
-    return leaderboard.statement(trials.records(session, search.id), quantum=plan.quantum, plan=plan)
 
 
 def state_counts(counts: dict[str, int], planned: int) -> dict[str, Any]:

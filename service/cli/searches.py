@@ -12,6 +12,7 @@ from service.cli.output import duration, emit, pairs, percent, table
 from service.cli.plan import SpecPath
 from service.cli.spec_file import read_document
 from service.cli.trials import diagnosis, front, show_leaderboard, show_trial, transfer
+from service.cli.verdict import verdict
 from service.cli.warm_start import WarmStart, with_results
 from service.cli.watching import follow, view_for
 
@@ -113,6 +114,7 @@ def leaderboard(
         show_leaderboard(board["items"], search["spec"]["objectives"])
         if pareto and search["front"]:
             print(front(search["front"]))
+        pairs(verdict(search))
 
 
 def pause(identity: Identity, server: Server = None, json: Json = False) -> None:
@@ -175,6 +177,7 @@ def show_search(search: dict[str, Any]) -> None:
             ("best", None if best is None else _best(best)),
             ("front", front(search["front"]) if search.get("front") else None),
             ("transfer", transfer(search["transfer"]) if search.get("transfer") else None),
+            *verdict(search),
             ("its diagnosis", None if best is None else diagnosis(best)),
             ("diagnoses", ", ".join(f"{count} {label}" for label, count in search["diagnoses"].items()) or None),
             ("device time", duration(search["device_seconds"])),

@@ -16,6 +16,7 @@ from service.store import leaderboard as board
 from service.store import searches as search_rows
 from service.store import trials as rows
 from service.tables import AttemptRow, RunRow, SearchRow, TrialRow
+from service.verdict import verdict
 from service.version import source_revision, versions
 from service.web import plots
 
@@ -78,7 +79,8 @@ def _config(session: Session, search: SearchRow) -> dict[str, Any]:
         front=_front(session, search),
         transfer=probes.document(session, search, spec),
         dataset_hash=_dataset_hash(session, winner),
-        test_accuracy=None if winner is None else winner.test_accuracy,
+        test_accuracy=None if winner is None else documents.trial(winner)["test_accuracy"],
+        importance=verdict(session, search).importance,
         totals={"trials": search.proposed, "device_seconds": search.device_seconds},
         provenance={
             "versions": versions() | (attempt.versions if attempt is not None else {}),

@@ -20,6 +20,7 @@ from service.routes.submission import Spec
 from service.store import events, runs
 from service.store import searches as rows
 from service.tables import SearchRow
+from service.verdict import verdict
 from service.weights import weights_of
 
 router = APIRouter(prefix="/v1", tags=["searches"])
@@ -96,7 +97,9 @@ def show(search_id: str, kernel: KernelDep, caller: Reader) -> JSONResponse:
         front = fronts.front(session, row)
         document["front"] = fronts.document(row, front)
         document["transfer"] = probes.document(session, row, searches.spec_of(row))
-        document["statement"] = _said(searches.statement(session, row), row, front, document["transfer"])
+        found = verdict(session, row)
+        document["statement"] = _said(found.statement, row, front, document["transfer"])
+        document["importance"] = found.importance
         document["last_event_id"] = events.last_id(session, search_id)
     return JSONResponse(document)
 

@@ -40,6 +40,7 @@ MORE = (
             ("/pruner/reduction_factor", "Reduction factor", "×"),
             ("/finalists/count", "Finalists", "networks"),
             ("/finalists/seeds", "Seeds per finalist", "trainings"),
+            ("/finalists/max_seeds", "In a race, up to", "seeds"),
             ("/transfer/phi", "Probe at φ", ""),
             ("/transfer/count", "Finalists probed", "networks"),
             ("/transfer/seeds", "Seeds per probe", "trainings"),
@@ -136,6 +137,7 @@ HELP = {
 EMPTY = {
     "/target/ratio": "2^φ",
     "/max_device_seconds": "no limit",
+    "/finalists/max_seeds": "no race",
     "/space/depth_rounding": "baseline's",
     "/recipe/preset": "none",
     "/recipe/dropout": "baseline's",

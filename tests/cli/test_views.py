@@ -12,7 +12,9 @@ from service.cli.demo import time_spent, unfinished
 from service.cli.demo_spec import demo_spec
 from service.cli.failure import JobFailed
 from service.cli.output import duration, percent, show
+from service.cli.searches import show_search
 from service.cli.trials import show_leaderboard, show_trial
+from service.cli.verdict import verdict
 from service.cli.watching import JsonView, LiveView, PlainView, follow, spoken
 from tests.web.simulated import OVERFITTED, finished
 
@@ -170,3 +172,20 @@ def test_numbers_for_people() -> None:
         "-",
     )
     assert (show(1234567), show([1, 2]), show(True), show(None)) == ("1,234,567", "1 2", "yes", "-")
+
+
+def test_a_search_that_has_ended_says_what_it_has_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    said = "alpha 1.2, beta 1.1, gamma 1.15 is better than the other finalist at 95 %; gamma matters most."
+    show_search({**SIMULATED.document(), "statement": said})
+    out = " ".join(capsys.readouterr().out.split())
+    assert said in out
+    assert "71.00 % of the variance of 10 trials' accuracies is explained" in out
+    assert "gamma 60.00 % (40.00 % to 80.00 %)" in out
+    silent = {**SIMULATED.document()["importance"], "explained": None, "message": "9 trials are too few"}
+    assert verdict({"statement": said, "importance": silent})[1] == ("coefficients", "9 trials are too few")
+    assert verdict({"statement": None, "importance": None}) == []
+
+
+def test_a_round_of_a_race_is_told() -> None:
+    round_ = event(1, "finals.round", seeds=6, inside=[1, 2], left=[0])
+    assert spoken(round_) == "the race of the finalists at 6 seeds each: told apart: 0; not yet: 1, 2"

@@ -95,7 +95,7 @@ def test_the_keys_are_those_of_the_contract() -> None:
         "intervals": ["alpha", "beta", "gamma"],
         "evidence": [
             *("dataset", "dataset_hash", "recipe", "seeds", "accuracy", "accuracy_ci95", "test_accuracy"),
-            *("transfer", "trials", "device_seconds"),
+            *("transfer", "trials", "device_seconds", "importance"),
         ],
         "provenance": ["versions", "device", "source_revision", "spec", "stage_table", "seeds", "created_at"],
     }

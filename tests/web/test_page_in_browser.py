@@ -51,6 +51,8 @@ def test_a_finished_search_says_in_words_what_it_found(serve: Serve, open_page: 
     expect(statement).to_contain_text("mean of 5 seeds, 95 % interval")
     expect(page.locator("#remarks")).to_contain_text("cannot be told apart")
     expect(page.locator("#remarks")).to_contain_text("test split")
+    expect(page.locator("#remarks")).to_contain_text("γ (resolution) matters most")
+    expect(page.locator("#remarks")).to_contain_text("γ (resolution) 60 % (40 % to 80 %)")
     expect(page.locator("#link")).to_have_attribute("data-state", "closed")
     for name in ("pause", "resume", "cancel"):
         expect(page.locator(f"#{name}")).to_be_hidden()

@@ -53,6 +53,7 @@ function remarks(search, best, found) {
   if (search.transfer?.message) lines.push(search.transfer.message);
   if (best.test_accuracy !== null && best.test_accuracy !== undefined)
     lines.push(`On the test split, which no choice was made on: ${percent(best.test_accuracy)}.`);
+  if (search.importance) lines.push(importance(search.importance));
   if (found?.intervals) lines.push(`The very same network comes of ${ranges(found.intervals)}: finer digits mean nothing.`);
   if (best.diagnosis && best.diagnosis !== "fits") lines.push(`Its curves say that it ${SAYS[best.diagnosis]}: ${best.diagnosis_rule}.`);
   if (best.reference) lines.push("It is the reference network itself: the search found nothing better.");
@@ -70,6 +71,17 @@ function front({ objectives, trials, knee, hypervolume }) {
   const middle = knee === null ? "no compromise among them pays" : `the best compromise is trial ${knee}`;
   const which = trials.length === 1 ? `trial ${trials[0]} alone is` : `${plural(trials.length, "network")} are`;
   return `In ${names} ${which} beaten by no other; ${middle}. Hypervolume ${hypervolume.toFixed(3)}.`;
+}
+
+const LETTERS = { alpha: "α (depth)", beta: "β (width)", gamma: "γ (resolution)" };
+
+/** What each coefficient had to do with the accuracies. */
+function importance(found) {
+  if (found.explained === null) return `Which coefficient matters cannot be said: ${found.message}.`;
+  const said = found.most ? `${LETTERS[found.most]} matters most` : "Which coefficient matters most cannot be said";
+  const share = ({ share: value, ci95 }) => `${percent(value, 0)} (${ci95.map((end) => percent(end, 0)).join(" to ")})`;
+  const parts = Object.entries(LETTERS).map(([name, letter]) => `${letter} ${share(found[name])}`);
+  return `${said}: of the variance of the accuracies ${percent(found.explained, 0)} is explained, ${parts.join(", ")}.`;
 }
 
 function ranges(intervals) {
