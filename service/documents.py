@@ -196,7 +196,7 @@ def _expected_finals(row: SearchRow, trials: Mapping[str, int], finals: int, *, 
     most = finalists.get("max_seeds") or finalists["seeds"]
     if finals and (ended or most == finalists["seeds"]):
         return finals
-    candidates = sum(trials.get(state, 0) for state in FINISHED) if finals or ended else row.planned
+    candidates = sum(trials.get(state, 0) for state in FINISHED) if finals else row.planned
     return int(most * min(finalists["count"], candidates))
 
 

@@ -23,10 +23,15 @@ class Outcome:
     used: NDArray[np.int64]  # (races, finalists)
 
 
-def noisy(means: list[float], noise: float, shared: float, seeds: int, races: int, seed: int = 0) -> Floats:
-    """(races, finalists, seeds): means plus what a seed does to one network, plus what it does to all of them."""
+def noisy(
+    means: list[float], noise: float | list[float], shared: float, seeds: int, races: int, seed: int = 0
+) -> Floats:
+    """(races, finalists, seeds): means plus what a seed does to one network, plus what it does to all of them.
+
+    `noise` is the standard deviation, of all networks or of each.
+    """
     chance = np.random.RandomState(seed)
-    own = noise * chance.standard_normal((races, len(means), seeds))
+    own = np.reshape(noise, (-1, 1)) * chance.standard_normal((races, len(means), seeds))
     return np.array(means)[None, :, None] + own + shared * chance.standard_normal((races, 1, seeds))
 
 

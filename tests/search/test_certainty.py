@@ -52,6 +52,16 @@ def test_the_true_best_is_among_the_ties_and_the_winners_interval_holds(
         assert 0.93 <= winners_hold(values, found, means) <= 0.99, noise
 
 
+def test_networks_that_differ_in_noise_change_none_of_that() -> None:
+    """A noisy one comes first more often than it deserves: its interval knows its own noise."""
+    for means in ([0.95] * 4, [0.95, 0.95, 0.947, 0.94]):
+        for noise in ([0.001, 0.002, 0.004, 0.008], [0.008, 0.001, 0.001, 0.001]):
+            values = noisy(means, noise, 0.001, 10, RACES)
+            found = raced(values, 4)
+            assert found.inside[:, 0].mean() >= 0.95
+            assert 0.93 <= winners_hold(values, found, means) <= 0.99
+
+
 @pytest.mark.parametrize("means", [field for field in FIELDS if len(set(field)) > 1])
 @pytest.mark.parametrize(("first", "last"), [(3, 10), (5, 12)])
 def test_a_race_names_a_good_network_as_often_as_fixed_replication_and_with_fewer_runs(
