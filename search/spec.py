@@ -102,7 +102,7 @@ class SearchSpec(Document):
     ] = 1
     priority: Annotated[int, Field(ge=-1000, le=1000, description="Higher is leased first.")] = 0
     max_device_seconds: Annotated[
-        float | None, Field(gt=0, description="No trial is begun after this much training time; null: no limit.")
+        float | None, Field(gt=0, description="No trial and no round of a race is begun after this; null: no limit.")
     ] = None
     labels: Annotated[dict[Label, Label], Field(max_length=64)] = {}  # noqa: RUF012 as above
 
@@ -135,6 +135,17 @@ class SearchSpec(Document):
         if unknown := sorted(set(found or ()) - set(names)):
             raise ValueError(f"{', '.join(unknown)} is no objective of this search; those are {', '.join(names)}")
         return found
+
+    @field_validator("finalists")
+    @classmethod
+    def _raced_by_accuracy(cls, finalists: Finalists, info: ValidationInfo) -> Finalists:
+        aims = info.data.get("objectives", ())
+        if finalists.max_seeds is not None and len(aims) > 1:
+            raise ValueError(
+                f"max_seeds must be null with the objectives {', '.join(aims)}: a race is decided by accuracy alone, "
+                "and a cheaper network would leave it for being less accurate"
+            )
+        return finalists
 
     @field_validator("measure_latency")
     @classmethod

@@ -79,6 +79,12 @@ def test_fewer_seeds_at_most_than_at_first_are_refused() -> None:
         spec(finalists={"seeds": 5, "max_seeds": 3})
 
 
+def test_a_race_by_accuracy_alone_is_refused_where_costs_count_too() -> None:
+    with pytest.raises(ValidationError, match="max_seeds must be null with the objectives accuracy, macs") as refused:
+        spec(objectives=["accuracy", "macs"], finalists={"max_seeds": 9})
+    assert refused.value.errors()[0]["loc"] == ("finalists",)
+
+
 def test_equal_means_lead_by_number() -> None:
     assert leader(list(reversed(finalists(CLEAR, CLEAR))), range(1, 6)).number == 0
 
