@@ -81,6 +81,7 @@ def test_shares_add_up_lie_in_their_intervals_and_do_not_depend_on_the_order(
         assert 0 <= each.ci95[0] <= each.ci95[1] <= 1
 
 
+@settings(deadline=None)
 @given(TRIALS)
 def test_any_trials_have_an_answer(trials: list[TrialRecord]) -> None:
     found = importance(trials)
