@@ -12,6 +12,7 @@ from search.catalogue import Catalogue, relative
 from search.leaderboard import spoken
 from search.lifecycle import planned_probes, planned_runs
 from search.parts import Start
+from search.racing import final_seeds
 from search.reference import paper_candidate, reference
 from search.spec import SearchSpec
 
@@ -63,8 +64,8 @@ def _device_seconds(spec: SearchSpec, space: Catalogue, trials: int, finals: int
     picked = {"low": macs[0], "estimate": sum(macs) / len(macs), "high": macs[-1]}
     images = spec.data.train
     epochs = dict.fromkeys(MACS_PER_SECOND, (trials + finals) * spec.recipe.epochs)
-    raced = min(spec.finalists.count, trials) * spec.finalists.seeds
-    epochs["low"] = _pruned_epochs(spec, trials) + raced * spec.recipe.epochs
+    spared = min(spec.finalists.count, trials) * (len(final_seeds(spec)) - spec.finalists.seeds)
+    epochs["low"] = _pruned_epochs(spec, trials) + (finals - spared) * spec.recipe.epochs
     seconds = {
         name: round(images * epochs[name] * picked[name] * BACKWARD / speed + trials * COMPILE_SECONDS[name], 1)
         for name, speed in MACS_PER_SECOND.items()
