@@ -24,6 +24,7 @@ from jax import Array
 from jax.experimental import serialize_executable
 from jax.stages import Compiled
 
+from models import sources
 from models.native import calls, library
 
 SUFFIX = ".program"
@@ -78,15 +79,10 @@ def _name(shapes: Sequence[Any], *identity: object) -> str:
     return hashlib.sha256(repr((_sources(), _processor(), machine, set_so, arrays, identity)).encode()).hexdigest()
 
 
-@lru_cache(maxsize=1)
-def _sources() -> str:
+def _sources() -> tuple[str, ...]:
     """Of this package and of the libraries that trace and compile: what they make may change with any of them."""
-    versions = jax.__version__, version("jaxlib"), flax.__version__, np.__version__, platform.python_version()
-    digest = hashlib.sha256(repr(versions).encode())
-    folder = Path(__file__).parent
-    for source in sorted([*folder.rglob("*.py"), *folder.rglob("*.h"), *folder.rglob("*.cc")]):
-        digest.update(str(source.relative_to(folder)).encode() + source.read_bytes())
-    return digest.hexdigest()
+    libraries = jax.__version__, version("jaxlib"), flax.__version__, np.__version__
+    return *libraries, platform.python_version(), sources.digest()
 
 
 @lru_cache(maxsize=1)

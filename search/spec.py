@@ -96,6 +96,13 @@ class SearchSpec(Document):
             validate_default=True,
         ),
     ] = "finalists"
+    reuse: Annotated[
+        bool,
+        Field(
+            description="Take over the results of equal trainings (network, recipe, data, start, seed) of yours, and "
+            "offer these; false: everything is trained here, and serves no other search."
+        ),
+    ] = True
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     parallelism: Annotated[
         int, Field(ge=1, le=1024, description="Trainings at the same time; seeds that are one program count each.")

@@ -160,7 +160,9 @@ class TrialOut(Answer):
     programs_compiled: int
     programs_cached: int = Field(description="Programs that the cache on a worker's disk had.")
     attempts: int
-    cached_from: str | None
+    cached_from: str | None = Field(
+        description="A `cached` trial was trained before, as search id/trial number/seed; that search may be gone."
+    )
     reference: bool = Field(description="The paper's own coefficients, or the feasible network nearest to them.")
     reference_note: str | None
     finalist: bool
@@ -221,6 +223,7 @@ class RunOut(MeasuredOut):
     stopped_early: bool
     packed: int = Field(description="Seeds trained as one program with it, itself included: its seconds are a share.")
     diagnosis: DiagnosisOut | None
+    cached_from: str | None = Field(description="Where a `cached` run was trained, as search id/trial number/seed.")
     device_seconds: float
     compile_seconds: float
     compiled_ahead_seconds: float

@@ -13,10 +13,10 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from search import blocks, leaderboard
-from service import endings, rungs, searches
+from service import endings, reuse, rungs, searches
 from service.errors import LeaseLost
 from service.schemas import EpochMetrics, FinishIn, LeaseIn, ReleaseIn, ReportIn
-from service.store import events, runs
+from service.store import events, runs, trained
 from service.store import searches as search_rows
 from service.tables import AttemptRow, EpochRow, RunRow, SearchRow, TrialRow
 
@@ -55,7 +55,9 @@ def claim(session: Session, ask: LeaseIn, terms: Terms, now: float) -> RunRow | 
     """Lease the next run there is, proposing a new trial where a search wants one; None when there is no work.
 
     A worker that trains several seeds at once is leased the run's companions with it: `runs.held_by` names them all.
-    None also for a worker that holds a lease: another request of it was quicker, and `reclaim` answers the next one.
+    A run in another state than `running` was settled without training, or waits for an equal training: ask again, in
+    another transaction, because the search has moved on. None also for a worker that holds a lease: another request of
+    it was quicker, and `reclaim` answers the next one.
     """
     runs.lock_worker(session, ask.worker)
     if runs.held_by(session, ask.worker):
@@ -66,9 +68,9 @@ def claim(session: Session, ask: LeaseIn, terms: Terms, now: float) -> RunRow | 
             continue
         if runs.running(session, search_id) >= search.parallelism:
             continue
-        run = runs.next_queued(session, search_id, ask.programs) or searches.propose(session, search, now)
+        run = _move_on(session, search, ask, terms, now)
         if run is not None:
-            return _grant(session, search, run, ask, terms, now)
+            return run
     return None
 
 
@@ -143,6 +145,22 @@ def locked(session: Session, lease_id: str, lease_epoch: int) -> tuple[SearchRow
     return search, run
 
 
+def _move_on(session: Session, search: SearchRow, ask: LeaseIn, terms: Terms, now: float) -> RunRow | None:
+    """The next run of a locked search: leased, settled by an equal training, or proposed and waiting for one."""
+    passed: list[int] = []  # queued runs whose key somebody else decides about in this very moment
+    run = runs.next_queued(session, search.id, ask.programs, passed)
+    while run is not None and not trained.reserve(session, run):
+        passed.append(run.id)
+        run = runs.next_queued(session, search.id, ask.programs, passed)
+    if run is None:
+        run = searches.propose(session, search, now)
+        if run is None or run.id in passed:
+            return None
+        if not trained.reserve(session, run):
+            return run
+    return run if reuse.adopt(session, search, run, now) else _grant(session, search, run, ask, terms, now)
+
+
 def _grant(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn, terms: Terms, now: float) -> RunRow:
     for each in (run, *_companions(session, search, run, ask)):
         _grant_one(session, search, each, ask, terms, now)
@@ -150,11 +168,15 @@ def _grant(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn, terms
 
 
 def _companions(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn) -> Sequence[RunRow]:
-    """The queued runs that this worker trains together with a run, as far as the search's parallelism goes."""
+    """The queued runs that this worker trains together with a run, as far as the search's parallelism goes.
+
+    Not those that an equal training settles: they are left for another claim.
+    """
     if ask.pack == 1:
         return ()
     room = min(ask.pack, search.parallelism - runs.running(session, search.id))
-    return runs.companions(session, run, room - 1)
+    found = runs.companions(session, run, room - 1)
+    return [one for one in found if trained.reserve(session, one) and not trained.before(session, one.cache_key)]
 
 
 def _grant_one(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn, terms: Terms, now: float) -> None:

@@ -14,6 +14,7 @@ from search import catalogue, leaderboard, lifecycle, results
 from search.errors import CatalogueExhausted
 from search.plan import plan
 from search.spec import SearchSpec
+from search.training_key import training_key
 from service import finals, probes, proposals, trial_rows
 from service.errors import Conflict, IdempotencyMismatch
 from service.store import events, runs, searches, trials
@@ -236,6 +237,15 @@ def _close(session: Session, search: SearchRow, now: float) -> RunRow | None:
 
 
 def _queue(session: Session, search: SearchRow, trial: TrialRow, seed: int, role: str) -> RunRow:
+    key = training_key(
+        spec_of(search),
+        search.owner,
+        network=trial.key,
+        dropout=trial.dropout,
+        drop_path=trial.drop_path,
+        seed=seed,
+        is_probe=role == "probe",
+    )
     run = RunRow(
         search_id=search.id,
         trial_id=trial.id,
@@ -245,6 +255,7 @@ def _queue(session: Session, search: SearchRow, trial: TrialRow, seed: int, role
         state="queued",
         lease_epoch=0,
         attempts=0,
+        cache_key=key,
     )
     session.add(run)
     search.waiting += 1

@@ -5,7 +5,19 @@ Times are seconds since 1970 (UTC), as floats: the same on SQLite and PostgreSQL
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 PREFIX = "effscale_"
@@ -107,6 +119,7 @@ class TrialRow(Table):
     images_per_second: Mapped[float | None] = mapped_column(Float)
     peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
+    cached_from: Mapped[str | None] = mapped_column(String(80))  # as in its search run
     created_at: Mapped[float] = mapped_column(Float)
     started_at: Mapped[float | None] = mapped_column(Float)
     finished_at: Mapped[float | None] = mapped_column(Float)
@@ -141,9 +154,19 @@ class RunRow(Table):
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     diagnosis: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # label, rule, values
     accuracy: Mapped[float | None] = mapped_column(Float)
+    cache_key: Mapped[str | None] = mapped_column(String(64))  # search.training_key; None: shares with nobody
+    cached_from: Mapped[str | None] = mapped_column(String(80))  # "search id/trial number/seed", which may be gone
 
     __table_args__ = (
         UniqueConstraint("trial_id", "role", "seed", name=f"uq_{PREFIX}runs_seed"),
+        Index(f"ix_{PREFIX}runs_cache", "cache_key", "state"),
+        Index(  # whatever the code does: one training of a key at a time
+            f"uq_{PREFIX}runs_training",
+            "cache_key",
+            unique=True,
+            sqlite_where=text("state = 'running'"),
+            postgresql_where=text("state = 'running'"),
+        ),
         Index(f"ix_{PREFIX}runs_claim", "search_id", "state", "number", "seed"),
         Index(f"ix_{PREFIX}runs_expiry", "state", "expires_at"),
         Index(f"ix_{PREFIX}runs_worker", "worker", "state"),

@@ -5,21 +5,23 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from models.regularization import regularized
 from search import catalogue, lifecycle
 from search.errors import CatalogueExhausted
+from search.training_key import training_key
 from service import proposals, searches
-from service.store import runs
+from service.store import runs, trained
 from service.tables import RunRow, SearchRow, TrialRow
 
 
 def network(
     session: Session, search: SearchRow, leased: RunRow, at_hand: Sequence[str], pack: int = 1
 ) -> dict[str, Any] | None:
-    """What a worker that was just given this run of the locked search may compile meanwhile; two statements at most,
+    """What a worker that was just given this run of the locked search may compile meanwhile; three statements at most,
     and two more for a worker that packs: then `seeds` says how many of that network it would be given.
 
     That is the next queued run, or what the search would propose now: where results that count for the proposal are
-    still to come, it may turn out otherwise. None when nothing new is in sight.
+    still to come, it may turn out otherwise. None when nothing new is in sight, or only what was trained before.
     """
     if search.waiting:
         given = session.get_one(TrialRow, leased.trial_id)
@@ -40,12 +42,25 @@ def _proposal(session: Session, search: SearchRow) -> dict[str, Any] | None:
     progress = lifecycle.Progress(search.proposed, 0, search.device_seconds)
     if lifecycle.next_proposal(spec, search.planned, progress, ()) is None:
         return None
+    space = catalogue.of(spec)
     try:
         candidate = proposals.network(session, search, spec, search.proposed).candidate
     except CatalogueExhausted:
         return None
+    macs_ratio = candidate.cost.macs / space.baseline_cost.macs
+    chosen = regularized(catalogue.architecture(spec, candidate), spec.recipe, macs_ratio)
+    key = training_key(
+        spec,
+        search.owner,
+        network=chosen.key,
+        dropout=chosen.dropout,
+        drop_path=chosen.drop_path,
+        seed=spec.seed,
+    )
+    if trained.before(session, key):
+        return None
     return {
-        "key": catalogue.architecture(spec, candidate).key,
+        "key": chosen.key,
         "depths": list(candidate.depths),
         "widths": list(candidate.widths),
         "resolution": candidate.resolution,

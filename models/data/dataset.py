@@ -12,7 +12,7 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.registry import Registry
+from models.data.registry import Registry, cache_px
 
 SplitName = Literal["train", "validation", "test"]
 
@@ -99,8 +99,6 @@ def load(name: str, directory: Path | None = None, *, px: int | None = None) -> 
     info = Registry(directory).get(name)
     if directory is None or not info.registered:
         return _built_in(name)
-    from models.data.registered import cache_px
-
     return _registered(directory, name, info.content_hash, cache_px(info, px))
 
 

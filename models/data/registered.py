@@ -16,24 +16,12 @@ from models.data.locking import locked
 from models.data.names import Names
 from models.data.pool import Pool
 from models.data.registration import CONTENTS, LABELS, NAMES, ORDER
-from models.data.registry import DatasetInfo, Registry
+from models.data.registry import Registry
 from models.data.sources.item import SPLITS, Item
 from models.data.sources.opening import open_source
 from models.errors import InvalidDataset, SourceChanged
 
 log = logging.getLogger("effscale.data")
-
-
-def cache_px(info: DatasetInfo, px: int | None) -> int:
-    """Size of the cache that a resolution is trained from: the registered one, doubled until it is enough.
-
-    Never larger than the images are. A function of the data set and the resolution alone, so that a training reads the
-    same pixels on every machine.
-    """
-    size = info.native_px
-    while px is not None and size < min(px, info.source_px):
-        size = min(2 * size, info.source_px)
-    return size
 
 
 def open_registered(directory: Path, name: str, px: int) -> Dataset:

@@ -166,6 +166,18 @@ class Pinned:
         return self.info if name == self.info.name else get_dataset(name)
 
 
+def cache_px(info: DatasetInfo, px: int | None) -> int:
+    """Size of the cache that a resolution is trained from: the registered one, doubled until it is enough.
+
+    Never larger than the images are. A function of the data set and the resolution alone, so that a training reads the
+    same pixels on every machine.
+    """
+    size = info.native_px
+    while px is not None and size < min(px, info.source_px):
+        size = min(2 * size, info.source_px)
+    return size
+
+
 def get_dataset(name: str) -> DatasetInfo:
     """The built-in data set of that name; `UnknownDataset` names those there are."""
     return Registry().get(name)

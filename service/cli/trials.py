@@ -93,7 +93,7 @@ def show_trial(trial: Document) -> None:
             ("regularization", f"dropout {shape['dropout']:g}, stochastic depth {shape['drop_path']:g}"),
             ("cost", f"{cost['params']:,} parameters, {cost['macs']:,} MACs ({cost['macs_ratio']:.3f}x)"),
             *measured(cost),
-            ("device time", duration(trial["device_seconds"])),
+            ("device time", f"{duration(trial['device_seconds'])}{_spared(trial)}"),
             ("compiling", compiling(trial)),
         ]
     )
@@ -103,6 +103,8 @@ def show_trial(trial: Document) -> None:
             print(f"{_title(run)}: {run['diagnosis']['label']}: {run['diagnosis']['rule']}")
         if run["packed"] > 1:
             print(f"{_title(run)}: one of {run['packed']} seeds that were one program; its times are an equal share")
+        if run["cached_from"] is not None:
+            print(f"{_title(run)}: {run['message']}")
         if run["started_from"] is not None:
             print(f"{_title(run)}: {_start(run['started_from'])}")
 
@@ -175,6 +177,12 @@ def _title(run: Document) -> str:
 
 def _early(trial: Document) -> str:
     return ", where it ran out of patience" if trial["stopped_early"] else ""
+
+
+def _spared(trial: Document) -> str:
+    """How many of the trainings were done before, by other searches."""
+    cached = sum(run["state"] == "cached" for run in trial["runs"])
+    return f" ({cached} of {len(trial['runs'])} trainings done before)" if cached else ""
 
 
 def _start(started: Document) -> str:

@@ -172,9 +172,10 @@ def spoken(event: Document) -> str | None:
         case "trial.started":
             return f"trial {data['number']} has started"
         case "trial.finished":
+            origin = f" from {data['cached_from']}" if data.get("cached_from") else ""
             return (
                 f"trial {data['number']} ({data['role']}, seed {data['seed']}): "
-                f"{data['state']}, accuracy {percent(data['accuracy'])}"
+                f"{data['state']}{origin}, accuracy {percent(data['accuracy'])}"
             )
         case "trial.paused":
             return f"trial {data['number']} is set aside: {data['message']}"

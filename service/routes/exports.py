@@ -9,13 +9,15 @@ from sqlalchemy.orm import Session
 
 from search import export, leaderboard
 from search.errors import UnknownFormat
+from search.results import FINISHED
 from service import documents, fronts, probes, searches
 from service.errors import NotFound
+from service.reuse import TRAINED_ON
 from service.routes.dependencies import KernelDep, Reader
 from service.store import leaderboard as board
 from service.store import searches as search_rows
 from service.store import trials as rows
-from service.tables import AttemptRow, RunRow, SearchRow, TrialRow
+from service.tables import RunRow, SearchRow, TrialRow
 from service.verdict import verdict
 from service.version import source_revision, versions
 from service.web import plots
@@ -70,7 +72,7 @@ def plot(search_id: str, name: Plot, kernel: KernelDep, caller: Reader) -> JSONR
 def _config(session: Session, search: SearchRow) -> dict[str, Any]:
     spec = searches.spec_of(search)
     winner = searches.best(session, search.id)
-    attempt = None if winner is None else _last_attempt(session, winner)
+    trained_on = {} if winner is None else _trained_on(session, winner)
     created_at = documents.timestamp(search.finished_at or search.created_at)
     return export.scaling_config(
         spec,
@@ -83,8 +85,8 @@ def _config(session: Session, search: SearchRow) -> dict[str, Any]:
         importance=verdict(session, search).importance,
         totals={"trials": search.proposed, "device_seconds": search.device_seconds},
         provenance={
-            "versions": versions() | (attempt.versions if attempt is not None else {}),
-            "device": attempt.devices if attempt is not None else [],
+            "versions": versions() | trained_on.get("versions", {}),
+            "device": trained_on.get("devices", []),
             "source_revision": source_revision(),
             "created_at": created_at,
         },
@@ -108,7 +110,7 @@ def _front(session: Session, search: SearchRow) -> documents.Document | None:
 
 
 def _runs(session: Session, trial: TrialRow) -> list[RunRow]:
-    return [run for run in rows.runs_of(session, trial.id) if run.state == "completed"]
+    return [run for run in rows.runs_of(session, trial.id) if run.state in FINISHED]
 
 
 def _dataset_hash(session: Session, trial: TrialRow | None) -> str:
@@ -119,7 +121,11 @@ def _dataset_hash(session: Session, trial: TrialRow | None) -> str:
     return hashes.pop() if hashes else "unknown"
 
 
-def _last_attempt(session: Session, trial: TrialRow) -> AttemptRow | None:
-    _, attempts, _ = rows.detail(session, trial.id)
+def _trained_on(session: Session, trial: TrialRow) -> dict[str, Any]:
+    """Devices and versions of the worker that trained the last run, here or before it was taken over."""
+    runs, attempts, _ = rows.detail(session, trial.id)
     completed = [attempt for attempt in attempts if attempt.outcome == "completed"]
-    return completed[-1] if completed else None
+    if completed:
+        return {"devices": completed[-1].devices, "versions": completed[-1].versions}
+    copied = [(run.result or {}).get(TRAINED_ON) for run in runs]
+    return next((found for found in reversed(copied) if found), {})

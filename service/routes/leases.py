@@ -5,25 +5,27 @@ import hashlib
 from importlib import import_module
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
-from search import catalogue
+from search import catalogue, training_key
 from search.spec import SearchSpec
 from service import documents, lease_answers, leases, probes, searches, upcoming
 from service.errors import BadContent, LeaseLost, NotFound
 from service.kernel import Kernel
 from service.routes.dependencies import KernelDep, Worker
 from service.schemas import MAX_EPOCHS, FinishIn, LeaseIn, ReleaseIn, ReportIn
-from service.store import runs
+from service.settling import settle
+from service.store import runs, trained
 from service.store import searches as search_rows
 from service.tables import CheckpointRow, RunRow, SearchRow, TrialRow
 
 router = APIRouter(prefix="/v1/leases", tags=["worker protocol"])
 KEPT_CHECKPOINTS = 2  # the newest, and the one before in case it is corrupt
 LOOK_SECONDS = 1.0  # leases expire, and other API processes write, without the bell of this one ringing
+SETTLED_AT_ONCE = 64  # runs that take over a result before a request looks at its deadline: about 20 ms each
 LeaseEpoch = Annotated[int, Query(ge=0, lt=2**31)]
 Epoch = Annotated[int, Path(ge=1, le=MAX_EPOCHS)]
 
@@ -57,12 +59,17 @@ def report(lease_id: str, body: ReportIn, kernel: KernelDep, _caller: Worker) ->
 
 
 @router.post("/{lease_id}/finish", responses={200: {"model": lease_answers.RunStateOut}})
-def finish(lease_id: str, body: FinishIn, kernel: KernelDep, _caller: Worker) -> JSONResponse:
+def finish(
+    lease_id: str, body: FinishIn, kernel: KernelDep, _caller: Worker, background: BackgroundTasks
+) -> JSONResponse:
     """Record the result, once."""
     with kernel.write() as (session, now):
         state = leases.finish(session, lease_id, body, now)
         run = runs.by_lease(session, lease_id)
+        waiting = trained.waiting(session, run) if state == "completed" else ()
     kernel.artifacts.keep(run.search_id, run.id, set())
+    if waiting:
+        background.add_task(settle, kernel, waiting)
     return JSONResponse({"state": state})
 
 
@@ -120,11 +127,17 @@ def _try_lease(kernel: Kernel, ask: LeaseIn) -> documents.Document | None:
         catalogue.of(spec)
     if is_idle:
         return None
-    for take in (leases.reclaim, leases.claim):
+    with kernel.write() as (session, now):
+        held = leases.reclaim(session, ask, kernel.terms, now)
+        if held is not None:
+            return _lease_document(session, held, kernel, ask)
+    for _ in range(SETTLED_AT_ONCE):
         with kernel.write() as (session, now):
-            run = take(session, ask, kernel.terms, now)
-            if run is not None:
+            run = leases.claim(session, ask, kernel.terms, now)
+            if run is not None and run.state == "running":
                 return _lease_document(session, run, kernel, ask)
+        if run is None:
+            return None
     return None
 
 
@@ -182,7 +195,7 @@ def _dataset_px(session: Session, run: RunRow, spec: SearchSpec) -> int:
     """What the largest network of the search sees; probes are of other sizes, and alike among themselves."""
     if run.role == "probe":
         return probes.dataset_px(session, run.search_id)
-    return max(candidate.resolution for candidate in catalogue.of(spec).feasible)
+    return training_key.largest_px(spec)
 
 
 def _held(session: Session, lease_id: str, lease_epoch: int) -> RunRow:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from service.errors import Conflict
 from service.kernel import Kernel
 from service.routes.dependencies import KernelDep, Reader, Submitter
 from service.routes.submission import Spec
+from service.settling import settle
 from service.store import events, runs
 from service.store import searches as rows
 from service.tables import SearchRow
@@ -41,6 +42,7 @@ def submit(
     spec: Spec,
     kernel: KernelDep,
     caller: Submitter,
+    background: BackgroundTasks,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> JSONResponse:
     """Submit a search. When this answers, the search is on disk; with an Idempotency-Key it is there only once."""
@@ -48,6 +50,8 @@ def submit(
         row, is_new, document = _submit(kernel, spec, caller.owner, idempotency_key)
     except IntegrityError:  # the same key, in the same moment: by now the other one has been committed
         row, is_new, document = _submit(kernel, spec, caller.owner, idempotency_key)
+    if is_new:
+        background.add_task(settle, kernel, [row.id])
     return JSONResponse(document, 201 if is_new else 200, {"Location": f"/v1/searches/{row.id}"})
 
 
@@ -111,8 +115,9 @@ def pause(search_id: str, kernel: KernelDep, caller: Submitter) -> JSONResponse:
 
 
 @router.post("/searches/{search_id}/resume", status_code=202, responses=CHANGED)
-def resume(search_id: str, kernel: KernelDep, caller: Submitter) -> JSONResponse:
+def resume(search_id: str, kernel: KernelDep, caller: Submitter, background: BackgroundTasks) -> JSONResponse:
     """Go on after a pause."""
+    background.add_task(settle, kernel, [search_id])
     return _change(kernel, search_id, caller.owner, searches.resume)
 
 

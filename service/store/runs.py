@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from search.diagnosis import Epoch
 from service.errors import LeaseLost
+from service.store.trained import blocked
 from service.tables import AttemptRow, CheckpointRow, EpochRow, RunRow, TrialRow
 
 OPEN = ("queued", "running", "paused")  # a run that is paused waits at a rung for other trials
@@ -41,18 +42,23 @@ def running(session: Session, search_id: str) -> int:
     return session.execute(statement).scalar_one()
 
 
-def next_queued(session: Session, search_id: str, at_hand: Sequence[str] = ()) -> RunRow | None:
+def next_queued(
+    session: Session, search_id: str, at_hand: Sequence[str] = (), passed: Sequence[int] = ()
+) -> RunRow | None:
     """The queued run of a search that costs the fewest programs, of those the first by trial number and seed.
 
     First come networks whose program is `at_hand` (their keys), then those that nobody trains just now: so the seeds
     of one finalist go to one worker, and another worker takes another finalist. All of them are leased in the end,
-    because nothing is proposed while one is queued.
+    because nothing is proposed while one of these is queued. Left out are runs that wait for an equal training, and
+    those `passed` over (their ids).
     """
     other = aliased(RunRow)
     trained = select(other.id).where(other.trial_id == RunRow.trial_id, other.state == "running").exists()
     order = [case((TrialRow.key.in_(at_hand), 0), else_=1)] if at_hand else []
     statement = select(RunRow).join(TrialRow, TrialRow.id == RunRow.trial_id)
-    statement = statement.where(RunRow.search_id == search_id, RunRow.state == "queued")
+    statement = statement.where(RunRow.search_id == search_id, RunRow.state == "queued", ~blocked())
+    if passed:
+        statement = statement.where(RunRow.id.not_in(passed))
     statement = statement.order_by(*order, case((trained, 1), else_=0), RunRow.number, RunRow.seed)
     return session.scalars(statement.limit(1)).one_or_none()
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from search.leaderboard import PROBE
 from service.errors import NotFound
+from service.store.trained import blocked
 from service.tables import IdempotencyRow, RunRow, SearchRow, TrialRow
 
 OPEN = ("queued", "running", "finalizing")
@@ -50,10 +51,14 @@ def page(
 
 
 def claimable(session: Session) -> Sequence[str]:
-    """Ids of searches that may have work to lease: first by priority, then oldest first."""
+    """Ids of searches that may have work to lease: first by priority, then oldest first.
+
+    Runs that wait for an equal training elsewhere are no work.
+    """
     running = select(func.count()).where(RunRow.search_id == SearchRow.id, RunRow.state == "running")
+    free = select(RunRow.id).where(RunRow.search_id == SearchRow.id, RunRow.state == "queued", ~blocked()).exists()
     has_work = or_(
-        and_(SearchRow.waiting > 0, running.scalar_subquery() < SearchRow.parallelism),
+        and_(SearchRow.waiting > 0, running.scalar_subquery() < SearchRow.parallelism, free),
         and_(SearchRow.proposed < SearchRow.planned, SearchRow.active < SearchRow.parallelism),
     )
     statement = select(SearchRow.id).where(SearchRow.state.in_(OPEN), has_work)

@@ -110,6 +110,7 @@ MORE = (
             ("/max_device_seconds", "Training time limit", "s"),
             ("/priority", "Priority", ""),
             ("/seed", "Seed", ""),
+            ("/reuse", "Reuse equal trainings", ""),
             ("/labels", "Labels", ""),
         ),
     ),

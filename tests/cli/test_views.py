@@ -119,6 +119,19 @@ def test_the_leaderboard_says_what_the_curves_say_and_why(capsys: pytest.Capture
     )
 
 
+def test_what_was_trained_before_says_where(capsys: pytest.CaptureFixture[str]) -> None:
+    trial = SIMULATED.details[1]
+    said = {"message": "not trained again: the result is that of s7/3/0", "cached_from": "s7/3/0", "state": "cached"}
+    show_trial({**trial, **said, "device_seconds": 0.0, "runs": [{**trial["runs"][0], **said}]})
+    out = capsys.readouterr().out
+    assert "cached: not trained again: the result is that of s7/3/0" in out
+    assert "(1 of 1 trainings done before)" in out
+    assert "search, seed 0: not trained again: the result is that of s7/3/0" in out
+    data = {"number": 4, "state": "cached", "seed": 0, "role": "search", "accuracy": 0.9, "cached_from": "s7/3/0"}
+    words = spoken(event(4, "trial.finished", **data))
+    assert words == "trial 4 (search, seed 0): cached from s7/3/0, accuracy 90.00 %"
+
+
 @pytest.mark.parametrize("number", [1, OVERFITTED, 9])
 def test_a_trial_is_shown_with_its_trainings(number: int, capsys: pytest.CaptureFixture[str]) -> None:
     trial = SIMULATED.details[number]

@@ -15,7 +15,7 @@ from service.store import searches as search_rows
 from service.tables import EventRow, RunRow, SearchRow, Table, TrialRow
 
 OWNER = "local"
-# 275 feasible networks, no pruning, no finals: what a test needs of these it asks for
+# 275 feasible networks, no pruning, no finals, every search for itself: what a test needs of these it asks for
 SPEC: dict[str, Any] = {
     "dataset": "digits",
     "baseline": "efficientnet-nano",
@@ -26,6 +26,7 @@ SPEC: dict[str, Any] = {
     "pruner": {"name": "none"},
     "finalists": {"count": 0},
     "parallelism": 8,
+    "reuse": False,
 }
 Dump = dict[str, list[tuple[Any, ...]]]
 
@@ -93,12 +94,13 @@ class Fleet:
         cpu = Device(platform="cpu", kind="cpu")
         ask = LeaseIn(worker=worker, process=process, devices=[cpu], programs=list(programs), pack=pack)
         self.kernel.sweep()
-        for take in (leases.reclaim, leases.claim):
-            with self.kernel.write() as (session, now):
-                run = take(session, ask, self.kernel.terms, now)
-                if run is not None:
-                    return Lease.of(run)
-        return None
+        run = self._take(leases.reclaim, ask) or self._take(leases.claim, ask)
+        while run is not None and run.state != "running":  # settled without training, or waits for an equal one
+            run = self._take(leases.claim, ask)
+        if run is None:
+            return None
+        assert run.lease_id is not None
+        return Lease.of(run)
 
     def pack(self, size: int, worker: str = "w", process: str = "p1", programs: Sequence[str] = ()) -> list[Lease]:
         """A lease with its companions, for a worker that trains so many seeds at once."""
@@ -184,6 +186,11 @@ class Fleet:
                 table.name: [tuple(row) for row in session.execute(table.select().order_by(*table.primary_key))]
                 for table in Table.metadata.sorted_tables
             }
+
+    def _take(self, take: Any, ask: LeaseIn) -> RunRow | None:
+        with self.kernel.write() as (session, now):
+            run: RunRow | None = take(session, ask, self.kernel.terms, now)
+            return run
 
     def _report(self, lease: Lease, body: ReportIn) -> str:
         with self.kernel.write() as (session, now):

@@ -53,7 +53,7 @@ class LeaseMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """There is something to do from the first step on."""
-        self.submit(trials=3, parallelism=2, finalists=1, max_device_seconds=None, pruner="asha", window=16)
+        self.submit(trials=3, parallelism=2, finalists=1, max_device_seconds=None, pruner="asha", window=16, reuse=True)
 
     @precondition(lambda self: len(self.searches) < MAX_SEARCHES)
     @rule(
@@ -63,6 +63,7 @@ class LeaseMachine(RuleBasedStateMachine):
         max_device_seconds=st.none() | st.just(4.0),
         pruner=st.sampled_from(["asha", "hyperband", "median", "curve"]),
         window=st.integers(1, 5),
+        reuse=st.sampled_from([True, True, False]),
     )
     def submit(
         self,
@@ -72,8 +73,9 @@ class LeaseMachine(RuleBasedStateMachine):
         max_device_seconds: float | None,
         pruner: str,
         window: int,
+        reuse: bool,
     ) -> None:
-        """A user submits a search, perhaps with little device time."""
+        """A user submits a search, perhaps with little device time. Its networks are those of the others."""
         self.searches.append(
             self.fleet.submit(
                 trials=trials,
@@ -83,6 +85,7 @@ class LeaseMachine(RuleBasedStateMachine):
                 sampler={"name": "random", "window": window},
                 max_device_seconds=max_device_seconds,
                 priority=len(self.searches) % 2,
+                reuse=reuse,
             )
         )
 
@@ -109,7 +112,7 @@ class LeaseMachine(RuleBasedStateMachine):
     @rule(lease=leases, accuracy=accuracies, outcome=st.sampled_from(["completed", "completed", "pruned", "failed"]))
     def finish(self, lease: Lease, accuracy: float, outcome: str) -> None:
         """A result, perhaps of a zombie, perhaps sent again."""
-        answer = self.write(lease, lambda: self.fleet.finish(lease, accuracy, outcome))
+        answer = self.write(lease, lambda: self.fleet.finish(lease, accuracy, outcome, **asked_for(lease)))
         assert answer is None or answer in TERMINAL
 
     @rule(lease=leases, reason=st.sampled_from(["drain", "crashed"]))
@@ -197,6 +200,18 @@ class LeaseMachine(RuleBasedStateMachine):
             assert set(told.values()) <= {1}
         assert {len(held) for held in live.values()} <= {1}  # what a worker holds differs in seeds alone
 
+    @invariant()
+    def every_key_is_trained_once(self) -> None:
+        """Of equal trainings one runs at a time, and after one that was completed none; a copy is never trained."""
+        trained: Counter[str] = Counter()
+        for search_id in self.searches:
+            for run in self.fleet.runs(search_id):
+                if run.cache_key is not None and run.state in ("running", "completed"):
+                    trained[run.cache_key] += 1
+                assert (run.state == "cached") == (run.cached_from is not None)
+                assert run.state != "cached" or run.cache_key is not None
+        assert set(trained.values()) <= {1}
+
     def same(self, key: Any, value: Any) -> None:
         """What was seen once under this key is seen for ever."""
         assert self.ended.setdefault(key, value) == value
@@ -207,9 +222,16 @@ class LeaseMachine(RuleBasedStateMachine):
             if self.fleet.search(search_id).state == "paused":
                 self.fleet.change(search_id, "resume")
         self.clock.advance(31)
-        self.fleet.run_dry()
+        while lease := self.fleet.lease("dry"):
+            self.fleet.finish(lease, **asked_for(lease))
         assert {self.fleet.search(search_id).state for search_id in self.searches} <= set(search_rows.TERMINAL)
         self.every_run_is_recorded_once()
+        self.every_key_is_trained_once()
+
+
+def asked_for(lease: Lease) -> dict[str, float]:
+    """What a final run measures beside the training."""
+    return {"test_accuracy": 0.8, "latency_ms": 1.5} if lease.role == "final" else {}
 
 
 def recorded(run: RunRow) -> tuple[Any, ...]:

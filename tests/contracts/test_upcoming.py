@@ -99,3 +99,16 @@ def test_it_costs_two_statements(fleet: Fleet, client: TestClient, queued: bool)
         assert (answer["upcoming"] is not None) is upcoming
         fleet.change(search, "cancel")
     assert 0 < counts[2] - counts[1] <= 2
+
+
+def test_what_was_trained_before_is_nothing_to_compile(fleet: Fleet, client: TestClient) -> None:
+    shared = {"trials": 2, "reuse": True, "parallelism": 1}
+    fleet.submit(**shared)
+    fleet.finish(fleet.must_lease(), None, "failed")
+    fleet.finish(fleet.must_lease())
+    second = fleet.submit(**shared)
+    lease = client.post("/v1/leases", json={**ASK, "upcoming": True}).json()
+    assert (lease["search_id"], lease["trial_number"], lease["upcoming"]) == (second, 0, None)
+    fleet.submit(**shared | {"seed": 1})
+    lease = client.post("/v1/leases", json={**ASK, "worker": "other", "upcoming": True}).json()
+    assert lease["upcoming"] is not None

@@ -95,6 +95,7 @@ def run(number: int, seed: int, role: str, state: str, last: float, epochs: int)
         "compiled_ahead_seconds": 0.0,
         "programs_compiled": 1,
         "programs_cached": 0,
+        "cached_from": None,
         "attempts": [
             {
                 "lease_epoch": 1,

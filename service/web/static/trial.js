@@ -72,7 +72,7 @@ function facts({ architecture, cost, ...trial }) {
     ["Measured", measuredText(cost)],
     ["Training time", duration(trial.device_seconds)],
     ["Compiling", compilingText(trial)],
-    ["Same as", trial.cached_from ? String(trial.cached_from) : null],
+    ["Trained before", trial.cached_from ? `as ${trial.cached_from} (search, trial, seed)` : null],
     ["Key", architecture.key],
   ];
   return h("dl", { class: "facts" }, rows.filter(([, value]) => value !== null).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));

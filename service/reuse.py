@@ -1,0 +1,89 @@
+"""Trainings that need not be done: a queued run takes over the result of an equal one that was trained to the end.
+
+What is copied is all that a training leaves behind, so that the source may be deleted afterwards. It cost nothing here:
+device and compile seconds of the copy are 0.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from models.compilation import Compilation
+from service import rungs, searches
+from service.store import events, runs, trained
+from service.tables import RunRow, SearchRow, TrialRow
+
+TRAINED_ON = "trained_on"  # in a copy's result: devices and versions of the worker that trained
+
+
+def adopt(session: Session, search: SearchRow, run: RunRow, now: float) -> bool:
+    """Settle a queued run of a locked search as `cached` if an equal one was trained to the end; whether that was so.
+
+    A result serves a run that asks for no more than it holds: final runs want the test accuracy, which search runs do
+    not have.
+    """
+    if run.cache_key is None:
+        return False
+    tested = run.role == "final"
+    timed = searches.spec_of(search).measures_latency(final=tested)
+    found = trained.source(session, run, tested=tested, timed=timed)
+    if found is None:
+        return False
+    run.result = {**_result(session, found, tested=tested, timed=timed), **_spent(run)}
+    run.accuracy, run.diagnosis, run.cached_from = found.accuracy, found.diagnosis, place(found)
+    trained.copy_epochs(session, found, run)
+    runs.forget_checkpoints(session, run.id)
+    session.info.setdefault(rungs.SWEPT, set()).add((run.search_id, run.id))
+    _settle(session, search, run, now)
+    return True
+
+
+def place(run: RunRow) -> str:
+    """Where a finished run was trained: "search id/trial number/seed"."""
+    return run.cached_from or f"{run.search_id}/{run.number}/{run.seed}"
+
+
+def _result(session: Session, found: RunRow, *, tested: bool, timed: bool) -> dict[str, Any]:
+    result = dict(found.result or {})
+    attempt = trained.attempt(session, found.id)
+    if attempt is not None:
+        result[TRAINED_ON] = {"devices": attempt.devices, "versions": attempt.versions}
+    for name, wanted in (("test_accuracy", tested), ("latency_ms", timed)):
+        if not wanted:
+            result[name] = None  # as if it had been trained here: nobody may choose by what was not asked for
+    return result
+
+
+def _spent(run: RunRow) -> dict[str, float]:
+    """What the run itself has cost: nothing, unless it had begun, and was set aside."""
+    before = run.result or {}
+    return {"device_seconds": before.get("device_seconds", 0.0), **asdict(Compilation.of(before))}
+
+
+def _settle(session: Session, search: SearchRow, run: RunRow, now: float) -> None:
+    reason, message = "trained-before", f"not trained again: the result is that of {run.cached_from}"
+    run.state, run.reason, run.message = "cached", reason, message
+    search.waiting -= 1
+    trial = session.get_one(TrialRow, run.trial_id)
+    if run.role == "search":
+        trial.state, trial.reason, trial.message, trial.cached_from = "cached", reason, message, run.cached_from
+        search.active -= 1
+    if search.state == "queued":
+        searches.change(session, search, "running", now)
+    session.flush()
+    searches.record(session, search, trial, now)
+    events.add(
+        session,
+        search.id,
+        "trial.finished",
+        now,
+        number=run.number,
+        state=run.state,
+        seed=run.seed,
+        role=run.role,
+        accuracy=run.accuracy,
+        diagnosis=None if run.diagnosis is None else run.diagnosis["label"],
+        cached_from=run.cached_from,
+    )
+    searches.advance(session, search, now)
