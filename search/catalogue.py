@@ -71,8 +71,13 @@ def of(spec: SearchSpec) -> Catalogue:
 
     Raises `SpaceTooLarge`, or `NoFeasibleNetwork` with the nearest cost there is and the bound that stops it.
     """
+    return _remembered(question(spec))
+
+
+def question(spec: SearchSpec) -> "Question":
+    """What of a spec decides its catalogue."""
     text = spec.model_dump_json(include={"baseline", "phi", "target", "space"})
-    return _remembered(_Question(text, spec.data.classes, spec))
+    return Question(text, spec.data.classes, spec)
 
 
 def build(spec: SearchSpec, classes: int) -> Catalogue:
@@ -101,7 +106,7 @@ def build(spec: SearchSpec, classes: int) -> Catalogue:
             "/space/resolution_multiple",
         )
     rows = [
-        _Row(alpha, depth, beta, width, _profile(network, depth, width, classes))
+        _Row(alpha, depth, beta, width, shape_profile(network, depth, width, classes))
         for alpha, depth in depths
         for beta, width in widths
     ]
@@ -165,7 +170,7 @@ def _gamma(spec: SearchSpec, pixels: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Question:
     """What of a spec decides its catalogue, and the spec itself."""
 
     text: str
@@ -174,11 +179,13 @@ class _Question:
 
 
 @lru_cache(maxsize=64)
-def _remembered(question: _Question) -> Catalogue:
-    return build(question.spec, question.classes)
+def _remembered(asked: Question) -> Catalogue:
+    return build(asked.spec, asked.classes)
 
 
-def _profile(network: Baseline, depths: Vector, widths: Vector, classes: int) -> CostProfile:
+@lru_cache(maxsize=MAX_SHAPES)  # about 1 kB each
+def shape_profile(network: Baseline, depths: Vector, widths: Vector, classes: int) -> CostProfile:
+    """The cost of these blocks and channels at any resolution; the last ones asked for are remembered."""
     return profile(network.build(depths, widths, network.resolution, classes=classes))
 
 

@@ -1,7 +1,7 @@
 """What a search will be: counted and priced before a second of it is spent. Milliseconds, and no JAX."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from models.anatomy import SMALLEST_MAP
@@ -9,25 +9,27 @@ from models.cost import profile
 from search import blocks, warm_start
 from search import catalogue as catalogues
 from search.catalogue import Catalogue, relative
+from search.identifiability import findings
 from search.leaderboard import spoken
 from search.lifecycle import planned_probes, planned_runs
 from search.parts import Start
 from search.racing import final_seeds
 from search.reference import paper_candidate, reference
 from search.spec import SearchSpec
+from search.suggestions import suggestions
+from search.timing import BACKWARD, Timing, pace
 
-BACKWARD = 3  # a training step is a forward pass and a backward pass of twice its multiply-adds
-# Multiply-adds a second of training on two CPU cores. Measured: efficientnet-nano's candidates (3.6 M forward) train
-# an epoch of 1,079 images in 0.97 to 1.5 s of CPU time, on two idle or on two busy cores.
-MACS_PER_SECOND = {"low": 1.6e10, "estimate": 1.0e10, "high": 5e9}
-COMPILE_SECONDS = {"low": 0.2, "estimate": 7.0, "high": 20.0}  # cached; a small candidate; B0, each on two cores
 LEFT_OVER = 0.05  # share of the initial statistics that may still be in an evaluation
+FORWARD_SHARE = 1 / BACKWARD  # of compiling a training: the program that measures one image's time has no backward pass
 
 Warning_ = dict[str, str]
 
 
-def plan(spec: SearchSpec) -> dict[str, Any]:
+def plan(spec: SearchSpec, timings: Sequence[Timing] = ()) -> dict[str, Any]:
     """The document of the contract, section 4. Raises `InvalidSpec` when there is nothing to search.
+
+    `timings` are those of trainings that have finished on the machines that will train: with them the time is learned,
+    without it is a guess.
 
     >>> found = plan(SearchSpec.model_validate({"dataset": "digits", "baseline": "efficientnet-nano"}))
     >>> found["catalogue"]
@@ -45,11 +47,12 @@ def plan(spec: SearchSpec) -> dict[str, Any]:
             "params": _range(space, lambda cost: cost.params),
             "activations": _range(space, lambda cost: cost.activations),
         },
-        "programs": trials,
+        "programs": trials + _latency_programs(spec, trials),
         "runs": {"search": trials, "final": finals, "probe": probes},
         "dataset": spec.data.document(),
-        "device_seconds": _device_seconds(spec, space, trials, finals + _as_finals(spec, probes)),
+        "device_seconds": _device_seconds(spec, space, timings),
         "warnings": list(_warnings(spec, space)),
+        "suggestions": [suggestion.document() for suggestion in suggestions(spec, space)],
     }
 
 
@@ -58,24 +61,43 @@ def _range(space: Catalogue, of: Callable[[Any], float]) -> list[float]:
     return [min(values), max(values)]
 
 
-def _device_seconds(spec: SearchSpec, space: Catalogue, trials: int, finals: int) -> dict[str, Any]:
+def prepare(spec: SearchSpec) -> None:
+    """Count what a plan will count, which may take seconds, so that it is at hand: before a database is locked."""
+    suggestions(spec, catalogues.of(spec))
+
+
+def _latency_programs(spec: SearchSpec, trials: int) -> int:
+    """Programs that measure the time for one image. All trainings of a network share one, as they share the other."""
+    if spec.measure_latency == "all":
+        return trials
+    return min(spec.finalists.count, trials) if spec.measure_latency == "finalists" else 0
+
+
+def _device_seconds(spec: SearchSpec, space: Catalogue, timings: Sequence[Timing]) -> dict[str, Any]:
     """The low figure lets the pruner and a race stop all they can, the others none; evaluations are left out."""
+    trials, finals = planned_runs(spec, len(space.feasible))
+    finals += _as_finals(spec, planned_probes(spec, len(space.feasible)))
     macs = sorted(candidate.cost.macs for candidate in space.feasible)
     picked = {"low": macs[0], "estimate": sum(macs) / len(macs), "high": macs[-1]}
-    images = spec.data.train
-    epochs = dict.fromkeys(MACS_PER_SECOND, (trials + finals) * spec.recipe.epochs)
+    found = pace(timings, picked["estimate"])
+    images, programs = spec.data.train, trials + FORWARD_SHARE * _latency_programs(spec, trials)
+    epochs = dict.fromkeys(picked, (trials + finals) * spec.recipe.epochs)
     spared = min(spec.finalists.count, trials) * (len(final_seeds(spec)) - spec.finalists.seeds)
     epochs["low"] = _pruned_epochs(spec, trials) + (finals - spared) * spec.recipe.epochs
     seconds = {
-        name: round(images * epochs[name] * picked[name] * BACKWARD / speed + trials * COMPILE_SECONDS[name], 1)
-        for name, speed in MACS_PER_SECOND.items()
+        name: round(
+            images * epochs[name] * picked[name] * BACKWARD / found.macs_per_second[name]
+            + programs * found.compile_seconds[name],
+            1,
+        )
+        for name in picked
     }
     basis = (
         f"{images:,} training images x {epochs['estimate']:,} epochs x {picked['estimate'] / 1e6:,.1f} M multiply-adds "
-        f"x {BACKWARD} / {MACS_PER_SECOND['estimate'] / 1e9:g} G multiply-adds a second of two CPU cores, and "
-        f"{COMPILE_SECONDS['estimate']:g} s to compile each of {trials:,} networks; accelerators are far faster"
+        f"x {BACKWARD} / {found.speed}; and {found.compiling} to compile each of {trials:,} networks, whose finals "
+        "share its program"
     )
-    return {**seconds, "basis": basis}
+    return {**seconds, "basis": basis, "measured": found.measured}
 
 
 def _as_finals(spec: SearchSpec, probes: int) -> int:
@@ -116,6 +138,7 @@ def _warnings(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
     yield from _sampling(spec)
     yield from _geometry(spec, space)
     yield from _narrow(spec, space)
+    yield from (_warning(*finding) for finding in findings(spec, space))
     if spec.finalists.count == 0:
         yield _warning(
             "single-seed",

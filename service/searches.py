@@ -19,6 +19,7 @@ from service import finals, probes, proposals, trial_rows
 from service.errors import Conflict, IdempotencyMismatch
 from service.store import events, runs, searches, trials
 from service.store import leaderboard as board
+from service.store.timings import timings
 from service.tables import IdempotencyRow, RunRow, SearchRow, TrialRow
 
 
@@ -58,7 +59,7 @@ def submit(
         name=spec.name or f"{spec.network.name} on {spec.dataset}"[:200],
         state="queued",
         spec=spec.document(),
-        plan=plan(spec),
+        plan=plan(spec, timings(session, owner)),
         priority=spec.priority,
         parallelism=spec.parallelism,
         planned=min(spec.trials, feasible),

@@ -43,8 +43,11 @@ def show_plan(document: dict[str, Any]) -> None:
                 "device time",
                 f"about {duration(seconds['estimate'])} ({duration(seconds['low'])} to {duration(seconds['high'])})",
             ),
+            ("which rests on", seconds["basis"]),
         ]
     )
+    for suggestion in document.get("suggestions", []):  # a plan of an older service has none
+        typer.echo(f"to have more to choose from: {suggestion['message']}")
     for warning in document["warnings"]:
         warn(warning["message"])
 

@@ -8,18 +8,19 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from search import catalogue
 from search.front import Front
-from search.plan import plan
+from search.plan import plan, prepare
 from search.spec import SearchSpec
 from service import answers, cursors, documents, fronts, probes, proposals, searches
 from service.errors import Conflict
 from service.kernel import Kernel
+from service.plan_answers import PlanOut
 from service.routes.dependencies import KernelDep, Reader, Submitter
 from service.routes.submission import Spec
 from service.settling import settle
 from service.store import events, runs
 from service.store import searches as rows
+from service.store.timings import timings
 from service.tables import SearchRow
 from service.verdict import verdict
 from service.weights import weights_of
@@ -55,13 +56,14 @@ def submit(
     return JSONResponse(document, 201 if is_new else 200, {"Location": f"/v1/searches/{row.id}"})
 
 
-@router.post("/plans", status_code=200)
+@router.post("/plans", status_code=200, responses={200: {"model": PlanOut}})
 def preview(spec: Spec, kernel: KernelDep, caller: Reader) -> JSONResponse:
-    """What a search would cost and find, without storing anything."""
+    """What a search would cost and find, without storing anything. Its time is learned from finished trainings."""
     spec = weights_of(kernel.settings.data_dir).pin(spec)
     with kernel.read() as session:
         spec = proposals.resolved(session, spec, caller.owner)
-    return JSONResponse(plan(spec))
+        known = timings(session, caller.owner)
+    return JSONResponse(plan(spec, known))
 
 
 @router.get("/searches", responses={200: {"model": answers.SearchesOut}})
@@ -173,7 +175,7 @@ def _said(
 def _submit(
     kernel: Kernel, spec: SearchSpec, owner: str, key: str | None
 ) -> tuple[SearchRow, bool, documents.Document]:
-    catalogue.of(spec)  # may take seconds, and is kept: not while the database is locked
+    prepare(spec)  # may take seconds, and is kept: not while the database is locked
     with kernel.write() as (session, now):
         pin = weights_of(kernel.settings.data_dir).pin
         row, is_new = searches.submit(session, spec, owner, key, now, pin)

@@ -45,6 +45,7 @@ def _catalogue() -> Figure:
     distinct = catalogue.of(B0).distinct
 
     def ours() -> object:
+        catalogue.shape_profile.cache_clear()
         return catalogue.build(B0, B0.data.classes)
 
     def one_by_one() -> object:

@@ -1,11 +1,16 @@
 import time
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from models.baselines import EFFICIENTNET_NANO
 from search import catalogue
 from search.errors import NoFeasibleNetwork
+from search.identifiability import findings
 from search.plan import plan, ramped
+from search.spec import SearchSpec
+from search.timing import Timing
 from tests.search.records import WIDE, spec
 
 FEW = {"target": {"tolerance": 0.001}}
@@ -19,7 +24,7 @@ def test_a_plan_counts_what_the_search_will_do() -> None:
     search = spec(trials=20, finalists={"count": 3, "seeds": 4}, **WIDE)
     space, found = catalogue.of(search), plan(search)
     assert found["catalogue"] == {"distinct": space.distinct, "feasible": 136}
-    assert (found["programs"], found["runs"]) == (20, {"search": 20, "final": 12, "probe": 0})
+    assert (found["programs"], found["runs"]) == (23, {"search": 20, "final": 12, "probe": 0})  # three measure one image's time
     for name, values in (
         ("macs", [candidate.cost.macs for candidate in space.feasible]),
         ("params", [candidate.cost.params for candidate in space.feasible]),
@@ -31,7 +36,7 @@ def test_a_plan_counts_what_the_search_will_do() -> None:
 
 def test_few_feasible_networks_are_all_there_is() -> None:
     found = plan(spec(trials=24, finalists={"count": 5, "seeds": 2}, **FEW))
-    assert (found["programs"], found["runs"]) == (1, {"search": 1, "final": 2, "probe": 0})
+    assert (found["programs"], found["runs"]) == (2, {"search": 1, "final": 2, "probe": 0})
 
 
 def test_the_time_is_a_range_and_says_what_it_rests_on() -> None:
@@ -144,3 +149,73 @@ def test_what_bends_the_numbers_is_told() -> None:
     assert "best-epoch" in warned(recipe={"selection": "best"})
     assert "inherited-weights" in warned(start={"weights": "parent"})
     assert not {"best-epoch", "inherited-weights"} & warned().keys()
+
+
+@pytest.mark.parametrize(("whose", "programs"), [("none", 20), ("finalists", 22), ("all", 40)])
+def test_finals_share_their_program_and_measuring_takes_one_more(whose: str, programs: int) -> None:
+    found = plan(spec(trials=20, finalists={"count": 2, "seeds": 9}, measure_latency=whose, **WIDE))
+    assert found["programs"] == programs
+
+
+def test_the_time_is_learned_from_finished_trainings() -> None:
+    search = spec(trials=20, finalists={"count": 0}, pruner={"name": "none"}, **WIDE)
+    macs = 4_000_000
+    images = search.data.train * search.recipe.epochs
+    timings = [Timing("NVIDIA H100", macs, images, seconds, compile_seconds=3.0) for seconds in (9.0, 10.0, 11.0)]
+    found, guessed = plan(search, timings)["device_seconds"], plan(search)["device_seconds"]
+    mean = sum(candidate.cost.macs for candidate in catalogue.of(search).feasible) / len(catalogue.of(search).feasible)
+    assert found["estimate"] == pytest.approx(20 * (10.0 * mean / macs + 3.0), abs=0.1)
+    assert (found["measured"], guessed["measured"]) == (3, 0)
+    assert "3 on NVIDIA H100" in found["basis"]
+    assert "a guess" in guessed["basis"]
+    assert "a guess" not in found["basis"]
+
+
+def test_a_coefficient_that_cannot_matter_is_named() -> None:
+    said = warned(baseline="efficientnetv2-nano")["coefficient-does-not-vary"]
+    assert "all 28 feasible networks have the same resolution: nothing can be learned of gamma" in said
+    assert said.endswith("each value of 1 to 1.016 gives them")
+    coarse = warned(space={"alpha": [1.0, 1.2]}, target={"tolerance": 0.2})["coefficient-is-coarse"]
+    assert "3 resolutions: gamma can be known no closer than 1 to 1.016, 1.234 to 1.266, 1.484 to 1.5" in coarse
+
+
+def test_coefficients_that_only_vary_together_are_named() -> None:
+    search = spec(target={"tolerance": 0.5})
+    first, *others = catalogue.of(search).feasible
+    diagonal = next(
+        candidate
+        for candidate in others
+        if all(mine != theirs for mine, theirs in zip(first.identity, candidate.identity, strict=True))
+    )
+    pair = replace(catalogue.of(search), feasible=(first, diagonal))
+    codes = [finding.code for finding in findings(search, pair)]
+    assert codes.count("coefficients-vary-together") == 3
+    assert list(findings(search, replace(pair, feasible=(first,)))) == []
+
+
+SPACES: list[dict[str, Any]] = [
+    {},
+    {"space": {"gamma": [1.2, 1.4]}},
+    {"space": {"alpha": [1.2, 1.3], "beta": [1.0, 1.2]}, "target": {"metric": "activations", "tolerance": 0.1}},
+    {"target": {"metric": "params"}},
+    {"target": {"metric": "product", "tolerance": 0.02}},
+]
+
+
+@pytest.mark.parametrize("fields", SPACES)
+def test_a_suggestion_gives_what_it_says(fields: dict[str, Any]) -> None:
+    search = spec(trials=500, **fields)
+    suggested = plan(search)["suggestions"]
+    assert 0 < len(suggested) <= 3
+    assert [entry["more"] for entry in suggested] == sorted((entry["more"] for entry in suggested), reverse=True)
+    for entry in suggested:
+        document = search.document()
+        part, name = entry["pointer"].split("/")[1:]
+        document[part][name] = entry["value"]
+        changed = len(catalogue.of(SearchSpec.model_validate(document)).feasible)
+        assert changed == entry["feasible"] == len(catalogue.of(search).feasible) + entry["more"]
+        assert f"{entry['more']:,} more network" in entry["message"]
+
+
+def test_where_there_is_plenty_nothing_is_suggested() -> None:
+    assert plan(spec(trials=20, **WIDE))["suggestions"] == []

@@ -1,0 +1,89 @@
+"""The shape of a plan, for the OpenAPI document."""
+
+from pydantic import Field
+
+from service.answers import Answer
+
+
+class CatalogueOut(Answer):
+    """How many networks a space holds, and how many of them meet the target."""
+
+    distinct: int
+    feasible: int
+
+
+class CostRangesOut(Answer):
+    """[lowest, highest] over the feasible networks."""
+
+    macs_ratio: list[float]
+    params: list[int]
+    activations: list[int]
+
+
+class RunsOut(Answer):
+    """Trainings if every trial completes."""
+
+    search: int
+    final: int
+    probe: int
+
+
+class PlannedDatasetOut(Answer):
+    """The data set as it was when the plan was made. Counts are images."""
+
+    name: str
+    classes: int
+    native_px: int
+    channels: int
+    train: int
+    validation: int
+    test: int
+    source: str
+    summary: str
+    source_px: int
+    content_hash: str
+    registered: bool
+
+
+class DeviceSecondsOut(Answer):
+    """Seconds of training and compiling on one device. `basis` says in words what they rest on."""
+
+    low: float = Field(description="If the pruner stops all it can and the fast tenth of the trainings is typical.")
+    estimate: float
+    high: float
+    basis: str
+    measured: int = Field(description="Finished trainings that the pace was learned from; 0: it is a guess.")
+
+
+class NoticeOut(Answer):
+    """Something to look out for: a machine word, and a sentence."""
+
+    code: str
+    message: str
+
+
+class SuggestionOut(Answer):
+    """A single change of the spec that gives the search more networks to choose from, counted on the real catalogue."""
+
+    pointer: str = Field(description="The field (RFC 6901).")
+    value: float | list[float] = Field(description="Its new value.")
+    feasible: int = Field(description="Networks that meet the target then.")
+    more: int
+    message: str
+
+
+class PlanOut(Answer):
+    """A dry run of a search."""
+
+    catalogue: CatalogueOut
+    cost: CostRangesOut
+    programs: int = Field(
+        description="Compiled at least once: one a network, and one for each whose latency is measured."
+    )
+    runs: RunsOut
+    dataset: PlannedDatasetOut
+    device_seconds: DeviceSecondsOut
+    warnings: list[NoticeOut]
+    suggestions: list[SuggestionOut] = Field(
+        description="At most three, most useful first; none where there is plenty."
+    )
