@@ -3,10 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from models.cost import profile
 from models.errors import ModelError
@@ -24,6 +21,10 @@ from search.catalogue import (
 )
 from search.errors import SearchError
 from search.spec import SearchSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 STEP = 0.1  # of a bound: what a person changes a coefficient's range by
 FEW = 2  # networks a trial: a search that trains more than half of what there is has little to choose from
@@ -138,15 +139,19 @@ def _axis(network: Any, part: str, phi: float, rounding: Any, low: float, high: 
     return tuple(distinct_values(vector, low, high))
 
 
-def _products(alphas: Axis, betas: Axis, sizes: Sequence[tuple[float, int]]) -> NDArray[np.float64]:
+def _products(alphas: Axis, betas: Axis, sizes: Sequence[tuple[float, int]]) -> "NDArray[np.float64]":
     """(depths, widths, resolutions): the paper's nominal cost of a step."""
+    import numpy as np
+
     a, b, g = (np.array([value for value, _ in axis]) for axis in (alphas, betas, sizes))
     products: NDArray[np.float64] = (a[:, None, None] * b[None, :, None] ** 2 * g[None, None, :] ** 2).round(12)
     return products
 
 
-def _costs(spec: SearchSpec, classes: int, alphas: Axis, betas: Axis, pixels: Sequence[int]) -> NDArray[np.float64]:
+def _costs(spec: SearchSpec, classes: int, alphas: Axis, betas: Axis, pixels: Sequence[int]) -> "NDArray[np.float64]":
     """(shapes, resolutions): the target's metric. All shapes of a baseline have its strides, so areas are shared."""
+    import numpy as np
+
     profiles = [shape_profile(spec.network, depths, widths, classes) for _, depths in alphas for _, widths in betas]
     metric = spec.target.metric
     if metric == "params":
