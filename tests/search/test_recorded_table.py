@@ -1,0 +1,95 @@
+import csv
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+
+from search import catalogue
+from tests.benchmarks import ours_on_table
+from tests.benchmarks.oracle import Milestone, Oracle, Spent, Trail, good
+from tests.benchmarks.rivals import table_search
+from tests.benchmarks.table import COLUMNS, SHAPES, Table, read
+from tests.benchmarks.to_target import compared, spent_to_target, success
+from tests.search.records import spec
+
+EPOCHS, VALIDATION, SEEDS = 8, 1000, 3
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    """Made up: the later in the catalogue the better, and one seed that not all networks have."""
+    search, lines = spec(trials=6, finalists={"count": 2, "seeds": 2}), io.StringIO()
+    head = {"spec": search.document(), "images": [100, VALIDATION, 0]}
+    lines.write(f"# made up\n# {json.dumps(head)}\n{','.join(COLUMNS)}\n")
+    for place, candidate in enumerate(catalogue.of(search).feasible):
+        for seed in range(SEEDS + (place == 0)):
+            curve = " ".join(str(100 * epoch + 3 * place + seed) for epoch in range(1, EPOCHS + 1))
+            depths, widths = (" ".join(map(str, part)) for part in (candidate.depths, candidate.widths))
+            csv.writer(lines).writerow([depths, widths, candidate.resolution, seed, curve, 0.9, 1.5, 2.5])
+    path = tmp_path_factory.mktemp("table") / "made-up.csv"
+    path.write_text(lines.getvalue() + "2 4 3,16 16", encoding="utf-8")  # and a line that was cut off
+    return read(path)
+
+
+def test_a_table_is_read_and_only_complete_seeds_count(table: Table) -> None:
+    assert table.seeds == (0, 1, 2)
+    assert table.curves.shape == (len(table.catalogue.feasible), SEEDS, EPOCHS)
+    assert table.truth[2] == pytest.approx(0.8 + 0.006 + 0.001)
+    between, within = table.spreads
+    assert within == pytest.approx(0.001)
+    assert between == pytest.approx(0.003 * np.arange(27).std(ddof=1), rel=0.01)
+    assert good(table) == {25, 26}
+
+
+def test_the_recorded_table_is_whole() -> None:
+    recorded = read(SHAPES)
+    assert len(recorded.seeds) >= 2
+    assert not np.isnan(recorded.curves).any()
+    assert recorded.curves.shape[2] == recorded.spec.recipe.epochs
+    assert 0 < recorded.curves.min() < recorded.curves.max() <= 1
+
+
+def test_the_same_question_has_the_same_answer_and_all_that_is_trained_is_counted(table: Table) -> None:
+    oracle = Oracle(table, run=3)
+    assert oracle.trained(4, seed=1) == oracle.trained(4, seed=1) == Oracle(table, run=3).trained(4, seed=1)
+    assert len({Oracle(table, run).trained(4, seed=1) for run in range(20)}) == SEEDS
+    assert oracle.spent[:2] == (2, 2 * EPOCHS)
+    mean = np.mean([candidate.cost.macs for candidate in table.catalogue.feasible])
+    assert oracle.spent.compute == pytest.approx(2 * table.catalogue.feasible[4].cost.macs / mean)
+
+
+def test_every_network_is_found_by_its_coefficients(table: Table) -> None:
+    oracle = Oracle(table, run=0)
+    for place, candidate in enumerate(table.catalogue.feasible):
+        assert oracle.place(candidate.coefficients) == place
+        assert oracle.excess(candidate.coefficients) == 0
+    dear = max(table.catalogue.feasible, key=lambda one: one.coefficients.beta).coefficients
+    assert oracle.excess(type(dear)(2.0, 1.5, 1.5)) > 1
+
+
+def trail(*marks: tuple[int, int]) -> Trail:
+    return [Milestone(Spent(spent, spent, spent), named) for spent, named in marks]
+
+
+def test_the_budget_is_the_one_with_which_nine_in_ten_name_a_good_one() -> None:
+    early, late, never = trail((1, 7), (3, 1)), trail((2, 7), (9, 1)), trail((1, 1), (5, 7))
+    fine = frozenset({1})
+    assert spent_to_target([early] * 9 + [never], fine, "epochs") == 3
+    assert spent_to_target([early] * 8 + [late, trail((5, 7))], fine, "epochs") == 9
+    assert math.isinf(spent_to_target([early] * 8 + [trail((5, 7))] * 2, fine, "epochs"))
+    assert success([early, never], fine) == 0.5
+    mine, theirs, reached = compared([early] * 20, [late] * 20, fine, "trainings")
+    assert (mine, theirs, reached) == ([3, 3, 3], [9, 9, 9], True)
+
+
+@pytest.mark.parametrize("rival", [table_search.tpe, table_search.nsga2, table_search.hyperband, table_search.grid])
+def test_each_side_searches_and_names_what_it_trained(
+    table: Table, rival: table_search.Rival, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_search, "ASKED", 100)
+    for found in (rival(Oracle(table, 1))[-1], ours_on_table.search(table, 1)):
+        assert found.named in range(len(table.catalogue.feasible))
+        assert 0 < found.spent.trainings * 2 <= found.spent.epochs
+        assert found.spent.compute > 0
