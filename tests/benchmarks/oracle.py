@@ -1,7 +1,7 @@
 """Trainings that are looked up instead of done, and what they would have cost."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ class Milestone(NamedTuple):
 
 
 Trail = Sequence[Milestone]
+Fronts = Iterator[tuple[int, Sequence[tuple[int, float]]]]  # (epochs spent, (place, accuracy) of all trained by then)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from tests.benchmarks.oracle import Milestone, Oracle, Spent, Trail, good
 from tests.benchmarks.rivals import table_search
 from tests.benchmarks.table import COLUMNS, SHAPES, Table, read
 from tests.benchmarks.to_target import compared, spent_to_target, success
+from tests.benchmarks.volume import front, missed, volume
 from tests.search.records import spec
 
 EPOCHS, VALIDATION, SEEDS = 8, 1000, 3
@@ -82,6 +83,24 @@ def test_the_budget_is_the_one_with_which_nine_in_ten_name_a_good_one() -> None:
     assert success([early, never], fine) == 0.5
     mine, theirs, reached = compared([early] * 20, [late] * 20, fine, "trainings")
     assert (mine, theirs, reached) == ([3, 3, 3], [9, 9, 9], True)
+
+
+def test_the_volume_of_a_front_is_an_area() -> None:
+    points = [(0.5, 10.0), (0.8, 30.0), (0.7, 30.0), (0.6, 5.0), (0.9, 40.0)]
+    assert front(enumerate(points)) == [3, 1, 4]
+    assert volume(points, (0.4, 40.0)) == pytest.approx(0.2 * 35 + 0.2 * 10)
+    assert volume([], (0.4, 40.0)) == 0
+
+
+def test_what_a_front_lacks_shrinks_with_the_budget_and_all_networks_lack_nothing(table: Table) -> None:
+    places = range(len(table.catalogue.feasible))
+    known = [(place, float(table.truth[place])) for place in places]
+    assert missed(table, iter([(8, known[:3]), (16, known), (99, [])]), [4, 8, 50]) == [
+        1.0,
+        pytest.approx(missed(table, iter([(1, known[:3])]), [1])[0]),
+        pytest.approx(0.0),
+    ]
+    assert 0 < missed(table, iter([(1, known[:3])]), [1])[0] < 1
 
 
 @pytest.mark.parametrize("rival", [table_search.tpe, table_search.nsga2, table_search.hyperband, table_search.grid])
