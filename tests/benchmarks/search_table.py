@@ -14,8 +14,12 @@ from tests.benchmarks import ours_on_table, table
 from tests.benchmarks.figures import Figure, Plan, Skipped
 from tests.benchmarks.oracle import Oracle, good
 from tests.benchmarks.rivals import table_search
-from tests.benchmarks.to_target import compared, most_spent, success
+from tests.benchmarks.table import Table
+from tests.benchmarks.to_target import compared, means, most_spent, success
+from tests.benchmarks.volume import missed
 
+TRAININGS = (8, 16, 32)  # budgets of the comparison with two objectives, in whole trainings
+NOTHING = 0.01  # per cent: a front that lacks nothing is shown as this, so that there is a ratio
 RUNS = 24  # simulated searches of each method
 UNITS = {"trainings": "trainings begun", "epochs": "epochs", "compute": "whole trainings' compute"}
 RIVALS: Mapping[str, table_search.Rival] = {
@@ -30,7 +34,7 @@ GOALS = {("Optuna's TPE with the constraint", "trainings"): 3.0, ("the paper's g
 
 
 def figures(plan: Plan) -> Iterator[Figure | Skipped]:
-    """Against each rival: trainings, epochs, compute."""
+    """Against each rival: trainings, epochs, compute; then fronts of two objectives."""
     recorded = table.read()
     if len(recorded.seeds) < 2:
         yield Skipped("searches on the recorded table", "it has fewer than two complete seeds")
@@ -41,6 +45,12 @@ def figures(plan: Plan) -> Iterator[Figure | Skipped]:
         f"The table: {len(recorded.catalogue.feasible)} networks x {len(recorded.seeds)} seeds, {len(fine)} are good; "
         f"means differ by {between:.2f} points (standard deviation), seeds of one network by {within:.2f}. {RUNS} runs."
     )
+    yield from _to_target(recorded, about)
+    yield from _volumes(recorded)
+
+
+def _to_target(recorded: Table, about: str) -> Iterator[Figure]:
+    fine = good(recorded)
     ours = [ours_on_table.trail(recorded, run) for run in range(RUNS)]
     for name, rival in RIVALS.items():
         theirs = [rival(Oracle(recorded, run)) for run in range(RUNS)]
@@ -49,3 +59,18 @@ def figures(plan: Plan) -> Iterator[Figure | Skipped]:
             never = "" if reached else f" (never got there; {most_spent(theirs, what):.0f} spent)"
             label = f"{name}: names a good one at its end in {success(theirs, fine):.0%}{never}"
             yield Figure(f"{what} to target", unit, mine, label, other, least=GOALS.get((name, what)), note=about)
+
+
+def _volumes(recorded: Table) -> Iterator[Figure]:
+    epochs = recorded.spec.recipe.epochs
+    budgets = [trainings * epochs for trainings in TRAININGS]
+    sides: list[list[list[float]]] = [[], []]
+    for run in range(RUNS):
+        mine = ours_on_table.fronts(recorded, run, objectives=["accuracy", "params"])
+        theirs = table_search.nsga2_fronts(Oracle(recorded, run))
+        for side, fronts in zip(sides, (mine, theirs), strict=True):
+            side.append([max(NOTHING, 100 * share) for share in missed(recorded, fronts, budgets)])
+    for at, trainings in enumerate(TRAININGS):
+        ours, other = means(*([shares[at] for shares in side] for side in sides))
+        name = f"share of the front's volume (accuracy, parameters) missed after the epochs of {trainings} trainings"
+        yield Figure(name, "%", ours, "Optuna's NSGA-II with the constraint, which does not prune", other)

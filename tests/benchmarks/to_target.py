@@ -55,6 +55,20 @@ def compared(
             got_there = np.isfinite(spent)
         reached += int(got_there)
         pairs.append((sides[0], sides[1]))
-    pairs.sort(key=lambda pair: pair[1] / pair[0])
-    shown = [pairs[int(share * (RESAMPLES - 1))] for share in (0.025, 0.5, 0.975)]
-    return [mine for mine, _ in shown], [other for _, other in shown], reached > RESAMPLES / 2
+    return *_interval(pairs), reached > RESAMPLES / 2
+
+
+def means(ours: Sequence[float], theirs: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Of values that are better the smaller: means at the ends and the middle of their ratio's bootstrap interval."""
+    random = np.random.default_rng(0)
+    pairs = [
+        (float(random.choice(ours, len(ours)).mean()), float(random.choice(theirs, len(theirs)).mean()))
+        for _ in range(RESAMPLES)
+    ]
+    return _interval(pairs)
+
+
+def _interval(pairs: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    ordered = sorted(pairs, key=lambda pair: pair[1] / pair[0])
+    shown = [ordered[int(share * (RESAMPLES - 1))] for share in (0.025, 0.5, 0.975)]
+    return [mine for mine, _ in shown], [other for _, other in shown]
