@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
-from service import answers, lease_answers
+from service import answers, lease_answers, plan_answers
 from service.app import create_app
 from service.kernel import build_kernel
 from service.migrate import upgrade
@@ -89,6 +89,12 @@ def test_answers_of_a_search_have_their_documented_shape(
     client: TestClient, search_id: str, path: str, shape: type[BaseModel]
 ) -> None:
     check(shape, client.get(f"/v1/searches/{search_id}{path}").json())
+
+
+def test_a_plan_has_its_documented_shape(client: TestClient, search_id: str) -> None:
+    for wanted in (SPEC, {**SPEC, "trials": 500}, {**SPEC, "baseline": "efficientnetv2-nano"}):
+        check(plan_answers.PlanOut, client.post("/v1/plans", json=wanted).json())
+    check(plan_answers.PlanOut, client.get(f"/v1/searches/{search_id}").json()["plan"])
 
 
 def test_list_scale_and_problem_have_their_documented_shape(client: TestClient, search_id: str) -> None:
