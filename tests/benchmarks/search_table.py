@@ -20,7 +20,7 @@ from tests.benchmarks.volume import missed
 
 TRAININGS = (8, 16, 32)  # budgets of the comparison with two objectives, in whole trainings
 NOTHING = 0.01  # per cent: a front that lacks nothing is shown as this, so that there is a ratio
-RUNS = 24  # simulated searches of each method
+RUNS = 40  # simulated searches of each method
 UNITS = {"trainings": "trainings begun", "epochs": "epochs", "compute": "whole trainings' compute"}
 RIVALS: Mapping[str, table_search.Rival] = {
     "Optuna's TPE with the constraint": table_search.tpe,
