@@ -1,82 +1,125 @@
-"""Our search on a table: the pure functions that the service decides with, one training at a time.
+"""Our search on a table: the pure functions that the service decides with, as a service would call them.
 
 What is called of search/ is called here alone, so that a change there is followed in one place.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from search import leaderboard, lifecycle, study
+from search import leaderboard, lifecycle, pruning, study
 from search.errors import NothingFinished
-from search.pruning import should_stop
-from search.results import RunRecord, TrialRecord
+from search.results import TERMINAL, RunRecord, TrialRecord
 from search.spec import SearchSpec
-from tests.benchmarks.oracle import Milestone, Oracle, Trail
+from tests.benchmarks.oracle import Fronts, Milestone, Oracle, Trail
 from tests.benchmarks.table import Table
 
 LENGTHS = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96)  # trials of a search: each is a budget that it may be given
+MANY = 1024  # trained at once: what a search comes to does not depend on it, and nothing waits for a worker here
 
 
 def trail(table: Table, run: int, **changes: Any) -> Trail:
     """Searches of rising length with one seed, and what each names at its end. `changes` are fields of the spec."""
+    networks = len(table.catalogue.feasible)
     found = [Milestone(Oracle(table, run).spent, None)]
-    for trials in LENGTHS:
-        found.append(search(table, run, trials=min(trials, len(table.catalogue.feasible)), **changes))
-        if trials >= len(table.catalogue.feasible):
-            break
+    for trials in sorted({min(trials, networks) for trials in LENGTHS}):
+        simulated = Simulation(table, run, {"trials": trials, **changes})
+        simulated.finish()
+        found.append(Milestone(simulated.oracle.spent, simulated.winner))
     return found
 
 
-def search(table: Table, run: int, **changes: Any) -> Milestone:
-    """One whole search."""
-    spec = SearchSpec.model_validate({**table.spec.document(), "seed": run, **changes})
-    finals = min(spec.finalists.count, spec.trials)
-    spec = spec.model_copy(update={"finalists": spec.finalists.model_copy(update={"count": finals})})
-    oracle, records = Oracle(table, run), dict[int, TrialRecord]()
-    while True:
-        step = lifecycle.next_step(spec, len(table.catalogue.feasible), list(records.values()))
-        match step:
-            case lifecycle.Propose(number):
-                proposal = study.propose(spec, table.catalogue, list(records.values()), number)
-                records[number] = _begun(oracle, spec, records, number, proposal.candidate)
-            case lifecycle.Finals(runs):
-                for number, seed in runs:
-                    records[number] = _final(oracle, records[number], seed)
-            case _:
-                return Milestone(oracle.spent, _winner(table, records))
+def fronts(table: Table, run: int, **changes: Any) -> Fronts:
+    """One search of the whole catalogue without finals: after each trial what has been trained to the end."""
+    every = {"trials": len(table.catalogue.feasible), "finalists": {"count": 0, "seeds": 2}}
+    simulated = Simulation(table, run, {**every, **changes})
+    for _ in simulated.steps():
+        done = [trial for trial in simulated.records.values() if trial.search_accuracy is not None]
+        seen = [(table.catalogue.positions[trial.identity], trial.search_accuracy or 0.0) for trial in done]
+        yield simulated.oracle.spent.epochs, seen
 
 
-def _begun(
-    oracle: Oracle, spec: SearchSpec, records: dict[int, TrialRecord], number: int, candidate: Any
-) -> TrialRecord:
-    """A trial, trained to its end or until the pruner stops it."""
-    place = oracle.table.catalogue.positions[candidate.identity]
-    curve, stopped = oracle.curve(place, spec.seed), False
-    history: list[float] = []
-    for epoch, value in enumerate(curve, start=1):
-        history.append(value)
-        others = {epoch: [run.history[epoch - 1] for run in _search_runs(records) if len(run.history) >= epoch]}
-        stopped = should_stop(spec, epoch, value, others, reference=number == 0)
-        if stopped:
-            break
-    oracle.charge(place, len(history))
-    state = "pruned" if stopped else "completed"
-    run = RunRecord(spec.seed, "search", state, history[-1], epochs=len(history), history=tuple(history))
-    return TrialRecord(number, state, candidate.identity, candidate.coefficients, number == 0, False, (run,))
+@dataclass
+class Simulation:
+    """One search: its records, and what they would have cost. `changes` are fields of the table's spec."""
 
+    table: Table
+    run: int
+    changes: dict[str, Any]
+    records: dict[int, TrialRecord] = field(default_factory=dict)
+    spec: SearchSpec = field(init=False)
+    oracle: Oracle = field(init=False)
 
-def _search_runs(records: dict[int, TrialRecord]) -> list[RunRecord]:
-    return [trial.runs[0] for trial in records.values()]
+    def __post_init__(self) -> None:
+        document = {**self.table.spec.document(), "seed": self.run, "parallelism": MANY, **self.changes}
+        count = min(document["finalists"]["count"], document["trials"])
+        document["finalists"] = {**document["finalists"], "count": count}
+        self.spec = SearchSpec.model_validate(document)
+        self.oracle = Oracle(self.table, self.run)
 
+    def finish(self) -> None:
+        """All of it."""
+        for _ in self.steps():
+            continue
 
-def _final(oracle: Oracle, trial: TrialRecord, seed: int) -> TrialRecord:
-    place = oracle.table.catalogue.positions[trial.identity]
-    run = RunRecord(seed, "final", "completed", oracle.trained(place, seed))
-    return replace(trial, finalist=True, runs=(*trial.runs, run))
+    def steps(self) -> Iterator[None]:
+        """A trial, or a round of finals, at a time."""
+        networks = len(self.table.catalogue.feasible)
+        while True:
+            step = lifecycle.next_step(self.spec, networks, list(self.records.values()))
+            match step:
+                case lifecycle.Propose(number):
+                    self._propose(number)
+                case lifecycle.Finals(runs):
+                    for number, seed in runs:
+                        self._final(number, seed)
+                case lifecycle.Wait():
+                    waiting = [number for number, trial in self.records.items() if not trial.terminal]
+                    raise RuntimeError(f"nothing is trained, and the search waits for {waiting}")
+                case _:
+                    return
+            yield
 
+    @property
+    def winner(self) -> int | None:
+        """The place of what is named."""
+        try:
+            return self.table.catalogue.position(leaderboard.winner(list(self.records.values())).identity)
+        except NothingFinished:
+            return None
 
-def _winner(table: Table, records: dict[int, TrialRecord]) -> int | None:
-    try:
-        return table.catalogue.position(leaderboard.winner(list(records.values())).identity)
-    except NothingFinished:
-        return None
+    def _propose(self, number: int) -> None:
+        proposal = study.propose(self.spec, self.table.catalogue, list(self.records.values()), number)
+        chosen = proposal.candidate
+        run = RunRecord(self.spec.seed, "search", "running", None)
+        costs = {name: float(getattr(chosen.cost, name)) for name in ("macs", "params", "activations")}
+        self.records[number] = TrialRecord(
+            number, "running", chosen.identity, chosen.coefficients, number == 0, False, (run,), costs=costs
+        )
+        self._train(number)
+
+    def _train(self, number: int) -> None:
+        """A trial to its end, or until the pruner stops it."""
+        trial = self.records[number]
+        place = self.table.catalogue.positions[trial.identity]
+        curve, stopped = self.oracle.curve(place, self.spec.seed), False
+        before = [other.runs[0].history for other in self.records.values() if other.number != number]
+        for epoch, value in enumerate(curve, start=1):
+            others = {epoch: [history[epoch - 1] for history in before if len(history) >= epoch]}
+            stopped = pruning.should_stop(self.spec, epoch, value, others, reference=trial.reference)
+            if stopped:
+                break
+        self.oracle.charge(place, epoch)
+        self._note(number, "pruned" if stopped else "completed", tuple(curve[:epoch]))
+
+    def _note(self, number: int, state: str, history: tuple[float, ...]) -> None:
+        trial = self.records[number]
+        accuracy = history[-1] if state in TERMINAL else None
+        run = replace(trial.runs[0], state=state, accuracy=accuracy, epochs=len(history), history=history)
+        self.records[number] = replace(trial, state="running" if state == "paused" else state, runs=(run,))
+
+    def _final(self, number: int, seed: int) -> None:
+        trial = self.records[number]
+        place = self.table.catalogue.positions[trial.identity]
+        run = RunRecord(seed, "final", "completed", self.oracle.trained(place, seed))
+        self.records[number] = replace(trial, finalist=True, runs=(*trial.runs, run))

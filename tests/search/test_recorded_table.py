@@ -108,7 +108,7 @@ def test_each_side_searches_and_names_what_it_trained(
     table: Table, rival: table_search.Rival, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table_search, "ASKED", 100)
-    for found in (rival(Oracle(table, 1))[-1], ours_on_table.search(table, 1)):
+    for found in (rival(Oracle(table, 1))[-1], ours_on_table.trail(table, 1)[3]):
         assert found.named in range(len(table.catalogue.feasible))
         assert 0 < found.spent.trainings * 2 <= found.spent.epochs
         assert found.spent.compute > 0
