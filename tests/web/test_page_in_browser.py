@@ -225,6 +225,7 @@ def test_an_unknown_search_is_said_to_be_unknown(serve: Serve, open_page: OpenPa
 def test_the_plan_follows_the_form_and_errors_stand_beside_their_field(serve: Serve, open_page: OpenPage) -> None:
     page = open_page(serve(Fake([finished()])) + "/new", allow="422")
     expect(page.locator("#plan-feasible")).to_have_text("27")
+    expect(page.locator("#plan-suggestions")).to_contain_text("accept a tolerance of 0.1: 21 more networks")
     page.locator("summary", has_text="Where to look").click()
     page.get_by_label("Resolution multiple").fill("1")
     expect(page.locator("#plan-feasible")).not_to_have_text("27")
