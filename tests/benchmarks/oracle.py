@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
 from models.scaling import Coefficients
 from search.catalogue import Identity, relative, shape_profile
-from search.study import stable_seed
 from tests.benchmarks.table import Table
 
 GOOD_ENOUGH = 0.005  # of accuracy below the best network's mean: half a point
@@ -54,7 +55,7 @@ class Oracle:
     def curve(self, place: int, seed: int) -> list[float]:
         """The validation accuracies of a training, epoch by epoch; looking is free, see `charge`."""
         curves = self.table.curves[place]
-        drawn: list[float] = curves[stable_seed(self.run, place, seed) % len(curves)].tolist()
+        drawn: list[float] = curves[np.random.default_rng([self.run, place, seed]).integers(len(curves))].tolist()
         return drawn
 
     def charge(self, place: int, epochs: int, *, begun: bool = True) -> None:
