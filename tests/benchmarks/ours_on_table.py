@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from search import leaderboard, lifecycle, pruning, study
+from search import blocks, leaderboard, lifecycle, pruning, study
 from search.errors import NothingFinished
+from search.pruning import Entrant
 from search.results import TERMINAL, RunRecord, TrialRecord
 from search.spec import SearchSpec
 from tests.benchmarks.oracle import Fronts, Milestone, Oracle, Trail
@@ -92,25 +93,42 @@ class Simulation:
         proposal = study.propose(self.spec, self.table.catalogue, list(self.records.values()), number)
         chosen = proposal.candidate
         run = RunRecord(self.spec.seed, "search", "running", None)
-        costs = {name: float(getattr(chosen.cost, name)) for name in ("macs", "params", "activations")}
+        costs = {name: float(getattr(chosen.cost, name)) for name in pruning.KNOWN_COSTS}
         self.records[number] = TrialRecord(
             number, "running", chosen.identity, chosen.coefficients, number == 0, False, (run,), costs=costs
         )
         self._train(number)
+        self._settle()
 
     def _train(self, number: int) -> None:
-        """A trial to its end, or until the pruner stops it."""
+        """To the trial's next rung where it is stopped or waits, or to its end."""
         trial = self.records[number]
         place = self.table.catalogue.positions[trial.identity]
-        curve, stopped = self.oracle.curve(place, self.spec.seed), False
-        before = [other.runs[0].history for other in self.records.values() if other.number != number]
-        for epoch, value in enumerate(curve, start=1):
-            others = {epoch: [history[epoch - 1] for history in before if len(history) >= epoch]}
-            stopped = pruning.should_stop(self.spec, epoch, value, others, reference=trial.reference)
-            if stopped:
+        curve, done = self.oracle.curve(place, self.spec.seed), len(trial.runs[0].history)
+        rungs = blocks.rungs(self.spec, number)
+        for epoch in range(done + 1, len(curve) + 1):
+            self._note(number, "running", tuple(curve[:epoch]))
+            found = (
+                pruning.verdict(self.spec, self._planned, self._entrants(), number) if epoch in rungs else "continue"
+            )
+            if found != "continue":
                 break
-        self.oracle.charge(place, epoch)
-        self._note(number, "pruned" if stopped else "completed", tuple(curve[:epoch]))
+        self.oracle.charge(place, epoch - done, begun=done == 0)
+        state = {"stop": "pruned", "await": "paused"}.get(found, "completed")
+        self._note(number, state, tuple(curve[:epoch]))
+
+    def _settle(self) -> None:
+        """Whoever waited for what has just come goes on, or is stopped."""
+        while True:
+            waiting = [number for number, trial in self.records.items() if not trial.terminal]
+            found = pruning.settle(self.spec, self._planned, self._entrants(), waiting)
+            for number, verdict in sorted(found.items()):
+                if verdict == "stop":
+                    self._note(number, "pruned", self.records[number].runs[0].history)
+                else:
+                    self._train(number)
+            if not found:
+                return
 
     def _note(self, number: int, state: str, history: tuple[float, ...]) -> None:
         trial = self.records[number]
@@ -123,3 +141,16 @@ class Simulation:
         place = self.table.catalogue.positions[trial.identity]
         run = RunRecord(seed, "final", "completed", self.oracle.trained(place, seed))
         self.records[number] = replace(trial, finalist=True, runs=(*trial.runs, run))
+
+    @property
+    def _planned(self) -> int:
+        return min(self.spec.trials, len(self.table.catalogue.feasible))
+
+    def _entrants(self) -> dict[int, Entrant]:
+        return {number: self._entrant(trial) for number, trial in self.records.items()}
+
+    def _entrant(self, trial: TrialRecord) -> Entrant:
+        history = trial.runs[0].history
+        last = history[-1] if trial.state == "completed" else None
+        values = dict(enumerate(history, start=1))
+        return Entrant(trial.number, trial.terminal, values, last, trial.reference, trial.costs)
