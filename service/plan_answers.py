@@ -16,6 +16,7 @@ class CostRangesOut(Answer):
     """[lowest, highest] over the feasible networks."""
 
     macs_ratio: list[float]
+    macs: list[int]
     params: list[int]
     activations: list[int]
 

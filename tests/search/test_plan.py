@@ -24,7 +24,10 @@ def test_a_plan_counts_what_the_search_will_do() -> None:
     search = spec(trials=20, finalists={"count": 3, "seeds": 4}, **WIDE)
     space, found = catalogue.of(search), plan(search)
     assert found["catalogue"] == {"distinct": space.distinct, "feasible": 136}
-    assert (found["programs"], found["runs"]) == (23, {"search": 20, "final": 12, "probe": 0})  # three measure one image's time
+    assert (found["programs"], found["runs"]) == (
+        23,
+        {"search": 20, "final": 12, "probe": 0},
+    )  # three measure one image's time
     for name, values in (
         ("macs", [candidate.cost.macs for candidate in space.feasible]),
         ("params", [candidate.cost.params for candidate in space.feasible]),

@@ -4,8 +4,8 @@ A proposal that costs something else than the target says is told to the sampler
 and is not trained: that is known before. Nobody remembers which network coefficients lead to, so one may be trained
 again.
 
-Alpha comes in steps of 0.05: drawn without, it is never exactly 1, and with depths rounded up the baseline's own depths,
-which alpha = 1 alone gives, would be out of reach. Beta and gamma are drawn without, so that all networks are in reach.
+Alpha comes in steps of 0.05: drawn without, it is never exactly 1, and with depths rounded up the baseline's own
+depths, which alpha = 1 alone gives, would be out of reach. Beta and gamma are drawn without, so that all networks are in reach.
 They end after `TRAINED` trainings, several times the catalogue, or `ASKED` proposals.
 """
 
