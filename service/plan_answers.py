@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from service.answers import Answer
+from service.finding_answers import Answer
 
 
 class CatalogueOut(Answer):
