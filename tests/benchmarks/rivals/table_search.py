@@ -5,7 +5,8 @@ and is not trained: that is known before. Nobody remembers which network coeffic
 again.
 
 Alpha comes in steps of 0.05: drawn without, it is never exactly 1, and with depths rounded up the baseline's own
-depths, which alpha = 1 alone gives, would be out of reach. Beta and gamma are drawn without, so that every one is. They end after `TRAINED` trainings, several times the catalogue, or `ASKED` proposals.
+depths, which alpha = 1 alone gives, would be out of reach. Beta and gamma are drawn without, so that
+all networks can be drawn. They end after `TRAINED` trainings, several times the catalogue, or `ASKED` proposals.
 """
 
 import itertools
