@@ -203,6 +203,20 @@ def test_a_time_that_is_asked_for_must_be_there(fleet: Fleet) -> None:
     assert [trial.latency_ms for trial in fleet.trials(again)] == [2.0] * 3
 
 
+def test_probes_at_another_phi_are_trained_once_too(fleet: Fleet) -> None:
+    wide = {**SHARED, "finalists": {"count": 2, "seeds": 2}, "transfer": {"phi": 1.5, "count": 2, "seeds": 2}}
+    first = fleet.submit(**wide)
+    assert {lease.role for lease in work_off(fleet)} == {"search", "final", "probe"}
+    second = fleet.submit(**wide)
+    settle(fleet.kernel, [second])
+    assert fleet.search(second).state == "succeeded"
+    assert {(run.role, run.state) for run in fleet.runs(second)} == {
+        (role, "cached") for role in ("search", "final", "probe")
+    }
+    accuracies = [[trial.accuracy for trial in fleet.trials(search)] for search in (first, second)]
+    assert accuracies[0] == accuracies[1]
+
+
 def test_copies_outlive_their_source_and_serve_others(fleet: Fleet) -> None:
     first = fleet.submit(**FINALS)
     work_off(fleet)
