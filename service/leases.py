@@ -176,7 +176,7 @@ def _companions(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn) 
         return ()
     room = min(ask.pack, search.parallelism - runs.running(session, search.id))
     found = runs.companions(session, run, room - 1)
-    return [one for one in found if trained.reserve(session, one) and not trained.before(session, one.cache_key)]
+    return [one for one in found if trained.reserve(session, one) and not reuse.is_known(session, search, one)]
 
 
 def _grant_one(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn, terms: Terms, now: float) -> None:

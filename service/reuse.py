@@ -23,14 +23,11 @@ def adopt(session: Session, search: SearchRow, run: RunRow, now: float) -> bool:
     A result serves a run that asks for no more than it holds: final runs want the test accuracy, which search runs do
     not have.
     """
-    if run.cache_key is None:
-        return False
-    tested = run.role == "final"
-    timed = searches.spec_of(search).measures_latency(final=tested)
-    found = trained.source(session, run, tested=tested, timed=timed)
+    found = _source(session, search, run)
     if found is None:
         return False
-    run.result = {**_result(session, found, tested=tested, timed=timed), **_spent(run)}
+    asks = _asks(search, run)
+    run.result = {**_result(session, found, **asks), **_spent(run)}
     run.accuracy, run.diagnosis, run.cached_from = found.accuracy, found.diagnosis, place(found)
     trained.copy_epochs(session, found, run)
     runs.forget_checkpoints(session, run.id)
@@ -39,9 +36,24 @@ def adopt(session: Session, search: SearchRow, run: RunRow, now: float) -> bool:
     return True
 
 
+def is_known(session: Session, search: SearchRow, run: RunRow) -> bool:
+    """Whether `adopt` would settle this run."""
+    return _source(session, search, run) is not None
+
+
 def place(run: RunRow) -> str:
     """Where a finished run was trained: "search id/trial number/seed"."""
     return run.cached_from or f"{run.search_id}/{run.number}/{run.seed}"
+
+
+def _asks(search: SearchRow, run: RunRow) -> dict[str, bool]:
+    """What a run wants to know beside its curves."""
+    tested = run.role == "final"
+    return {"tested": tested, "timed": searches.spec_of(search).measures_latency(final=tested)}
+
+
+def _source(session: Session, search: SearchRow, run: RunRow) -> RunRow | None:
+    return None if run.cache_key is None else trained.source(session, run, **_asks(search, run))
 
 
 def _result(session: Session, found: RunRow, *, tested: bool, timed: bool) -> dict[str, Any]:
@@ -52,7 +64,7 @@ def _result(session: Session, found: RunRow, *, tested: bool, timed: bool) -> di
     for name, wanted in (("test_accuracy", tested), ("latency_ms", timed)):
         if not wanted:
             result[name] = None  # as if it had been trained here: nobody may choose by what was not asked for
-    return result
+    return {**result, "packed": 1}  # seeds of another search are nothing of this one's
 
 
 def _spent(run: RunRow) -> dict[str, float]:

@@ -73,7 +73,7 @@ def companions(session: Session, run: RunRow, limit: int) -> Sequence[RunRow]:
     begun = session.execute(select(saved).where(CheckpointRow.run_id == run.id)).scalar_one()
     of_it = select(saved).where(CheckpointRow.run_id == RunRow.id).scalar_subquery()
     statement = select(RunRow).where(RunRow.trial_id == run.trial_id, RunRow.role == run.role)
-    statement = statement.where(RunRow.state == "queued", RunRow.id != run.id, of_it == begun)
+    statement = statement.where(RunRow.state == "queued", RunRow.id != run.id, of_it == begun, ~blocked())
     return session.scalars(statement.order_by(RunRow.seed).limit(limit)).all()
 
 

@@ -203,6 +203,24 @@ def test_a_time_that_is_asked_for_must_be_there(fleet: Fleet) -> None:
     assert [trial.latency_ms for trial in fleet.trials(again)] == [2.0] * 3
 
 
+def test_seeds_that_are_known_or_trained_elsewhere_are_in_no_pack(fleet: Fleet) -> None:
+    one = {"trials": 1, "reuse": True, "finalists": {"count": 1, "seeds": 2}}
+    fleet.submit(**one, seed=2)  # its final runs have the seeds 3 and 4
+    assert len(work_off(fleet)) == 3
+    ours = fleet.submit(**one | {"finalists": {"count": 1, "seeds": 3}}, seed=0)
+    train(fleet, fleet.must_lease())
+    given = fleet.pack(3)
+    assert [lease.seed for lease in given] == [1, 2]  # 3 is known
+    theirs = fleet.submit(**one | {"finalists": {"count": 1, "seeds": 4}}, seed=0)
+    assert fleet.pack(4, "other") == []  # 1 and 2 are trained, 3 and 4 are known
+    for lease in given:
+        train(fleet, lease)
+    assert fleet.lease() is None
+    assert {fleet.search(search).state for search in (ours, theirs)} == {"succeeded"}
+    assert [run.state for run in fleet.runs(ours)] == ["completed", "completed", "completed", "cached"]
+    assert {run.state for run in fleet.runs(theirs)} == {"cached"}
+
+
 def test_probes_at_another_phi_are_trained_once_too(fleet: Fleet) -> None:
     wide = {**SHARED, "finalists": {"count": 2, "seeds": 2}, "transfer": {"phi": 1.5, "count": 2, "seeds": 2}}
     first = fleet.submit(**wide)
