@@ -105,7 +105,7 @@ class SearchSpec(Document):
     ] = True
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     parallelism: Annotated[
-        int, Field(ge=1, le=1024, description="Trainings at the same time; seeds that are one program count each.")
+        int, Field(ge=1, le=1024, description="Trainings at the same time; seeds that are one program count once.")
     ] = 1
     priority: Annotated[int, Field(ge=-1000, le=1000, description="Higher is leased first.")] = 0
     max_device_seconds: Annotated[

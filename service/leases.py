@@ -66,7 +66,7 @@ def claim(session: Session, ask: LeaseIn, terms: Terms, now: float) -> RunRow | 
         search = search_rows.try_lock(session, search_id)
         if search is None or search.state not in search_rows.OPEN:
             continue
-        if runs.running(session, search_id) >= search.parallelism:
+        if runs.busy(session, search_id) >= search.parallelism:
             continue
         run = _move_on(session, search, ask, terms, now)
         if run is not None:
@@ -168,14 +168,13 @@ def _grant(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn, terms
 
 
 def _companions(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn) -> Sequence[RunRow]:
-    """The queued runs that this worker trains together with a run, as far as the search's parallelism goes.
+    """The queued runs that this worker trains together with a run. Together they are one of the search's parallelism.
 
     Not those that an equal training settles: they are left for another claim.
     """
     if ask.pack == 1:
         return ()
-    room = min(ask.pack, search.parallelism - runs.running(session, search.id))
-    found = runs.companions(session, run, room - 1)
+    found = runs.companions(session, run, ask.pack - 1)
     return [one for one in found if trained.reserve(session, one) and not reuse.is_known(session, search, one)]
 
 

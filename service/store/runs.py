@@ -36,9 +36,10 @@ def lock_worker(session: Session, worker: str) -> None:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(worker, 0))))
 
 
-def running(session: Session, search_id: str) -> int:
-    """How many runs of a search are leased."""
-    statement = select(func.count()).where(RunRow.search_id == search_id, RunRow.state == "running")
+def busy(session: Session, search_id: str) -> int:
+    """How many workers have leases of a search: one for one run, or for several that it trains as one program."""
+    workers = func.count(RunRow.worker.distinct())
+    statement = select(workers).where(RunRow.search_id == search_id, RunRow.state == "running")
     return session.execute(statement).scalar_one()
 
 

@@ -55,10 +55,11 @@ def claimable(session: Session) -> Sequence[str]:
 
     Runs that wait for an equal training elsewhere are no work.
     """
-    running = select(func.count()).where(RunRow.search_id == SearchRow.id, RunRow.state == "running")
+    workers = func.count(RunRow.worker.distinct())  # as in `runs.busy`
+    busy = select(workers).where(RunRow.search_id == SearchRow.id, RunRow.state == "running")
     free = select(RunRow.id).where(RunRow.search_id == SearchRow.id, RunRow.state == "queued", ~blocked()).exists()
     has_work = or_(
-        and_(SearchRow.waiting > 0, running.scalar_subquery() < SearchRow.parallelism, free),
+        and_(SearchRow.waiting > 0, busy.scalar_subquery() < SearchRow.parallelism, free),
         and_(SearchRow.proposed < SearchRow.planned, SearchRow.active < SearchRow.parallelism),
     )
     statement = select(SearchRow.id).where(SearchRow.state.in_(OPEN), has_work)

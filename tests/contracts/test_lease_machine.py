@@ -166,7 +166,7 @@ class LeaseMachine(RuleBasedStateMachine):
             waiting = sum(run.state == "queued" for run in runs)
             running = sum(run.state == "running" for run in runs)
             assert (search.proposed, search.active, search.waiting) == (len(trials), active, waiting)
-            assert running <= search.parallelism
+            assert len({run.worker for run in runs if run.state == "running"}) <= search.parallelism
             assert len({trial.key for trial in trials}) == len(trials) <= search.planned
             if search.state in search_rows.OPEN:
                 assert running or waiting or (search.proposed < search.planned and active < search.parallelism)

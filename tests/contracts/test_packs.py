@@ -61,8 +61,8 @@ def test_a_search_of_one_seed_a_trial_has_no_companions(fleet: Fleet) -> None:
     assert [[lease.number for lease in fleet.pack(8, f"w{number}")] for number in range(4)] == [[0], [1], [2], [3]]
 
 
-@pytest.mark.parametrize(("parallelism", "sizes"), [(1, [1, 0]), (3, [3, 0]), (7, [5, 2])])
-def test_companions_count_against_parallelism(fleet: Fleet, parallelism: int, sizes: list[int]) -> None:
+@pytest.mark.parametrize(("parallelism", "sizes"), [(1, [5, 0]), (2, [5, 5])])
+def test_a_pack_is_one_of_a_search_parallelism(fleet: Fleet, parallelism: int, sizes: list[int]) -> None:
     finals(fleet, parallelism=parallelism)
     assert [len(fleet.pack(8, worker)) for worker in "ab"] == sizes
 
