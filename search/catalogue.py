@@ -13,12 +13,16 @@ from functools import lru_cache
 from models.architecture import Baseline, ScaledArchitecture
 from models.cost import Cost, CostProfile, profile
 from models.scaling import MAX_MULTIPLIER, Coefficients, edge, shortest_decimal
+from search import latency_table
 from search.errors import NoFeasibleNetwork, SpaceTooLarge
+from search.latency_table import Axes, Reading
 from search.spec import SearchSpec
 
 MAX_DISTINCT = 1_000_000  # networks of one space; a few seconds to enumerate
 MAX_SHAPES = 10_000  # depth vectors times width vectors: each is counted layer by layer, about 0.7 ms
 SLACK = 1e-9  # so that 1.5 * 224 px counts as inside a range that ends at 1.5
+
+AIM = {"metric", "ratio", "tolerance", "baseline_ms"}  # of the target; a table is long and stands there by its hash
 
 Vector = tuple[int, ...]
 Identity = tuple[Vector, Vector, int]
@@ -49,6 +53,7 @@ class Catalogue:
     feasible: tuple[Candidate, ...]
     baseline_cost: Cost
     positions: dict[Identity, int]
+    measured: Reading | None = None  # what the target's table says of the space; None of a target that is counted
 
     def position(self, identity: Identity) -> int | None:
         """Where a network stands in `feasible`; None when it is not there."""
@@ -76,12 +81,35 @@ def of(spec: SearchSpec) -> Catalogue:
 
 def question(spec: SearchSpec) -> "Question":
     """What of a spec decides its catalogue."""
-    text = spec.model_dump_json(include={"baseline", "phi", "target", "space"})
-    return Question(text, spec.data.classes, spec)
+    text = spec.model_dump_json(include={"baseline": True, "phi": True, "space": True, "target": AIM})
+    return Question(f"{text} {spec.target.table_sha256}", spec.data.classes, spec)
 
 
 def build(spec: SearchSpec, classes: int) -> Catalogue:
     """The catalogue of a spec for that many classes, whatever its data set has. Nothing is kept."""
+    network = spec.network
+    axes = _axes(spec)
+    depths, widths, sizes = axes
+    base = profile(network.unscaled(classes)).at(network.resolution)
+    distinct = len(depths) * len(widths) * len(sizes)
+    if spec.target.metric == "latency_ms":
+        reading = latency_table.read(spec, axes)
+        feasible = tuple(_in_time(spec, axes, reading, classes))
+    else:
+        reading = None
+        rows = [
+            _Row(alpha, depth, beta, width, shape_profile(network, depth, width, classes))
+            for alpha, depth in depths
+            for beta, width in widths
+        ]
+        feasible = tuple(candidate for row in rows for candidate in _feasible(spec, row, sizes, base))
+        if not feasible:
+            raise _nothing_feasible(spec, rows, sizes, base)
+    return Catalogue(distinct, feasible, base, {c.identity: i for i, c in enumerate(feasible)}, reading)
+
+
+def _axes(spec: SearchSpec) -> Axes:
+    """What the ranges give, each with its coefficient. Raises where they are too many, or no resolution at all."""
     network, phi, space = spec.network, spec.phi, spec.space
     depths = list(distinct_values(lambda a: network.depths_at(a**phi, space.depth_rounding), *space.alpha))
     widths = list(distinct_values(lambda b: network.widths_at(b**phi), *space.beta))
@@ -105,16 +133,7 @@ def build(spec: SearchSpec, classes: int) -> Catalogue:
             f"{network.resolution} px: widen gamma or lower resolution_multiple",
             "/space/resolution_multiple",
         )
-    rows = [
-        _Row(alpha, depth, beta, width, shape_profile(network, depth, width, classes))
-        for alpha, depth in depths
-        for beta, width in widths
-    ]
-    base = profile(network.unscaled(classes)).at(network.resolution)
-    feasible = tuple(candidate for row in rows for candidate in _feasible(spec, row, sizes, base))
-    if not feasible:
-        raise _nothing_feasible(spec, rows, sizes, base)
-    return Catalogue(distinct, feasible, base, {c.identity: i for i, c in enumerate(feasible)})
+    return Axes(depths, widths, sizes)
 
 
 def architecture(spec: SearchSpec, candidate: Candidate) -> ScaledArchitecture:
@@ -190,7 +209,7 @@ def shape_profile(network: Baseline, depths: Vector, widths: Vector, classes: in
 
 
 def relative(spec: SearchSpec, coefficients: Coefficients, cost: Cost, base: Cost) -> float:
-    """What the target is compared with: the nominal product, or a real cost over the unscaled baseline's."""
+    """What a counted target is compared with: the nominal product, or a real cost over the unscaled baseline's."""
     metric = spec.target.metric
     if metric == "product":
         return float(coefficients.product**spec.phi)
@@ -212,6 +231,15 @@ def _feasible(spec: SearchSpec, row: _Row, sizes: Sequence[tuple[float, int]], b
     for size in sizes[first:last]:
         coefficients = Coefficients(row.alpha, row.beta, size[0])
         yield Candidate(coefficients, row.depths, row.widths, size[1], row.profile.at(size[1]), ratio(size))
+
+
+def _in_time(spec: SearchSpec, axes: Axes, reading: Reading, classes: int) -> Iterator[Candidate]:
+    """The measured networks that meet a latency target, in the order of the others."""
+    for place in latency_table.feasible(spec, axes, reading):
+        (alpha, depths), (beta, widths), (gamma, pixels) = axes.at(place)
+        counted = shape_profile(spec.network, depths, widths, classes).at(pixels)
+        ratio = latency_table.relative(spec, reading.medians[place])
+        yield Candidate(Coefficients(alpha, beta, gamma), depths, widths, pixels, counted, ratio)
 
 
 def _nothing_feasible(

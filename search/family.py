@@ -72,8 +72,9 @@ def searched_family(
 ) -> list[dict[str, Any]]:
     """B0 to B7 at the real cost that a search was for; `spec` is its document. The searched phi's row is the winner.
 
-    Where the target's metric does not rise with resolution (params) or is not a real cost (product), the winner's own
-    real multiply-adds are what the other members follow. The table ends early where nothing larger can be built.
+    Where the target's metric does not rise with resolution (params), is not a real cost (product) or is known only of
+    what was measured (latency_ms), the winner's own real multiply-adds are what the other members follow. The table
+    ends early where nothing larger can be built.
     """
     rows: list[dict[str, Any]] = []
     for phi in sorted({*PHIS, spec["phi"]}):

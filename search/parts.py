@@ -7,7 +7,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from models.architecture import WeightLayout
 from models.scaling import MAX_MULTIPLIER, DepthRounding
 
-Metric = Literal["macs", "params", "activations", "product"]
 SamplerName = Literal["grid", "random", "qmc", "tpe", "gp", "nsga2", "nsga3"]
 PrunerName = Literal["asha", "hyperband", "median", "curve", "none"]
 LEARNING = ("tpe", "gp", "nsga2", "nsga3")  # samplers that look at results; the others wait for nobody
@@ -57,21 +56,6 @@ Objectives = Annotated[
     ),
     AfterValidator(_accuracy_first),
 ]
-
-
-class Target(Document):
-    """What every proposed network must really cost, relative to the unscaled baseline."""
-
-    metric: Annotated[
-        Metric,
-        Field(description="`macs` are multiply-adds; `product` is the paper's nominal (alpha beta^2 gamma^2)^phi."),
-    ] = "macs"
-    ratio: Annotated[
-        float | None, Field(gt=0, le=100_000, description="Cost relative to the baseline at phi = 0; null means 2^phi.")
-    ] = None
-    tolerance: Annotated[float, Field(gt=0, le=1, description="Relative: 0.05 accepts 95 % to 105 % of `ratio`.")] = (
-        0.05
-    )
 
 
 class Space(Document):

@@ -8,7 +8,7 @@ from models.anatomy import SMALLEST_MAP
 from models.cost import profile
 from search import blocks, warm_start
 from search import catalogue as catalogues
-from search.catalogue import Catalogue, relative
+from search.catalogue import Catalogue
 from search.identifiability import findings
 from search.leaderboard import spoken
 from search.lifecycle import planned_probes, planned_runs
@@ -46,7 +46,9 @@ def plan(spec: SearchSpec, timings: Sequence[Timing] = ()) -> dict[str, Any]:
             "macs": _range(space, lambda cost: cost.macs),
             "params": _range(space, lambda cost: cost.params),
             "activations": _range(space, lambda cost: cost.activations),
+            "latency_ms": None if space.measured is None else _latency_range(spec, space),
         },
+        "latency_table": None if space.measured is None else space.measured.document(),
         "programs": trials + _latency_programs(spec, trials),
         "runs": {"search": trials, "final": finals, "probe": probes},
         "dataset": spec.data.document(),
@@ -59,6 +61,12 @@ def plan(spec: SearchSpec, timings: Sequence[Timing] = ()) -> dict[str, Any]:
 def _range(space: Catalogue, of: Callable[[Any], float]) -> list[float]:
     values = [of(candidate.cost) for candidate in space.feasible]
     return [min(values), max(values)]
+
+
+def _latency_range(spec: SearchSpec, space: Catalogue) -> list[float]:
+    """Milliseconds of the feasible networks, by the target's table."""
+    ratios = [candidate.ratio for candidate in space.feasible]
+    return [round(ratio * (spec.target.baseline_ms or 0.0), 6) for ratio in (min(ratios), max(ratios))]
 
 
 def prepare(spec: SearchSpec) -> None:
@@ -76,7 +84,7 @@ def _latency_programs(spec: SearchSpec, trials: int) -> int:
 def _device_seconds(spec: SearchSpec, space: Catalogue, timings: Sequence[Timing]) -> dict[str, Any]:
     """The low figure lets the pruner and a race stop all they can, the others none; evaluations are left out."""
     trials, finals = planned_runs(spec, len(space.feasible))
-    finals += _as_finals(spec, planned_probes(spec, len(space.feasible)))
+    finals += _as_finals(spec, space, planned_probes(spec, len(space.feasible)))
     macs = sorted(candidate.cost.macs for candidate in space.feasible)
     picked = {"low": macs[0], "estimate": sum(macs) / len(macs), "high": macs[-1]}
     found = pace(timings, picked["estimate"])
@@ -100,9 +108,18 @@ def _device_seconds(spec: SearchSpec, space: Catalogue, timings: Sequence[Timing
     return {**seconds, "basis": basis, "measured": found.measured}
 
 
-def _as_finals(spec: SearchSpec, probes: int) -> int:
-    """As many final runs as the probe's cost: its networks follow the target's ratio to the power of phi."""
-    growth = 0.0 if spec.transfer is None else spec.ratio ** ((spec.transfer.phi - spec.phi) / spec.phi)
+def _as_finals(spec: SearchSpec, space: Catalogue, probes: int) -> int:
+    """As many final runs as the probe's cost: its networks follow the target's ratio to the power of phi.
+
+    Of a latency that is the ratio of multiply-adds, which is what a family follows then.
+    """
+    if spec.transfer is None:
+        return 0
+    ratio = spec.ratio
+    if space.measured is not None:
+        total = sum(candidate.cost.macs for candidate in space.feasible)
+        ratio = total / len(space.feasible) / space.baseline_cost.macs
+    growth: float = ratio ** ((spec.transfer.phi - spec.phi) / spec.phi)
     return math.ceil(probes * growth)
 
 
@@ -130,11 +147,11 @@ def _warnings(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
         )
     if paper_candidate(spec, space) is None:
         nearest, note = reference(spec, space, space.feasible)
-        ratio = relative(spec, nearest.coefficients, nearest.cost, space.baseline_cost)
         yield _warning(
             "paper-not-feasible",
-            f"trial 0 is {spoken(nearest.coefficients)} ({nearest.resolution} px, {ratio:.4g} times): {note}",
+            f"trial 0 is {spoken(nearest.coefficients)} ({nearest.resolution} px, {nearest.ratio:.4g} times): {note}",
         )
+    yield from _unused(spec, space)
     yield from _sampling(spec)
     yield from _geometry(spec, space)
     yield from _narrow(spec, space)
@@ -154,6 +171,16 @@ def _warnings(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
             "more so the longer a training is",
         )
     yield from _statistics(spec)
+
+
+def _unused(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
+    found = space.measured
+    if found is not None and found.used < found.rows:
+        yield _warning(
+            "latency-rows-unused",
+            f"{found.rows - found.used:,} of the {found.rows:,} rows of target.table are of no use: their networks are "
+            f"outside the space, or their resolution is no multiple of {spec.space.resolution_multiple} px",
+        )
 
 
 def _sampling(spec: SearchSpec) -> Iterator[Warning_]:
@@ -183,7 +210,10 @@ def _narrow(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
     for name in spec.objectives[1:]:
         if name != spec.target.metric:
             continue
-        low, high = _range(space, lambda cost, name=name: getattr(cost, name))  # type: ignore[misc]
+        if name == "latency_ms":
+            low, high = _latency_range(spec, space)
+        else:
+            low, high = _range(space, lambda cost, name=name: getattr(cost, name))  # type: ignore[misc]
         yield _warning(
             "objective-is-target",
             f"{name} is an objective and the target as well: the feasible networks cost {low:,} to {high:,}; widen "

@@ -3,10 +3,12 @@
 import math
 from collections.abc import Sequence
 
+from models.architecture import ScaledArchitecture
 from models.baselines import PAPER_COEFFICIENTS
 from models.cost import cost
 from models.errors import ModelError
 from models.scaling import Coefficients
+from search import latency_table
 from search.catalogue import Candidate, Catalogue, relative
 from search.spec import SearchSpec
 
@@ -39,7 +41,7 @@ def paper_candidate(spec: SearchSpec, catalogue: Catalogue) -> Candidate | None:
 
 def why_not(spec: SearchSpec, catalogue: Catalogue) -> str:
     """Why the published coefficients are not feasible, as the end of a sentence about them."""
-    network, space, target = spec.network, spec.space, spec.target
+    network, space = spec.network, spec.space
     outside = [
         name
         for name in ("alpha", "beta", "gamma")
@@ -53,13 +55,24 @@ def why_not(spec: SearchSpec, catalogue: Catalogue) -> str:
         )
     except ModelError as error:
         return f"which cannot be built at phi {spec.phi:g}: {error}"
-    ratio = relative(spec, PAPER_COEFFICIENTS, cost(scaled), catalogue.baseline_cost)
     reasons = []
     if scaled.resolution % space.resolution_multiple:
         reasons.append(f"{scaled.resolution} px are no multiple of {space.resolution_multiple}")
-    if abs(ratio - spec.ratio) > spec.ratio * target.tolerance:
-        reasons.append(f"it really costs {ratio:.4g} times the baseline's {target.metric}, not {spec.ratio:g}")
+    if against := _against(spec, catalogue, scaled):
+        reasons.append(against)
     return f"which are not feasible here: {' and '.join(reasons)}"
+
+
+def _against(spec: SearchSpec, catalogue: Catalogue, scaled: ScaledArchitecture) -> str | None:
+    """How far the published coefficients' network is from the target; None where it meets it."""
+    target = spec.target
+    if target.metric == "latency_ms":
+        widths = (scaled.stem, *scaled.widths, scaled.head)
+        return latency_table.why_not(spec, scaled.depths, widths, scaled.resolution)
+    ratio = relative(spec, PAPER_COEFFICIENTS, cost(scaled), catalogue.baseline_cost)
+    if abs(ratio - spec.ratio) <= spec.ratio * target.tolerance:
+        return None
+    return f"it really costs {ratio:.4g} times the baseline's {target.metric}, not {spec.ratio:g}"
 
 
 def distance(first: Coefficients, second: Coefficients) -> float:

@@ -30,10 +30,10 @@ from search.parts import (
     Sampler,
     Space,
     Start,
-    Target,
     Transfer,
     WarmStart,
 )
+from search.target import Target
 
 SPEC_VERSION = 1
 Label = Annotated[str, StringConstraints(max_length=200)]

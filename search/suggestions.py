@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from models.cost import profile
 from models.errors import ModelError
 from models.scaling import MAX_MULTIPLIER
+from search import latency_table
 from search.catalogue import (
     MAX_DISTINCT,
     MAX_SHAPES,
@@ -20,6 +21,7 @@ from search.catalogue import (
     shape_profile,
 )
 from search.errors import SearchError
+from search.latency_table import Axes
 from search.spec import SearchSpec
 
 if TYPE_CHECKING:
@@ -120,6 +122,8 @@ def _count(spec: SearchSpec, classes: int, base: int) -> int:
     shapes = len(alphas) * len(betas)
     if shapes > MAX_SHAPES or shapes * len(sizes) > MAX_DISTINCT or not sizes:
         return 0
+    if spec.target.metric == "latency_ms":
+        return len(list(latency_table.within(spec, latency_table.read(spec, Axes(alphas, betas, sizes)))))
     if spec.target.metric == "product":
         ratios = _products(alphas, betas, sizes) ** phi
     else:

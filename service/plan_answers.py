@@ -19,6 +19,15 @@ class CostRangesOut(Answer):
     macs: list[int]
     params: list[int]
     activations: list[int]
+    latency_ms: list[float] | None = Field(default=None, description="Of a target in latency; null of the others.")
+
+
+class LatencyTableOut(Answer):
+    """What a target's table of measured latencies came to: rows, those of use, and the networks that these gave."""
+
+    rows: int
+    used: int
+    networks: int
 
 
 class RunsOut(Answer):
@@ -78,6 +87,7 @@ class PlanOut(Answer):
 
     catalogue: CatalogueOut
     cost: CostRangesOut
+    latency_table: LatencyTableOut | None = Field(default=None, description="Null without a target in latency.")
     programs: int = Field(
         description="Compiled at least once: one a network, and one for each whose latency is measured."
     )

@@ -4,23 +4,27 @@ from typing import Annotated, Any
 
 import typer
 
+from service.cli.latency_table import LatencyTable, with_latencies
 from service.cli.options import DataDir, Json
 from service.cli.output import duration, emit, pairs, warn
-from service.cli.spec_file import read_spec
+from service.cli.spec_file import checked, read_document
 
 SpecPath = Annotated[
     str, typer.Argument(metavar="SPEC.json", help="A search specification; - is standard input.", show_default=False)
 ]
 
 
-def plan(spec: SpecPath, data_dir: DataDir = None, json: Json = False) -> None:
+def plan(spec: SpecPath, latency_table: LatencyTable = None, data_dir: DataDir = None, json: Json = False) -> None:
     """How many networks a search can choose from, what they cost, and what to look out for. Trains nothing.
 
     Data sets of one's own are those registered in the data directory.
     """
     from search.plan import plan as plan_of
 
-    document = plan_of(read_spec(spec, data_dir))
+    document = read_document(spec)
+    if latency_table is not None:
+        document = with_latencies(document, latency_table)
+    document = plan_of(checked(document, spec, data_dir))
     if json:
         emit(document)
     else:
@@ -37,6 +41,7 @@ def show_plan(document: dict[str, Any]) -> None:
             ("multiply-adds", "{:.4g} to {:.4g} times the baseline".format(*cost["macs_ratio"])),
             ("parameters", "{:,} to {:,}".format(*cost["params"])),
             ("activations", "{:,} to {:,}".format(*cost["activations"])),
+            *_latency(document),
             ("trainings", _trainings(document["runs"])),
             ("programs to compile", document["programs"]),
             (
@@ -50,6 +55,15 @@ def show_plan(document: dict[str, Any]) -> None:
         typer.echo(f"to have more to choose from: {suggestion['message']}")
     for warning in document["warnings"]:
         warn(warning["message"])
+
+
+def _latency(document: dict[str, Any]) -> list[tuple[str, str]]:
+    """Of a target in latency. A plan of an older service says nothing of it."""
+    table, found = document.get("latency_table"), document["cost"].get("latency_ms")
+    if table is None or found is None:
+        return []
+    measured = "{networks:,}, by {used:,} of {rows:,} rows of the table".format(**table)
+    return [("latency", "{:.4g} to {:.4g} ms".format(*found)), ("measured networks", measured)]
 
 
 def _trainings(runs: dict[str, int]) -> str:

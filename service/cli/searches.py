@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.failure import UsageFailure
+from service.cli.latency_table import LatencyTable, with_latencies
 from service.cli.options import Identity, Json, Server, connect
 from service.cli.output import duration, emit, pairs, percent, table
 from service.cli.plan import SpecPath
@@ -22,6 +23,7 @@ def submit(
     server: Server = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end.")] = False,
     warm_start: WarmStart = None,
+    latency_table: LatencyTable = None,
     key: Annotated[
         str | None,
         typer.Option(
@@ -36,6 +38,8 @@ def submit(
     document = read_document(spec)
     if warm_start is not None:
         document = with_results(document, warm_start)
+    if latency_table is not None:
+        document = with_latencies(document, latency_table)
     with connect(server) as client:
         search = client.submit(document, key or secrets.token_hex(16))
         if watch:

@@ -36,14 +36,13 @@ def read_document(path: str) -> dict[str, Any]:
     return document
 
 
-def read_spec(path: str, data_dir: str | None = None) -> "SearchSpec":
-    """A checked specification; every field that is wrong is named by its JSON pointer."""
+def checked(document: dict[str, Any], path: str, data_dir: str | None = None) -> "SearchSpec":
+    """The specification that a document is; every field that is wrong is named by its JSON pointer."""
     from pydantic import ValidationError
 
     from search.spec import SearchSpec
     from service.datasets import registry_of
 
-    document = read_document(path)
     datasets = registry_of(settings(data_dir=data_dir).data_dir)
     try:
         return SearchSpec.model_validate(document, context={"datasets": datasets})

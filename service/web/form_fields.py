@@ -1,8 +1,11 @@
 """What the form for a new search is laid out by: order, labels, units, and words that the schema lacks."""
 
 # What the form leaves out, and why: where a hypervolume begins is for comparisons between searches, the service fills
-# in the weights' SHA-256, lists of networks are for files (`effscale submit --warm-start`).
-OMITTED = ("/reference", "/start/sha256", "/warm_start/enqueue", "/warm_start/trials")
+# in the weights' SHA-256, lists of networks are for files (`effscale submit --warm-start`, `--latency-table`).
+OMITTED = (
+    *("/reference", "/start/sha256", "/warm_start/enqueue", "/warm_start/trials"),
+    *("/target/table", "/target/baseline_ms"),
+)
 # Labels and units; the order is the order on the page. (pointer, label, unit)
 BASICS = (
     ("/name", "Name", ""),
@@ -120,7 +123,8 @@ HELP = {
     "/name": "Shown in lists; may be left empty.",
     "/baseline": "A network that the service knows, or a stage table of your own.",
     "/target/ratio": "Relative to the baseline at φ = 0; empty means 2^φ.",
-    "/target/metric": "`macs` are multiply-adds of the network that is really built; `product` is the paper's α β² γ².",
+    "/target/metric": "`macs` are multiply-adds of the network that is really built; `product` is the paper's α β² γ². "
+    "`latency_ms` needs a table of measured networks: `effscale submit --latency-table`.",
     "/space/alpha": "Lowest and highest depth coefficient.",
     "/space/beta": "Lowest and highest width coefficient.",
     "/space/gamma": "Lowest and highest resolution coefficient.",

@@ -11,11 +11,12 @@ from models.cost import cost
 from search import catalogue
 from search.history import History, build, outcome
 from search.objectives import fronts
-from search.parts import Space, Target
+from search.parts import Space
 from search.results import RunRecord, TrialRecord
 from search.samplers.base import distributions
 from search.spec import SearchSpec
 from search.study import propose
+from search.target import Target
 from tests.benchmarks.figures import Figure, Plan, interleaved
 
 # peers.md's yardstick: B0, alpha to 2, beta and gamma to 1.5, every resolution: 99,666 networks

@@ -27,7 +27,7 @@ export function renderPlan(plan) {
   refill(byId("plan-warnings"), warnings, () => warnings.map(({ message }) => h("li", {}, message)));
 }
 
-function facts({ programs, device_seconds: seconds, runs }, cost) {
+function facts({ programs, device_seconds: seconds, runs, latency_table: table }, cost) {
   return [
     ["Training time", `≈ ${duration(seconds.estimate)}`],
     ["at best, at worst", `${duration(seconds.low)}, ${duration(seconds.high)}`],
@@ -36,6 +36,8 @@ function facts({ programs, device_seconds: seconds, runs }, cost) {
     ["MACs", range(cost.macs_ratio, times)],
     ["Parameters", range(cost.params, compact)],
     ["Activations", range(cost.activations, compact)],
+    ["Latency", cost.latency_ms ? `${range(cost.latency_ms, compact)} ms` : null],
+    ["Measured networks", table ? `${count(table.networks)}, by ${count(table.used)} of ${plural(table.rows, "row")}` : null],
     ["Programs to compile", count(programs)],
   ].filter(([, value]) => value !== null);
 }

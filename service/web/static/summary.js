@@ -4,7 +4,7 @@ import { byId, h, keyed, setText, show } from "./dom.js";
 import { ago, count, dateTime, duration, percent, plural, times } from "./format.js";
 import { FINAL, setBadge, TRIAL_STATES } from "./states.js";
 
-const METRICS = { macs: "MACs", params: "parameters", activations: "activations", product: "nominal cost" };
+const METRICS = { macs: "MACs", params: "parameters", activations: "activations", product: "nominal cost", latency_ms: "latency" };
 
 /** "efficientnet-nano", or the name of an inline table. */
 export const baselineName = ({ baseline }) => (typeof baseline === "string" ? baseline : baseline.name || "custom table");
