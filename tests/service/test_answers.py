@@ -92,7 +92,9 @@ def test_answers_of_a_search_have_their_documented_shape(
 
 
 def test_a_plan_has_its_documented_shape(client: TestClient, search_id: str) -> None:
-    for wanted in (SPEC, {**SPEC, "trials": 500}, {**SPEC, "baseline": "efficientnetv2-nano"}):
+    row = {"alpha": 1.2, "beta": 1.1, "gamma": 1.25, "latency_ms": 2.0}
+    timed = {**SPEC, "target": {"metric": "latency_ms", "baseline_ms": 1.0, "table": [row]}}
+    for wanted in (SPEC, {**SPEC, "trials": 500}, {**SPEC, "baseline": "efficientnetv2-nano"}, timed):
         check(plan_answers.PlanOut, client.post("/v1/plans", json=wanted).json())
     check(plan_answers.PlanOut, client.get(f"/v1/searches/{search_id}").json()["plan"])
 
