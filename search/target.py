@@ -11,7 +11,8 @@ from pydantic import Field, ValidationInfo, field_validator
 from search.parts import Document, Enqueued
 
 Metric = Literal["macs", "params", "activations", "product", "latency_ms"]
-MAX_MEASURED = 5000  # five times the networks that a B0 search can choose from; 0.6 MB, a body may have 1 MiB
+# Five times what a B0 search can choose from: 0.6 MB, where a body may have 1 MiB; each lease reads it, 0.2 s.
+MAX_MEASURED = 5000
 # What a latency target cannot do without, and where it comes from.
 NEEDED = {
     "table": "measured networks {alpha, beta, gamma, latency_ms}, as the csv export of a search with measure_latency "
