@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
+MAX_PACK = 16  # seeds in one program: twice what a worker takes by itself; each needs a state and maps of its own
+
 
 @dataclass(frozen=True, slots=True)
 class Compilation:

@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from models.compilation import MAX_PACK
+
 MAX_EPOCHS = 10_000  # as in models.recipe
 MAX_PROGRAMS = 128  # as many as a trainer keeps at hand (models.programs)
-MAX_PACK = 16  # seeds at once: twice what a worker takes by itself; each needs a state and maps of its own
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Short = Annotated[str, StringConstraints(max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=4000)]

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from models.compilation import MAX_PACK
 from service.compile_cache import DEFAULT_BYTES
-from service.schemas import MAX_PACK
 
 LOOPBACK_NAMES = ("localhost",)
 

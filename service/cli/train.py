@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from models.architecture import WeightLayout
+from models.compilation import MAX_PACK
 from service.cli.baselines import baseline_of
 from service.cli.failure import JobFailed, UsageFailure
 from service.cli.options import DataDir, Json, settings
@@ -16,7 +17,6 @@ from service.cli.replicates import show_together, together, train_all
 from service.cli.scale import BaselineName
 from service.cli.trials import compiling, measured
 from service.datasets import datasets_dir
-from service.schemas import MAX_PACK
 
 if TYPE_CHECKING:
     from models.architecture import ScaledArchitecture
