@@ -3,11 +3,11 @@
 What is called of search/ is called here alone, so that a change there is followed in one place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from search import blocks, leaderboard, lifecycle, pruning, study
+from search import blocks, leaderboard, lifecycle, pruning, racing, study
 from search.errors import NothingFinished
 from search.pruning import Entrant
 from search.results import TERMINAL, RunRecord, TrialRecord
@@ -15,19 +15,7 @@ from search.spec import SearchSpec
 from tests.benchmarks.oracle import Fronts, Milestone, Oracle, Trail
 from tests.benchmarks.table import Table
 
-LENGTHS = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96)  # trials of a search: each is a budget that it may be given
 MANY = 1024  # trained at once: what a search comes to does not depend on it, and nothing waits for a worker here
-
-
-def trail(table: Table, run: int, **changes: Any) -> Trail:
-    """Searches of rising length with one seed, and what each names at its end. `changes` are fields of the spec."""
-    networks = len(table.catalogue.feasible)
-    found = [Milestone(Oracle(table, run).spent, None)]
-    for trials in sorted({min(trials, networks) for trials in LENGTHS}):
-        simulated = Simulation(table, run, {"trials": trials, **changes})
-        simulated.finish()
-        found.append(Milestone(simulated.oracle.spent, simulated.winner))
-    return found
 
 
 def fronts(table: Table, run: int, **changes: Any) -> Fronts:
@@ -38,6 +26,28 @@ def fronts(table: Table, run: int, **changes: Any) -> Fronts:
         done = [trial for trial in simulated.records.values() if trial.search_accuracy is not None]
         seen = [(table.catalogue.positions[trial.identity], trial.search_accuracy or 0.0) for trial in done]
         yield simulated.oracle.spent.epochs, seen
+
+
+def ended(table: Table, run: int, **changes: Any) -> Trail:
+    """One search, and what it names at its end."""
+    simulated = Simulation(table, run, changes)
+    simulated.finish()
+    return [Milestone(simulated.oracle.spent, simulated.winner)]
+
+
+def finals(oracle: Oracle, places: Sequence[int], finalists: Mapping[str, int]) -> Milestone:
+    """What our finals name of some networks that somebody chose, best first; the oracle is charged for them."""
+    table, run = oracle.table, oracle.run
+    simulated = Simulation(table, run, {"trials": len(places), "finalists": finalists})
+    simulated.oracle = oracle
+    for number, place in enumerate(places):
+        chosen = table.catalogue.feasible[place]
+        found = RunRecord(run, "search", "completed", 1 - number / len(table.catalogue.feasible))  # the order alone
+        simulated.records[number] = TrialRecord(
+            number, "completed", chosen.identity, chosen.coefficients, False, False, (found,)
+        )
+    simulated.finish()
+    return Milestone(oracle.spent, simulated.winner)
 
 
 @dataclass
@@ -83,9 +93,13 @@ class Simulation:
 
     @property
     def winner(self) -> int | None:
-        """The place of what is named."""
+        """The place of what is named. Whoever left a race, with fewer seeds, stands behind those still in."""
+        chosen = [trial for trial in self.records.values() if trial.finalist]
+        found = racing.race(racing.rounds(self.spec), chosen) if chosen else None
+        inside = found.inside if found is not None and found.left else ()
+        trials = [replace(trial, leading=trial.number in inside) for trial in self.records.values()]
         try:
-            return self.table.catalogue.position(leaderboard.winner(list(self.records.values())).identity)
+            return self.table.catalogue.position(leaderboard.winner(trials).identity)
         except NothingFinished:
             return None
 

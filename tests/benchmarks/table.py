@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,12 @@ def read(path: Path = SHAPES) -> Table:
     head = json.loads([line for line in lines if line.startswith("#")][-1].lstrip("# "))
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))
     return Table(head, tuple(_recorded(rows, head["images"][1])))
+
+
+@cache
+def recorded() -> Table:
+    """That of `SHAPES`, read once in each process."""
+    return read()
 
 
 def _recorded(rows: Iterable[Mapping[str, str]], validation: int) -> Iterator[Recorded]:

@@ -44,17 +44,18 @@ def compared(
 ) -> tuple[list[float], list[float]]:
     """(ours, theirs) at the ends and the middle of the 95 % bootstrap interval of theirs / ours.
 
-    Where theirs did not get there, what it had spent by then stands for more; ours must get there.
+    In a resample where theirs did not get there, what it had spent by then stands for more: a lower bound. Where ours
+    did not, nothing is enough: infinity, a ratio of 0.
     """
     random = np.random.default_rng(0)
     pairs = []
     for _ in range(RESAMPLES):
-        sides = []
-        for trails in (ours, theirs):
-            chosen = [trails[at] for at in random.integers(len(trails), size=len(trails))]
-            spent = spent_to_target(chosen, good, what)
-            sides.append(spent if np.isfinite(spent) else most_spent(chosen, what))
-        pairs.append((sides[0], sides[1]))
+        mine, other = (
+            [trails[at] for at in random.integers(len(trails), size=len(trails))] for trails in (ours, theirs)
+        )
+        spent = spent_to_target(other, good, what)
+        reached = spent if np.isfinite(spent) else most_spent(other, what)
+        pairs.append((spent_to_target(mine, good, what), reached))
     return _interval(pairs)
 
 

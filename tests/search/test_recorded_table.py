@@ -82,6 +82,8 @@ def test_the_budget_is_the_one_with_which_nine_in_ten_name_a_good_one() -> None:
     assert math.isinf(spent_to_target([early] * 8 + [trail((5, 7))] * 2, fine, "epochs"))
     assert success([early, never], fine) == 0.5
     assert compared([early] * 20, [late] * 20, fine, "trainings") == ([3, 3, 3], [9, 9, 9])
+    assert compared([late] * 20, [trail((1, 7), (5, 7))] * 20, fine, "trainings") == ([9, 9, 9], [5, 5, 5])
+    assert compared([trail((1, 7), (5, 7))] * 20, [late] * 20, fine, "trainings")[0] == [math.inf] * 3
 
 
 def test_the_volume_of_a_front_is_an_area() -> None:
@@ -104,10 +106,27 @@ def test_what_a_front_lacks_shrinks_with_the_budget_and_all_networks_lack_nothin
 
 @pytest.mark.parametrize("rival", [table_search.tpe, table_search.nsga2, table_search.hyperband, table_search.grid])
 def test_each_side_searches_and_names_what_it_trained(
-    table: Table, rival: table_search.Rival, monkeypatch: pytest.MonkeyPatch
+    table: Table, rival: table_search.Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table_search, "ASKED", 100)
-    for found in (rival(Oracle(table, 1))[-1], ours_on_table.trail(table, 1)[3]):
+    monkeypatch.setattr(table_search, "TRAINED", 12)
+    finalists = {"count": 2, "seeds": 2}
+    scripts, replicated = table_search.followed(rival, finalists, Oracle(table, 1))
+    for found in (scripts[-1], replicated[-1], *ours_on_table.ended(table, 1, trials=12)):
         assert found.named in range(len(table.catalogue.feasible))
         assert 0 < found.spent.trainings * 2 <= found.spent.epochs
         assert found.spent.compute > 0
+    assert replicated[-1].spent.trainings == scripts[-1].spent.trainings + 4
+
+
+def test_finals_on_chosen_networks_name_the_best_of_them_and_are_charged(table: Table) -> None:
+    oracle = Oracle(table, 2)
+    named = ours_on_table.finals(oracle, [3, 26, 9], {"count": 3, "seeds": 3, "max_seeds": 4})
+    assert named.named == 26
+    assert named.spent.trainings == oracle.trainings == 9
+
+
+def test_ours_is_one_search_with_its_finals(table: Table) -> None:
+    (end,) = ours_on_table.ended(table, 1, trials=27, pruner={"name": "none"})
+    assert end.named == 26
+    assert end.spent.trainings == 27 + 4
