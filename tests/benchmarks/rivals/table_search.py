@@ -98,11 +98,11 @@ def _after_finals(finalists: Mapping[str, int], seen: Seen, oracle: Oracle) -> M
 
 
 def _grid(oracle: Oracle) -> Iterator[tuple[float, ...]]:
-    axes = []
-    for name in AXES:
-        low, high = getattr(oracle.table.spec.space, name)
-        axes.append([round(low + step * GRID_STEP, 6) for step in range(round((high - low) / GRID_STEP) + 1)])
-    return itertools.product(*axes)
+    return itertools.product(*(_steps(*getattr(oracle.table.spec.space, name)) for name in AXES))
+
+
+def _steps(low: float, high: float) -> list[float]:
+    return [round(low + step * GRID_STEP, 6) for step in range(round((high - low) / GRID_STEP) + 1)]
 
 
 def _study(oracle: Oracle, sampler: BaseSampler) -> Iterator[Seen]:
@@ -131,9 +131,8 @@ def _uniform(oracle: Oracle, pruner: BasePruner) -> Iterator[Seen]:
     study = optuna.create_study(direction="maximize", sampler=RandomSampler(seed=oracle.run), pruner=pruner)
     seen: dict[int, list[float]] = defaultdict(list)
     while oracle.trainings < TRAINED:
-        drawn = [float(chance.uniform(*getattr(space, name))) for name in AXES]
-        low, step = space.alpha[0], STEPS["alpha"]
-        place = oracle.place(Coefficients(low + step * round((drawn[0] - low) / step), *drawn[1:]))
+        alpha = float(chance.choice(_steps(*space.alpha)))
+        place = oracle.place(Coefficients(alpha, *(chance.uniform(*axis) for axis in (space.beta, space.gamma))))
         if place is None:
             continue
         value = _trained(oracle, study, study.ask(), place)
