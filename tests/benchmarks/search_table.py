@@ -30,10 +30,9 @@ from functools import partial
 from math import isfinite, isinf
 from typing import Any
 
-from tests.benchmarks import ours_on_table
+from tests.benchmarks import ours_on_table, rivals_on_table
 from tests.benchmarks.figures import Figure, Plan, Skipped
 from tests.benchmarks.oracle import Oracle, Trail, good
-from tests.benchmarks.rivals import table_search
 from tests.benchmarks.table import Table, recorded
 from tests.benchmarks.to_target import compared, means, most_spent, spent_to_target, success
 from tests.benchmarks.volume import missed
@@ -51,12 +50,12 @@ OURS: Mapping[str, Any] = {
     "finalists": FINALISTS,
 }
 UNPRUNED = {**OURS, "pruner": {"name": "none"}}
-RIVALS: Mapping[str, table_search.Search] = {
-    "Optuna's TPE with the constraint": table_search.tpe,
-    "Optuna's NSGA-II with the constraint": table_search.nsga2,
-    "random": table_search.random,
-    "Hyperband": table_search.hyperband,
-    "the paper's grid, step 0.05": table_search.grid,
+RIVALS: Mapping[str, rivals_on_table.Search] = {
+    "Optuna's TPE with the constraint": rivals_on_table.tpe,
+    "Optuna's NSGA-II with the constraint": rivals_on_table.nsga2,
+    "random": rivals_on_table.random,
+    "Hyperband": rivals_on_table.hyperband,
+    "the paper's grid, step 0.05": rivals_on_table.grid,
 }
 # ROADMAP: of what ours takes in compute, TPE as scripts use it takes three times as much, the paper's grid eight times
 GOALS = {"Optuna's TPE with the constraint": 3.0, "the paper's grid, step 0.05": 8.0}
@@ -109,7 +108,7 @@ def _ours(changes: Mapping[str, Any], run: int) -> Trail:
 
 
 def _rival(name: str, run: int) -> tuple[Trail, Trail]:
-    return table_search.followed(RIVALS[name], FINALISTS, Oracle(recorded(), run))
+    return rivals_on_table.followed(RIVALS[name], FINALISTS, Oracle(recorded(), run))
 
 
 def _against(
@@ -145,7 +144,7 @@ def _our_front(changes: Mapping[str, Any], run: int) -> list[float]:
 
 
 def _nsga2_front(run: int) -> list[float]:
-    return missed(recorded(), table_search.nsga2_fronts(Oracle(recorded(), run)), _budgets())
+    return missed(recorded(), rivals_on_table.nsga2_fronts(Oracle(recorded(), run)), _budgets())
 
 
 def _volumes(each: Callable[..., Iterator[Any]]) -> Iterator[Figure]:

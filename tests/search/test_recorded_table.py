@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from search import catalogue
-from tests.benchmarks import ours_on_table
+from tests.benchmarks import ours_on_table, rivals_on_table
 from tests.benchmarks.oracle import Milestone, Oracle, Spent, Trail, good
-from tests.benchmarks.rivals import table_search
 from tests.benchmarks.table import COLUMNS, SHAPES, Table, read
 from tests.benchmarks.to_target import compared, spent_to_target, success
 from tests.benchmarks.volume import front, missed, volume
@@ -104,14 +103,16 @@ def test_what_a_front_lacks_shrinks_with_the_budget_and_all_networks_lack_nothin
     assert 0 < missed(table, iter([(1, known[:3])]), [1])[0] < 1
 
 
-@pytest.mark.parametrize("rival", [table_search.tpe, table_search.nsga2, table_search.hyperband, table_search.grid])
+@pytest.mark.parametrize(
+    "rival", [rivals_on_table.tpe, rivals_on_table.nsga2, rivals_on_table.hyperband, rivals_on_table.grid]
+)
 def test_each_side_searches_and_names_what_it_trained(
-    table: Table, rival: table_search.Search, monkeypatch: pytest.MonkeyPatch
+    table: Table, rival: rivals_on_table.Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(table_search, "ASKED", 100)
-    monkeypatch.setattr(table_search, "TRAINED", 12)
+    monkeypatch.setattr(rivals_on_table, "ASKED", 100)
+    monkeypatch.setattr(rivals_on_table, "TRAINED", 12)
     finalists = {"count": 2, "seeds": 2}
-    scripts, replicated = table_search.followed(rival, finalists, Oracle(table, 1))
+    scripts, replicated = rivals_on_table.followed(rival, finalists, Oracle(table, 1))
     for found in (scripts[-1], replicated[-1], *ours_on_table.ended(table, 1, trials=12)):
         assert found.named in range(len(table.catalogue.feasible))
         assert 0 < found.spent.trainings * 2 <= found.spent.epochs
