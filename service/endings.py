@@ -6,6 +6,8 @@ from service import curves, searches
 from service.store import events, runs
 from service.tables import RunRow, SearchRow, TrialRow
 
+SWEPT = "checkpoints of runs that ended without a worker"  # under this name a session keeps (search id, run id)
+
 
 def close(
     session: Session,
@@ -16,7 +18,7 @@ def close(
     reason: str | None,
     message: str | None,
 ) -> None:
-    """Put a run into its last state and tell it; afterwards the search has to advance."""
+    """Put a run that was trained into its last state and tell it; afterwards the search has to advance."""
     runs.end_attempt(session, run, now, outcome, message)
     runs.forget_checkpoints(session, run.id)
     was_active = run.state != "paused"
@@ -25,8 +27,14 @@ def close(
     found = curves.diagnosis(session, searches.spec_of(search), run, trial.classes)
     run.diagnosis = None if found is None else found.document()
     if run.role == "search":
-        trial.state, trial.reason, trial.message = outcome, reason, message
         search.active -= was_active
+    tell(session, search, run, trial, now)
+
+
+def tell(session: Session, search: SearchRow, run: RunRow, trial: TrialRow, now: float, **more: object) -> None:
+    """Bring a trial up to date with the last state of a run of it, and say so in an event that may hold `more`."""
+    if run.role == "search":
+        trial.state, trial.reason, trial.message = run.state, run.reason, run.message
     session.flush()
     searches.record(session, search, trial, now)
     events.add(
@@ -35,9 +43,15 @@ def close(
         "trial.finished",
         now,
         number=run.number,
-        state=outcome,
+        state=run.state,
         seed=run.seed,
         role=run.role,
         accuracy=run.accuracy,
-        diagnosis=None if found is None else found.label,
+        diagnosis=None if run.diagnosis is None else run.diagnosis["label"],
+        **more,
     )
+
+
+def sweep(session: Session, run: RunRow) -> None:
+    """Have the checkpoint files of a run that ended without a worker removed once the transaction is through."""
+    session.info.setdefault(SWEPT, set()).add((run.search_id, run.id))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from service import leases, rungs
+from service import endings, leases
 from service.artifacts import Artifacts
 from service.bell import Bell
 from service.database import database_time, open_engine, reading, transaction, watch
@@ -50,7 +50,7 @@ class Kernel:
         with transaction(self.engine) as session:
             changed = watch(session)
             yield session, self.now(session)
-            swept = [(at, run) for at, run in session.info.get(rungs.SWEPT, ()) if not runs.resumes(session, run)]
+            swept = [(at, run) for at, run in session.info.get(endings.SWEPT, ()) if not runs.resumes(session, run)]
         for search_id, run_id in swept:
             self.artifacts.keep(search_id, run_id, set())
         if changed():

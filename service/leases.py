@@ -254,7 +254,7 @@ def _requeue(
         evidence = f"gave up after {run.attempts} attempts; the last: {message or reason}"
         _end(session, search, run, "quarantined", now, reason, evidence)
         return
-    field = rungs.field(session, search)
+    field = rungs.field(session, search, run.role)
     found = field.verdict(run)
     waits = found == "await"
     runs.end_attempt(session, run, now, "paused" if waits and reason == "drain" else reason, message)

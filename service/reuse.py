@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models.compilation import Compilation
-from service import rungs, searches
-from service.store import events, runs, trained
+from service import endings, searches
+from service.store import runs, trained
 from service.tables import RunRow, SearchRow, TrialRow
 
 TRAINED_ON = "trained_on"  # in a copy's result: devices and versions of the worker that trained
@@ -31,7 +31,7 @@ def adopt(session: Session, search: SearchRow, run: RunRow, now: float) -> bool:
     run.accuracy, run.diagnosis, run.cached_from = found.accuracy, found.diagnosis, place(found)
     trained.copy_epochs(session, found, run)
     runs.forget_checkpoints(session, run.id)
-    session.info.setdefault(rungs.SWEPT, set()).add((run.search_id, run.id))
+    endings.sweep(session, run)
     _settle(session, search, run, now)
     return True
 
@@ -79,23 +79,9 @@ def _settle(session: Session, search: SearchRow, run: RunRow, now: float) -> Non
     search.waiting -= 1
     trial = session.get_one(TrialRow, run.trial_id)
     if run.role == "search":
-        trial.state, trial.reason, trial.message, trial.cached_from = "cached", reason, message, run.cached_from
+        trial.cached_from = run.cached_from
         search.active -= 1
     if search.state == "queued":
         searches.change(session, search, "running", now)
-    session.flush()
-    searches.record(session, search, trial, now)
-    events.add(
-        session,
-        search.id,
-        "trial.finished",
-        now,
-        number=run.number,
-        state=run.state,
-        seed=run.seed,
-        role=run.role,
-        accuracy=run.accuracy,
-        diagnosis=None if run.diagnosis is None else run.diagnosis["label"],
-        cached_from=run.cached_from,
-    )
+    endings.tell(session, search, run, trial, now, cached_from=run.cached_from)
     searches.advance(session, search, now)

@@ -16,7 +16,6 @@ from service.store import entrants, events, runs
 from service.tables import RunRow, SearchRow, TrialRow
 
 REASON = "awaiting-rung"
-SWEPT = "checkpoints of runs that ended without a worker"  # under this name a session keeps (search id, run id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +37,12 @@ class Field:
         return pruning.awaited(self.spec, self.planned, self.entrants, run.number)
 
 
-def field(session: Session, search: SearchRow) -> Field:
-    """The field as it is now; without entrants where nobody is judged."""
+def field(session: Session, search: SearchRow, role: str = "search") -> Field:
+    """The field as it is now; without entrants, which are all trials, where no run of that role is judged."""
     spec = searches.spec_of(search)
     ladder = blocks.ladder(spec)
     epochs = None if spec.pruner.name == "curve" else ladder
-    return Field(spec, search.planned, entrants.of(session, search.id, epochs) if ladder else {})
+    return Field(spec, search.planned, entrants.of(session, search.id, epochs) if ladder and role == "search" else {})
 
 
 def settle(session: Session, search: SearchRow, now: float, known: Field | None = None) -> None:
@@ -64,8 +63,7 @@ def prune(session: Session, search: SearchRow, run: RunRow, now: float) -> None:
     note(session, search, run)
     run.accuracy = None if run.result is None else run.result["accuracy"]
     endings.close(session, search, run, "pruned", now, "pruned", None)
-    # the rows of its checkpoints are gone, their files follow once the transaction is through
-    session.info.setdefault(SWEPT, set()).add((run.search_id, run.id))
+    endings.sweep(session, run)
 
 
 def pause(session: Session, search: SearchRow, run: RunRow, words: str, now: float) -> None:

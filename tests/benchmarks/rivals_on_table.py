@@ -15,7 +15,7 @@ for the best by the mean of what it saw of each.
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -106,23 +106,29 @@ def _steps(low: float, high: float) -> list[float]:
 
 
 def _study(oracle: Oracle, sampler: BaseSampler) -> Iterator[Seen]:
-    space = oracle.table.spec.space
     study = optuna.create_study(direction="maximize", sampler=sampler, pruner=NopPruner())
     seen: dict[int, list[float]] = defaultdict(list)
+    for trial, place in _asked(oracle, study, 0.0):
+        value = oracle.trained(place, oracle.trainings)
+        study.tell(trial, value)
+        seen[place].append(value)
+        yield seen
+
+
+def _asked(oracle: Oracle, study: optuna.Study, refused: float | Sequence[float]) -> Iterator[tuple[optuna.Trial, int]]:
+    """Trials of a study that meet the target, and their networks; the others are told `refused` and cost nothing."""
+    space = oracle.table.spec.space
     for _ in range(ASKED):
         if oracle.trainings >= TRAINED:
-            break
+            return
         trial = study.ask()
         at = Coefficients(*(trial.suggest_float(name, *getattr(space, name), step=STEPS.get(name)) for name in AXES))
         trial.set_constraint("cost", oracle.excess(at))
         place = oracle.place(at)
         if place is None:
-            study.tell(trial, 0.0)
-            continue
-        value = oracle.trained(place, oracle.trainings)
-        study.tell(trial, value)
-        seen[place].append(value)
-        yield seen
+            study.tell(trial, refused)
+        else:
+            yield trial, place
 
 
 def _uniform(oracle: Oracle, pruner: BasePruner) -> Iterator[Seen]:
@@ -157,20 +163,11 @@ def _trained(oracle: Oracle, study: optuna.Study, trial: optuna.Trial, place: in
 
 def nsga2_fronts(oracle: Oracle) -> Fronts:
     """NSGA-II for high accuracy and few parameters: after each training what it has, by the values it saw."""
-    space, feasible = oracle.table.spec.space, oracle.table.catalogue.feasible
+    feasible = oracle.table.catalogue.feasible
     sampler = NSGAIISampler(seed=oracle.run, population_size=POPULATION)
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
     seen: list[tuple[int, float]] = []
-    for _ in range(ASKED):
-        if oracle.trainings >= TRAINED:
-            return
-        trial = study.ask()
-        at = Coefficients(*(trial.suggest_float(name, *getattr(space, name), step=STEPS.get(name)) for name in AXES))
-        trial.set_constraint("cost", oracle.excess(at))
-        place = oracle.place(at)
-        if place is None:
-            study.tell(trial, (0.0, math.inf))
-            continue
+    for trial, place in _asked(oracle, study, (0.0, math.inf)):
         value = oracle.trained(place, oracle.trainings)
         seen.append((place, value))
         study.tell(trial, (value, feasible[place].cost.params))

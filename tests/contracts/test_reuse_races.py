@@ -18,6 +18,19 @@ ROUNDS = 2
 ONE: dict[str, Any] = {"trials": 1, "reuse": True}
 
 
+def asked_while_it_ends(fleet: Fleet, accuracy: float | None, outcome: str = "completed") -> list[Lease | None]:
+    """What the workers that ask while another one's training ends so are given; its own place holds None."""
+    lease = fleet.must_lease("first")
+
+    def act(number: int) -> Lease | None:
+        if number:
+            return fleet.lease(f"w{number}")
+        fleet.finish(lease, accuracy, outcome)
+        return None
+
+    return at_once(act)
+
+
 def test_of_equal_runs_of_many_searches_one_is_leased(fleet: Fleet) -> None:
     for seed in range(ROUNDS):
         searches = [fleet.submit(**ONE, seed=seed) for _ in range(4)]
@@ -30,15 +43,7 @@ def test_of_equal_runs_of_many_searches_one_is_leased(fleet: Fleet) -> None:
 def test_whoever_asks_while_the_first_ends_gets_nothing_to_train(fleet: Fleet) -> None:
     for seed in range(ROUNDS):
         searches = [fleet.submit(**ONE, seed=seed) for _ in range(4)]
-        lease = fleet.must_lease("first")
-
-        def act(number: int, lease: Lease = lease) -> Lease | None:
-            if number:
-                return fleet.lease(f"w{number}")
-            fleet.finish(lease, 0.7)
-            return None
-
-        assert at_once(act) == [None] * THREADS
+        assert asked_while_it_ends(fleet, 0.7) == [None] * THREADS
         assert fleet.lease() is None
         assert {fleet.search(search).state for search in searches} == {"succeeded"}
         assert {fleet.trials(search)[0].accuracy for search in searches} == {0.7}
@@ -47,15 +52,9 @@ def test_whoever_asks_while_the_first_ends_gets_nothing_to_train(fleet: Fleet) -
 def test_when_the_first_fails_while_others_ask_at_most_one_trains(fleet: Fleet) -> None:
     for seed in range(ROUNDS):
         searches = [fleet.submit(**ONE, seed=seed) for _ in range(4)]
-        lease = fleet.must_lease("first")
-
-        def act(number: int, lease: Lease = lease) -> Lease | None:
-            if number:
-                return fleet.lease(f"w{number}")
-            fleet.finish(lease, None, "failed")
-            return None
-
-        found = [lease for lease in at_once(act) if lease is not None] or [fleet.must_lease()]
+        found = [lease for lease in asked_while_it_ends(fleet, None, "failed") if lease is not None] or [
+            fleet.must_lease()
+        ]
         assert len(found) == 1
         fleet.finish(found[0])
         assert fleet.lease() is None
