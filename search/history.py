@@ -52,10 +52,12 @@ class Told:
     def __len__(self) -> int:
         return len(self.points)
 
-    def __getitem__(self, chosen: Integers | Mask) -> "Told":
+    def __getitem__(self, chosen: Integers | Mask | slice) -> "Told":
         return Told(self.points[chosen], self.values[chosen], self.finished[chosen], self.epochs[chosen])
 
     def __add__(self, later: "Told") -> "Told":
+        if not len(self):
+            return later
         mine, theirs = vars(self).values(), vars(later).values()
         return Told(*(np.concatenate(pair) for pair in zip(mine, theirs, strict=True)))
 
@@ -151,7 +153,7 @@ class History:
             lattice=self.lattice,
             number=number,
             free=free,
-            told=self.known + self.results[np.flatnonzero(tells)],
+            told=self.known + self.results[slice(settled) if tells.all() else np.flatnonzero(tells)],
             pending=self.lattice.points[pending[pending >= 0]],
         )
 

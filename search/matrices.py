@@ -16,5 +16,7 @@ def product(left: Floats, right: Floats) -> Floats:
     >>> product(np.ones((3, 2)), np.eye(2)).tolist()
     [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
     """
-    rows = max(LEAST_ROWS, ONE_THREAD // right.size)
-    return np.concatenate([left[at : at + rows] @ right for at in range(0, len(left), rows)])
+    rows, found = max(LEAST_ROWS, ONE_THREAD // right.size), np.empty((len(left), right.shape[1]))
+    for at in range(0, len(left), rows):
+        np.matmul(left[at : at + rows], right, out=found[at : at + rows])
+    return found

@@ -37,10 +37,11 @@ def propose(spec: SearchSpec, catalogue: Catalogue, trials: Sequence[TrialRecord
     later ones nothing is used. Raises `CatalogueExhausted` when every feasible network has been used.
     """
     history = trials if isinstance(trials, History) else History.of(spec, catalogue, trials)
-    unused = history.unused(number)
     if number == 0:
-        return Proposal(*reference(spec, catalogue, [catalogue.feasible[at] for at in np.flatnonzero(unused)]))
+        left = np.flatnonzero(history.unused(number))
+        return Proposal(*reference(spec, catalogue, [catalogue.feasible[at] for at in left]))
     if number <= len(spec.warm_start.enqueue):  # each of the trials before had one of them
+        unused = history.unused(number)
         for place in warm_start.enqueued(spec, catalogue):
             if unused[place]:
                 return Proposal(catalogue.feasible[place], None)

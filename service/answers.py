@@ -140,7 +140,8 @@ class TrialOut(Answer):
     cost: CostOut
     accuracy: Fraction | None
     accuracy_ci95: list[float] | None = Field(
-        description="Of the mean over seeds; holds for whichever finalist comes first. Null on one seed."
+        description="Of the mean over seeds; holds for whichever finalist comes first, once the search has ended for "
+        "whichever of those that cannot be told from it. Null on one seed."
     )
     seeds: int
     train_accuracy: Fraction | None
@@ -161,7 +162,8 @@ class TrialOut(Answer):
     programs_cached: int = Field(description="Programs that the cache on a worker's disk had.")
     attempts: int
     cached_from: str | None = Field(
-        description="A `cached` trial was trained before, as search id/trial number/seed; that search may be gone."
+        description="Where a `cached` trial, or a pruned one that was not trained again, was trained, as search "
+        "id/trial number/seed; that search may be gone."
     )
     reference: bool = Field(description="The paper's own coefficients, or the feasible network nearest to them.")
     reference_note: str | None
@@ -223,7 +225,10 @@ class RunOut(MeasuredOut):
     stopped_early: bool
     packed: int = Field(description="Seeds trained as one program with it, itself included: its seconds are a share.")
     diagnosis: DiagnosisOut | None
-    cached_from: str | None = Field(description="Where a `cached` run was trained, as search id/trial number/seed.")
+    cached_from: str | None = Field(
+        description="Where a `cached` run, or the epochs of one that was not trained again, was trained, as search "
+        "id/trial number/seed."
+    )
     device_seconds: float
     compile_seconds: float
     compiled_ahead_seconds: float

@@ -31,8 +31,8 @@ def close(
     tell(session, search, run, trial, now)
 
 
-def tell(session: Session, search: SearchRow, run: RunRow, trial: TrialRow, now: float, **more: object) -> None:
-    """Bring a trial up to date with the last state of a run of it, and say so in an event that may hold `more`."""
+def tell(session: Session, search: SearchRow, run: RunRow, trial: TrialRow, now: float) -> None:
+    """Bring a trial up to date with the last state of a run of it, and say so in an event."""
     if run.role == "search":
         trial.state, trial.reason, trial.message = run.state, run.reason, run.message
     session.flush()
@@ -48,7 +48,7 @@ def tell(session: Session, search: SearchRow, run: RunRow, trial: TrialRow, now:
         role=run.role,
         accuracy=run.accuracy,
         diagnosis=None if run.diagnosis is None else run.diagnosis["label"],
-        **more,
+        **({} if run.cached_from is None else {"cached_from": run.cached_from}),
     )
 
 

@@ -51,12 +51,19 @@ def tell(session: Session, search: SearchRow, raced: Race | None, now: float) ->
 def settle(session: Session, search: SearchRow, spec: SearchSpec, records: Sequence[TrialRecord]) -> None:
     """What is known once all finals have ended: what ties with the winner, and how it does on the test split.
 
-    Only the winner's test accuracy is written, and only here: nothing was or can be chosen by it.
+    Only the winner's test accuracy is written, and only here: nothing was or can be chosen by it. The winner was chosen
+    among those that it cannot be told from, so the intervals of these are made for as many as they are.
     """
     plan = racing.rounds(spec)
-    for number, is_tied in leaderboard.ties(records, quantum=plan.quantum, plan=plan).items():
+    ties = leaderboard.ties(records, quantum=plan.quantum, plan=plan)
+    for number, is_tied in ties.items():
         trials.get(session, search.id, number).ties = is_tied
     winner = leaderboard.winner(records)
-    if winner.finals:
-        row = trials.get(session, search.id, winner.number)
-        row.test_accuracy = results.summarise(winner.runs).test_accuracy
+    if not winner.finals:
+        return
+    for record in records:
+        if record is winner or ties.get(record.number):
+            found = results.summarise(record.runs, compared=1 + sum(ties.values()), quantum=plan.quantum)
+            row = trials.get(session, search.id, record.number)
+            row.ci_low, row.ci_high = found.ci95 if found.ci95 is not None else (None, None)
+    trials.get(session, search.id, winner.number).test_accuracy = results.summarise(winner.runs).test_accuracy

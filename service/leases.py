@@ -179,7 +179,7 @@ def _companions(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn) 
 
 
 def _grant_one(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn, terms: Terms, now: float) -> None:
-    run.state, run.reason, run.message = "running", None, None
+    run.state, run.reason, run.message, run.cached_from = "running", None, None, None
     run.lease_id, run.lease_epoch = f"l{secrets.token_hex(12)}", run.lease_epoch + 1
     run.worker, run.process = ask.worker, ask.process
     run.expires_at, run.attempts = now + terms.lease_seconds, run.attempts + 1
@@ -187,7 +187,7 @@ def _grant_one(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn, t
     trial = session.get_one(TrialRow, run.trial_id)
     trial.attempts += 1
     if run.role == "search" or trial.standing == leaderboard.PROBE:
-        trial.state, trial.started_at = "running", trial.started_at or now
+        trial.state, trial.started_at, trial.cached_from = "running", trial.started_at or now, None
     session.add(
         AttemptRow(
             run_id=run.id,

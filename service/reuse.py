@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models.compilation import Compilation
-from service import endings, searches
+from service import endings, replay, searches
 from service.store import runs, trained
 from service.tables import RunRow, SearchRow, TrialRow
 
@@ -18,17 +18,18 @@ TRAINED_ON = "trained_on"  # in a copy's result: devices and versions of the wor
 
 
 def adopt(session: Session, search: SearchRow, run: RunRow, now: float) -> bool:
-    """Settle a queued run of a locked search as `cached` if an equal one was trained to the end; whether that was so.
+    """Settle a queued run of a locked search as `cached` if an equal one was trained to the end; whether it got on.
 
-    A result serves a run that asks for no more than it holds: final runs want the test accuracy, which search runs do
+    So it does, too, where an equal one was pruned and its epochs are enough to judge this one by (`replay`). A result
+    serves a run that asks for no more than it holds: final runs want the test accuracy, which search runs do
     not have.
     """
     found = _source(session, search, run)
     if found is None:
-        return False
+        return replay.follow(session, search, run, now)
     asks = _asks(search, run)
     run.result = {**_result(session, found, **asks), **_spent(run)}
-    run.accuracy, run.diagnosis, run.cached_from = found.accuracy, found.diagnosis, place(found)
+    run.accuracy, run.diagnosis, run.cached_from = found.accuracy, found.diagnosis, trained.place(found)
     trained.copy_epochs(session, found, run)
     runs.forget_checkpoints(session, run.id)
     endings.sweep(session, run)
@@ -39,11 +40,6 @@ def adopt(session: Session, search: SearchRow, run: RunRow, now: float) -> bool:
 def is_known(session: Session, search: SearchRow, run: RunRow) -> bool:
     """Whether `adopt` would settle this run."""
     return _source(session, search, run) is not None
-
-
-def place(run: RunRow) -> str:
-    """Where a finished run was trained: "search id/trial number/seed"."""
-    return run.cached_from or f"{run.search_id}/{run.number}/{run.seed}"
 
 
 def _asks(search: SearchRow, run: RunRow) -> dict[str, bool]:
@@ -83,5 +79,5 @@ def _settle(session: Session, search: SearchRow, run: RunRow, now: float) -> Non
         search.active -= 1
     if search.state == "queued":
         searches.change(session, search, "running", now)
-    endings.tell(session, search, run, trial, now, cached_from=run.cached_from)
+    endings.tell(session, search, run, trial, now)
     searches.advance(session, search, now)

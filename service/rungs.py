@@ -62,7 +62,8 @@ def prune(session: Session, search: SearchRow, run: RunRow, now: float) -> None:
     """End a run that no worker holds with what was reported of it."""
     note(session, search, run)
     run.accuracy = None if run.result is None else run.result["accuracy"]
-    endings.close(session, search, run, "pruned", now, "pruned", None)
+    origin = None if run.cached_from is None else f"not trained again: its epochs are those of {run.cached_from}"
+    endings.close(session, search, run, "pruned", now, "pruned", origin)
     endings.sweep(session, run)
 
 

@@ -103,7 +103,7 @@ def show_trial(trial: Document) -> None:
             print(f"{_title(run)}: {run['diagnosis']['label']}: {run['diagnosis']['rule']}")
         if run["packed"] > 1:
             print(f"{_title(run)}: one of {run['packed']} seeds that were one program; its times are an equal share")
-        if run["cached_from"] is not None:
+        if run["cached_from"] is not None and run["message"]:
             print(f"{_title(run)}: {run['message']}")
         if run["started_from"] is not None:
             print(f"{_title(run)}: {_start(run['started_from'])}")
@@ -181,7 +181,7 @@ def _early(trial: Document) -> str:
 
 def _spared(trial: Document) -> str:
     """How many of the trainings were done before, by other searches."""
-    cached = sum(run["state"] == "cached" for run in trial["runs"])
+    cached = sum(run["cached_from"] is not None for run in trial["runs"])
     return f" ({cached} of {len(trial['runs'])} trainings done before)" if cached else ""
 
 

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from service.web import assets, form
+from service.web.form_fields import CARRIED
 
 TEMPLATES = Path(assets.__file__).parent / "templates"
 # On load plotly.js 4 adds a style sheet for maps, and its colour keys are given an empty style attribute: the hashes of
@@ -55,7 +56,7 @@ def list_page() -> Response:
 @router.get("/new", response_class=HTMLResponse)
 def new_page() -> Response:
     """The form for a new search."""
-    return _page("new.html", groups=form.groups(), presets=form.presets())
+    return _page("new.html", groups=form.groups(), presets=form.presets(), carried=CARRIED)
 
 
 @router.get("/datasets", response_class=HTMLResponse)

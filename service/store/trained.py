@@ -52,6 +52,24 @@ def source(session: Session, run: RunRow, *, tested: bool, timed: bool) -> RunRo
     return session.scalars(statement.with_for_update(read=True, skip_locked=True)).one_or_none()
 
 
+def pruned(session: Session, run: RunRow, epochs: int) -> RunRow | None:
+    """The pruned run with the key of this one that came furthest, if it came so far; it cannot be deleted for now."""
+    last = select(func.max(EpochRow.epoch)).where(EpochRow.run_id == RunRow.id).scalar_subquery()
+    statement = select(RunRow).where(RunRow.cache_key == run.cache_key, RunRow.state == "pruned", last >= epochs)
+    statement = statement.order_by(last.desc(), RunRow.id).limit(1)
+    return session.scalars(statement.with_for_update(read=True, skip_locked=True)).one_or_none()
+
+
+def reached(session: Session, run_id: int) -> int:
+    """The last epoch that is known of a run; 0 before its first."""
+    return session.execute(select(func.max(EpochRow.epoch)).where(EpochRow.run_id == run_id)).scalar_one() or 0
+
+
+def place(run: RunRow) -> str:
+    """Where a finished run was trained: "search id/trial number/seed"."""
+    return run.cached_from or f"{run.search_id}/{run.number}/{run.seed}"
+
+
 def before(session: Session, key: str | None) -> bool:
     """Whether a training of this key has come to its end."""
     statement = select(RunRow.id).where(RunRow.cache_key == key, RunRow.state.in_(FINISHED)).limit(1)
@@ -93,3 +111,22 @@ def copy_epochs(session: Session, origin: RunRow, run: RunRow) -> None:
     ).where(EpochRow.run_id == origin.id)
     names = ["run_id", "epoch", "search_id", "role", "lease_epoch", "validation_accuracy", "metrics"]
     session.execute(insert(EpochRow).from_select(names, copied))
+
+
+def copy_until(session: Session, origin: RunRow, run: RunRow, epoch: int) -> None:
+    """Give a run the epochs of another that it lacks, up to this one. They took no time here."""
+    had = reached(session, run.id)
+    missing = select(EpochRow).where(EpochRow.run_id == origin.id, EpochRow.epoch > had, EpochRow.epoch <= epoch)
+    for row in session.scalars(missing).all():
+        session.add(
+            EpochRow(
+                run_id=run.id,
+                epoch=row.epoch,
+                search_id=run.search_id,
+                role=run.role,
+                lease_epoch=run.lease_epoch,
+                validation_accuracy=row.validation_accuracy,
+                metrics={**row.metrics, "seconds": 0.0, "compile_seconds": 0.0},
+            )
+        )
+    session.flush()

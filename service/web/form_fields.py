@@ -1,11 +1,16 @@
 """What the form for a new search is laid out by: order, labels, units, and words that the schema lacks."""
 
-# What the form leaves out, and why: where a hypervolume begins is for comparisons between searches, the service fills
-# in the weights' SHA-256, lists of networks are for files (`effscale submit --warm-start`, `--latency-table`).
-OMITTED = (
-    *("/reference", "/start/sha256", "/warm_start/enqueue", "/warm_start/trials"),
-    *("/target/table", "/target/baseline_ms"),
-)
+# What the form has no control for: where a hypervolume begins is for comparisons between searches, and lists of
+# networks are for files (`effscale submit --warm-start`, `--latency-table`). A search that is copied brings them along,
+# and says so in these words.
+CARRIED = {
+    "/reference": "where its hypervolume begins",
+    "/warm_start/enqueue": "networks to try first ({})",
+    "/warm_start/trials": "results known before ({})",
+    "/target/table": "measured latencies ({})",
+    "/target/baseline_ms": "the baseline's latency",
+}
+OMITTED = (*CARRIED, "/start/sha256")  # the service fills in the weights' SHA-256
 # Labels and units; the order is the order on the page. (pointer, label, unit)
 BASICS = (
     ("/name", "Name", ""),

@@ -4,8 +4,10 @@ All begin from the same weights and see the same batches in the same order; riva
 while effscale does that inside its program. SGD with momentum at a constant rate, float32, without dropout, stochastic
 depth, weight decay and smoothing. The mean loss of every epoch must agree within 3 %: sums in another order
 differ in the seventh digit, and a deep network with fresh weights makes ten times more of that every few steps (at the
-rate of 0.001 a loss of 2.2 is off by 0.0004 after 8 steps, at 0.01 by tenths). That both sides compute the same thing
-to the last digits is shown on a small network by tests/models/test_rivals.py.
+rate of 0.001 a loss of 2.2 is off by 0.0004 after 8 steps, at 0.01 by tenths). At 32 px, where the last maps are one
+pixel and BatchNorm sees 32 values of a channel, it is faster: off by 4 % after 16 steps at 0.001, by 0.7 % after 24 at
+0.0001, by a millionth after 48 at 0.00001, which is taken there. That both sides compute the same thing to the last
+digits is shown on a small network by tests/models/test_rivals.py.
 """
 
 import tempfile
@@ -23,6 +25,8 @@ TOLERANCE = (
 )
 # Steps an epoch, so that one takes seconds on two cores at any resolution
 STEPS = {32: 8, 64: 4, 128: 2, 224: 1}
+RATES = {32: 0.00001}
+RATE = 0.001  # at other resolutions
 RIVALS = (
     Entrant("plain Flax", "flax_plain", ("flax",)),
     Entrant("Keras on JAX", "keras_jax", ("keras", "jax")),
@@ -52,7 +56,7 @@ def b0(px: int, padding: str, epochs: int) -> Problem:
         "batch_size": BATCH,
         "optimizer": "sgd",
         "momentum": 0.9,
-        "learning_rate": 0.001,
+        "learning_rate": RATES.get(px, RATE),
         "schedule": "constant",
         "warmup_epochs": 0.0,
         "weight_decay": 0.0,

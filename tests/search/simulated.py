@@ -70,13 +70,13 @@ def _told_apart(values: Floats, inside: NDArray[np.bool_], level: float) -> NDAr
 
 def winners_hold(values: Floats, outcome: Outcome, means: list[float]) -> float:
     """How often the winner's interval covers the winner's true mean."""
-    races, finalists, last = values.shape
+    races, _, last = values.shape
     ours = np.arange(races)
     count = outcome.used[ours, outcome.winner]
     seen = np.arange(last)[None] < count[:, None]
     own = values[ours, outcome.winner]
     mean = (own * seen).sum(axis=1) / count
     error = np.sqrt((((own - mean[:, None]) ** 2) * seen).sum(axis=1) / (count - 1) / count)
-    tail = min(0.025, 0.05 / finalists)
+    tail = np.minimum(0.025, 0.05 / outcome.inside.sum(axis=1))  # chosen among those that it was not told from
     half = stdtrit(count - 1, 1 - tail) * error
     return float((np.abs(mean - np.array(means)[outcome.winner]) <= half).mean())

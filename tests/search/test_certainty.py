@@ -49,7 +49,7 @@ def test_the_true_best_is_among_the_ties_and_the_winners_interval_holds(
         values = noisy(means, noise, noise / 2, last, RACES)
         found = raced(values, first)
         assert found.inside[:, 0].mean() >= 0.95, noise
-        assert 0.93 <= winners_hold(values, found, means) <= 0.99, noise
+        assert 0.93 <= winners_hold(values, found, means) <= 0.97, noise
 
 
 def test_networks_that_differ_in_noise_change_none_of_that() -> None:
@@ -59,7 +59,7 @@ def test_networks_that_differ_in_noise_change_none_of_that() -> None:
             values = noisy(means, noise, 0.001, 10, RACES)
             found = raced(values, 4)
             assert found.inside[:, 0].mean() >= 0.95
-            assert 0.93 <= winners_hold(values, found, means) <= 0.99
+            assert 0.93 <= winners_hold(values, found, means) <= 0.98  # the noisiest is nearly the only one that wins
 
 
 @pytest.mark.parametrize("means", [field for field in FIELDS if len(set(field)) > 1])

@@ -1,11 +1,14 @@
 """What a reader sees and does, in a real browser against a fake API whose every move the test decides."""
 
 import re
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from search import catalogue
+from search.spec import SearchSpec
 from tests.web.conftest import OpenPage, Serve
 from tests.web.fake_api import Fake
 from tests.web.simulated import OVERFITTED, finished, going, run
@@ -265,6 +268,26 @@ def test_a_copy_of_a_search_fills_the_form(serve: Serve, open_page: OpenPage) ->
     expect(page.get_by_label("Tolerance")).to_have_value("0.1")
     expect(page.get_by_label("Name", exact=True)).to_have_value("digits-demo")
     expect(page.locator("#plan-feasible")).to_have_text("88")
+
+
+def test_a_copy_brings_along_what_has_no_field_and_says_so(serve: Serve, open_page: OpenPage) -> None:
+    search = finished()
+    first = asdict(catalogue.of(SearchSpec.model_validate(search.spec)).feasible[0].coefficients)
+    known = [{**first, "accuracy": 0.8}]
+    spec = {**search.spec, "warm_start": {"enqueue": [first], "trials": known}}
+    fake = Fake([replace(search, spec=spec)])
+    page = open_page(serve(fake) + "/new?from=s_demo")
+    expect(page.locator("#carried")).to_contain_text("networks to try first (1), results known before (1).")
+    page.get_by_role("button", name="Start the search").click()
+    expect(page).to_have_url(re.compile("/searches/s_demo$"))
+    assert fake.submitted[0]["spec"]["warm_start"]["trials"] == known
+    page.goto(page.url.replace("/searches/s_demo", "/new?from=s_demo"))
+    page.get_by_role("button", name="Leave out").click()
+    expect(page.locator("#carried")).to_be_hidden()
+    expect(page.locator("#spec")).not_to_contain_text('accuracy": 0.8')
+    page.get_by_role("button", name="Start the search").click()
+    expect(page).to_have_url(re.compile("/searches/s_demo$"))
+    assert fake.submitted[1]["spec"]["warm_start"]["trials"] == []
 
 
 def test_a_stage_table_of_ones_own_is_sent_as_a_table(serve: Serve, open_page: OpenPage) -> None:

@@ -5,7 +5,7 @@ import { byId, h, setText } from "./dom.js";
 import { settled } from "./pace.js";
 import { clearErrors, showErrors } from "./errors.js";
 import { renderPlan } from "./plan.js";
-import { Unreadable, fillForm, fillRecipe, readForm, TABLE } from "./spec.js";
+import { beside, Unreadable, fillForm, fillRecipe, readForm, TABLE } from "./spec.js";
 
 const DEBOUNCE_MS = 350;
 const [form, baseline, table] = [byId("form"), byId("f-baseline"), byId("table")];
@@ -13,11 +13,12 @@ let asked = new AbortController();
 let baselines = new Map();
 let summaries = new Map();
 let sending = { body: "", key: "" };
+let carried = [];
 
 function spec() {
   clearErrors();
   try {
-    const document = readForm(form);
+    const document = readForm(form, carried);
     setText(byId("spec"), JSON.stringify(document, null, 2));
     return document;
   } catch (error) {
@@ -114,6 +115,14 @@ function toggleTable() {
   }
 }
 
+/** A copy brings along what has no field, and says so. */
+function carry(found) {
+  const words = JSON.parse(form.dataset.carried);
+  carried = beside(found, Object.keys(words));
+  setText(byId("carried-what"), carried.map(([pointer, value]) => words[pointer].replace("{}", value.length)).join(", "));
+  byId("carried").hidden = carried.length === 0;
+}
+
 async function begin() {
   try {
     await choices();
@@ -122,6 +131,7 @@ async function begin() {
     if (from) {
       const search = await get(`/v1/searches/${encodeURIComponent(from)}`);
       fillForm(form, search.spec);
+      carry(search.spec);
     }
   } catch (error) {
     showErrors([], explain(error));
@@ -141,4 +151,8 @@ byId("f-recipe-preset").addEventListener("change", ({ target }) => {
 });
 byId("f-dataset").addEventListener("change", describe);
 form.addEventListener("submit", submit);
+byId("carried-drop").addEventListener("click", () => {
+  carry({});
+  plan();
+});
 begin();

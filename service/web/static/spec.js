@@ -54,12 +54,21 @@ function stageTable(form) {
   }
 }
 
-/** The spec that the form describes. Throws Unreadable. */
-export function readForm(form) {
+const stepsOf = (pointer) => pointer.split("/").slice(1);
+
+const valueAt = (spec, pointer) => stepsOf(pointer).reduce((part, step) => part?.[step], spec);
+
+/** What a spec says at pointers that have no control, as [pointer, value]. */
+export const beside = (spec, pointers) =>
+  pointers.map((pointer) => [pointer, valueAt(spec, pointer)]).filter(([, value]) => Array.isArray(value) ? value.length : value != null);
+
+/** The spec that the form describes, and what stands beside it. Throws Unreadable. */
+export function readForm(form, carried = []) {
   const spec = {};
+  for (const [pointer, value] of carried) put(spec, stepsOf(pointer), value);
   for (const control of form.querySelectorAll("[name]")) {
     const value = control.value === TABLE ? stageTable(form) : parse(control);
-    if (value !== undefined) put(spec, control.name.split("/").slice(1), value);
+    if (value !== undefined) put(spec, stepsOf(control.name), value);
   }
   if (!spec.start?.weights) delete spec.start;
   if (spec.transfer?.phi === undefined) delete spec.transfer;
@@ -79,7 +88,7 @@ export const fillRecipe = (form, recipe) => fill(form.querySelectorAll('[name^="
 
 function fill(controls, spec) {
   for (const control of controls) {
-    const value = control.name.split("/").slice(1).reduce((part, step) => part?.[step], spec);
+    const value = valueAt(spec, control.name);
     if (control.name === "/baseline" && typeof value === "object") {
       control.value = TABLE;
       control.form.querySelector("[data-kind=table]").value = JSON.stringify(value, null, 1);

@@ -1,0 +1,52 @@
+"""Epochs that need not be trained: a queued run is judged by those of an equal training that was pruned.
+
+It goes from rung to rung as if it reported them itself, and there it is stopped, waits for others, or goes on. Where it
+goes on beyond what the other had come to, it is trained, from the first epoch on: a pruned training leaves no
+checkpoint behind. The epochs it reports then replace the copied ones.
+"""
+
+from sqlalchemy.orm import Session
+
+from search import blocks
+from service import rungs, searches
+from service.store import trained
+from service.tables import RunRow, SearchRow, TrialRow
+
+
+def follow(session: Session, search: SearchRow, run: RunRow, now: float) -> bool:
+    """Whether a queued run of a locked search has got on without training: it was stopped at a rung, or waits there."""
+    ahead = _ahead(session, search, run)
+    origin = trained.pruned(session, run, ahead[0]) if ahead else None
+    if origin is None:
+        return False
+    last = trained.reached(session, origin.id)
+    for rung in ahead:
+        if rung > last:
+            break
+        trained.copy_until(session, origin, run, rung)
+        field = rungs.field(session, search)
+        if (found := field.verdict(run)) == "continue":
+            continue
+        search.waiting -= 1
+        _came_from(session, run, trained.place(origin))
+        if search.state == "queued":
+            searches.change(session, search, "running", now)
+        if found == "stop":
+            rungs.prune(session, search, run, now)
+        else:
+            rungs.pause(session, search, run, field.awaited(run), now)
+        searches.advance(session, search, now)  # also those who waited for these epochs
+        return True
+    return False
+
+
+def _ahead(session: Session, search: SearchRow, run: RunRow) -> list[int]:
+    """The rungs that a run has not reached."""
+    if run.role != "search" or run.cache_key is None:
+        return []
+    begun = trained.reached(session, run.id)
+    return [rung for rung in blocks.rungs(searches.spec_of(search), run.number) if rung > begun]
+
+
+def _came_from(session: Session, run: RunRow, place: str) -> None:
+    run.cached_from = session.get_one(TrialRow, run.trial_id).cached_from = place
