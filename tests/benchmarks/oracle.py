@@ -23,7 +23,7 @@ class Spent(NamedTuple):
 
 
 class Milestone(NamedTuple):
-    """What had been spent when this network was named the best: its place in the catalogue, None for none."""
+    """What had been spent when this network was named the best: its place in the table, None for none."""
 
     spent: Spent
     named: int | None
@@ -54,7 +54,7 @@ class Oracle:
 
     def curve(self, place: int, seed: int) -> list[float]:
         """The validation accuracies of a training, epoch by epoch; looking is free, see `charge`."""
-        curves = self.table.curves[place]
+        curves = self.table.all_curves[place]
         drawn: list[float] = curves[np.random.default_rng([self.run, place, seed]).integers(len(curves))].tolist()
         return drawn
 
@@ -62,7 +62,7 @@ class Oracle:
         """Note that a training was begun, or went on, for so many epochs."""
         self.trainings += begun
         self.epochs += epochs
-        self.macs += epochs * self.table.catalogue.feasible[place].cost.macs
+        self.macs += epochs * self.table.networks[place].cost.macs
 
     def trained(self, place: int, seed: int) -> float:
         """The accuracy of a whole training."""
@@ -82,15 +82,22 @@ class Oracle:
         depths = network.depths_at(scaled.depth, spec.space.depth_rounding)
         return depths, network.widths_at(scaled.width), pixels
 
-    def place(self, at: Coefficients) -> int | None:
-        """The feasible network that these coefficients give; None when they give another one."""
-        return self.table.catalogue.position(self.identity(at))
+    def place(self, at: Coefficients) -> int:
+        """The network that these coefficients give, which the table has where the cost or the product is right."""
+        return self.table.places[self.identity(at)]
 
     def excess(self, at: Coefficients) -> float:
         """How far outside of what the target accepts the cost of these coefficients' network is; 0 inside."""
         spec, (depths, widths, pixels) = self.table.spec, self.identity(at)
         found = shape_profile(spec.network, depths, widths, spec.data.classes).at(pixels)
-        ratio = relative(spec, at, found, self.table.catalogue.baseline_cost)
+        return self._off(relative(spec, at, found, self.table.catalogue.baseline_cost))
+
+    def nominal_excess(self, at: Coefficients) -> float:
+        """The same of the product of the coefficients, which is what the paper constrains."""
+        return self._off(float(at.product**self.table.spec.phi))
+
+    def _off(self, ratio: float) -> float:
+        spec = self.table.spec
         return max(0.0, abs(ratio / spec.ratio - 1) - spec.target.tolerance)
 
 

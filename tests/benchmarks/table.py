@@ -1,5 +1,8 @@
 """A table of trainings: every network of a small catalogue, really trained with several seeds, epoch by epoch.
 
+So are the networks that miss the target's real cost and meet it by the nominal product of their coefficients: those who
+search on the product train them, too.
+
 A text file: lines that begin with # are its head, the last of them a JSON object with the spec, the images of each
 split and what it was made on; then CSV, a line a training. Validation results are whole numbers of images.
 """
@@ -16,8 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.scaling import Coefficients
 from search import catalogue
-from search.catalogue import Catalogue, Identity
+from search.catalogue import Candidate, Catalogue, Identity
+from search.lattice import AXES
 from search.spec import SearchSpec
 
 SHAPES = Path(__file__).parent / "recorded" / "shapes.csv"
@@ -54,6 +59,17 @@ class Table:
         return catalogue.of(self.spec)
 
     @cached_property
+    def networks(self) -> tuple[Candidate, ...]:
+        """Those of the catalogue, then those that only the product lets through; a place is one in these."""
+        others = (other for other in by_product(self.spec) if self.catalogue.position(other.identity) is None)
+        return (*self.catalogue.feasible, *others)
+
+    @cached_property
+    def places(self) -> dict[Identity, int]:
+        """Where each of `networks` stands."""
+        return {network.identity: place for place, network in enumerate(self.networks)}
+
+    @cached_property
     def seeds(self) -> tuple[int, ...]:
         """Those that are complete."""
         found: dict[int, set[Identity]] = defaultdict(set)
@@ -64,13 +80,17 @@ class Table:
 
     @cached_property
     def curves(self) -> NDArray[np.float64]:
-        """(networks, seeds, epochs): validation accuracies, in the catalogue's order."""
-        shape = (len(self.catalogue.feasible), len(self.seeds), self.spec.recipe.epochs)
-        curves = np.full(shape, np.nan)
-        places = {seed: place for place, seed in enumerate(self.seeds)}
+        """(feasible networks, seeds, epochs): validation accuracies, in the catalogue's order."""
+        return self.all_curves[: len(self.catalogue.feasible)]
+
+    @cached_property
+    def all_curves(self) -> NDArray[np.float64]:
+        """(networks, seeds, epochs): of those outside of the catalogue, too; not a number where there is none."""
+        curves = np.full((len(self.networks), len(self.seeds), self.spec.recipe.epochs), np.nan)
+        seeds = {seed: at for at, seed in enumerate(self.seeds)}
         for training in self.trainings:
-            if training.seed in places:
-                curves[self.catalogue.positions[training.identity], places[training.seed]] = training.curve
+            if training.seed in seeds:
+                curves[self.places[training.identity], seeds[training.seed]] = training.curve
         return curves
 
     @cached_property
@@ -86,6 +106,27 @@ class Table:
         within = float(last.var(axis=1, ddof=1).mean()) if last.shape[1] > 1 else 0.0
         between = max(0.0, float(self.truth.var(ddof=1)) - within / last.shape[1])
         return between**0.5, within**0.5
+
+
+def by_product(spec: SearchSpec) -> Iterator[Candidate]:
+    """Every network that some coefficients of the space give whose product meets the target, whatever it costs.
+
+    A resolution stands for all that are rounded to it, `Oracle.identity` says how.
+    """
+    widest = spec.target.model_copy(update={"metric": "product", "tolerance": 1.0})
+    half, off = spec.space.resolution_multiple / 2, spec.ratio * spec.target.tolerance
+    for candidate in catalogue.of(spec.model_copy(update={"target": widest})).feasible:
+        ends = catalogue.intervals(spec, candidate)
+        ends["gamma"] = tuple(
+            ((candidate.resolution + side) / spec.network.resolution) ** (1 / spec.phi) for side in (-half, half)
+        )
+        low, high = (
+            Coefficients(*(bound(ends[name][side], getattr(spec.space, name)[side]) for name in AXES)).product
+            ** spec.phi
+            for side, bound in enumerate((max, min))
+        )
+        if low <= spec.ratio + off and high >= spec.ratio - off:
+            yield candidate
 
 
 def read(path: Path = SHAPES) -> Table:

@@ -6,10 +6,12 @@ import math
 import numpy as np
 import pytest
 
+from models.scaling import Coefficients
 from search import catalogue
 from tests.benchmarks import ours_on_table, rivals_on_table
 from tests.benchmarks.oracle import Milestone, Oracle, Spent, Trail, good
-from tests.benchmarks.table import COLUMNS, SHAPES, Table, read
+from tests.benchmarks.rivals_on_table import Rival
+from tests.benchmarks.table import COLUMNS, SHAPES, Table, by_product, read
 from tests.benchmarks.to_target import compared, spent_to_target, success
 from tests.benchmarks.volume import front, missed, volume
 from tests.search.records import spec
@@ -23,7 +25,10 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
     search, lines = spec(trials=6, finalists={"count": 2, "seeds": 2}), io.StringIO()
     head = {"spec": search.document(), "images": [100, VALIDATION, 0]}
     lines.write(f"# made up\n# {json.dumps(head)}\n{','.join(COLUMNS)}\n")
-    for place, candidate in enumerate(catalogue.of(search).feasible):
+    feasible = catalogue.of(search).feasible
+    known = {candidate.identity for candidate in feasible}
+    others = [candidate for candidate in by_product(search) if candidate.identity not in known]
+    for place, candidate in enumerate((*feasible, *others)):
         for seed in range(SEEDS + (place == 0)):
             curve = " ".join(str(100 * epoch + 3 * place + seed) for epoch in range(1, EPOCHS + 1))
             depths, widths = (" ".join(map(str, part)) for part in (candidate.depths, candidate.widths))
@@ -46,7 +51,8 @@ def test_a_table_is_read_and_only_complete_seeds_count(table: Table) -> None:
 def test_the_recorded_table_is_whole() -> None:
     recorded = read(SHAPES)
     assert len(recorded.seeds) >= 2
-    assert not np.isnan(recorded.curves).any()
+    assert not np.isnan(recorded.all_curves).any()
+    assert len(recorded.networks) > len(recorded.catalogue.feasible)
     assert recorded.curves.shape[2] == recorded.spec.recipe.epochs
     assert 0 < recorded.curves.min() < recorded.curves.max() <= 1
 
@@ -67,6 +73,17 @@ def test_every_network_is_found_by_its_coefficients(table: Table) -> None:
         assert oracle.excess(candidate.coefficients) == 0
     dear = max(table.catalogue.feasible, key=lambda one: one.coefficients.beta).coefficients
     assert oracle.excess(type(dear)(2.0, 1.5, 1.5)) > 1
+
+
+def test_the_table_has_every_network_that_the_product_lets_through(table: Table) -> None:
+    oracle, chance = Oracle(table, run=0), np.random.default_rng(0)
+    axes = [getattr(table.spec.space, name) for name in ("alpha", "beta", "gamma")]
+    drawn = [Coefficients(*(chance.uniform(*axis) for axis in axes)) for _ in range(3000)]
+    found = {oracle.place(at) for at in drawn if not oracle.nominal_excess(at)}
+    assert found <= set(range(len(table.networks)))
+    assert len(found - set(range(len(table.catalogue.feasible)))) > 20
+    assert {table.networks[place].identity for place in found} <= {one.identity for one in by_product(table.spec)}
+    assert oracle.nominal_excess(Coefficients(1.0, 1.0, 1.0)) == pytest.approx(0.5 - table.spec.target.tolerance)
 
 
 def trail(*marks: tuple[int, int]) -> Trail:
@@ -112,12 +129,41 @@ def test_each_side_searches_and_names_what_it_trained(
     monkeypatch.setattr(rivals_on_table, "ASKED", 100)
     monkeypatch.setattr(rivals_on_table, "TRAINED", 12)
     finalists = {"count": 2, "seeds": 2}
-    scripts, replicated = rivals_on_table.followed(rival, finalists, Oracle(table, 1))
+    scripts, replicated = rivals_on_table.followed(Rival(rival), finalists, Oracle(table, 1))
     for found in (scripts[-1], replicated[-1], *ours_on_table.ended(table, 1, trials=12)):
         assert found.named in range(len(table.catalogue.feasible))
         assert 0 < found.spent.trainings * 2 <= found.spent.epochs
         assert found.spent.compute > 0
     assert replicated[-1].spent.trainings == scripts[-1].spent.trainings + 4
+
+
+def test_who_searches_on_the_product_may_name_what_misses_the_cost_and_our_finals_leave_it_out(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rivals_on_table, "TRAINED", 40)
+    feasible = range(len(table.catalogue.feasible))
+    scripts, replicated = rivals_on_table.followed(
+        Rival(rivals_on_table.tpe_on_product), {"count": 2, "seeds": 2}, Oracle(table, 1)
+    )
+    assert scripts[-1].named not in feasible  # made up so that those are the most accurate
+    assert scripts[-1].named in range(len(table.networks))
+    assert replicated[-1].named in feasible
+
+
+def test_the_grid_is_trained_again_with_other_seeds_and_names_the_highest_mean(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rivals_on_table, "PASSES", 3)
+    oracle = Oracle(table, 1)
+    seen = list(rivals_on_table.grid(oracle))
+    values = seen[-1]
+    assert len(seen) == 3
+    assert all(len(found) % 3 == 0 for found in values.values())
+    assert oracle.trainings == sum(map(len, values.values()))
+    (*_, end), _ = rivals_on_table.followed(
+        Rival(rivals_on_table.grid, min), {"count": 1, "seeds": 2}, Oracle(table, 1)
+    )
+    assert end.named == max(values, key=lambda place: min(values[place]))
 
 
 def test_finals_on_chosen_networks_name_the_best_of_them_and_are_charged(table: Table) -> None:
