@@ -127,8 +127,8 @@ def _head(spec: SearchSpec) -> str:
         **libraries,
     }
     return (
-        "# Every feasible network of a spec, and every other one that coefficients give whose product meets its target, "
-        "trained\n# with each seed: validation images it told after each epoch.\n"
+        "# Every feasible network of a spec, and every other one that coefficients give whose product meets its "
+        "target, trained\n# with each seed: validation images it told after each epoch.\n"
         "# Made by `nice -n 19 python -m tests.benchmarks.record` on a busy machine of two cores: read seconds so.\n"
         f"# {json.dumps(head)}\n{','.join(COLUMNS)}\n"
     )
