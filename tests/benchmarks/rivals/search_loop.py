@@ -16,7 +16,8 @@ Train = Callable[[Description], Iterator[float]]
 
 
 def search(settings: dict[str, Any], train: Train, **changed: Any) -> dict[str, Any]:
-    """Train `trials` networks of the target's cost; what was asked that costs something else is refused, as in pycls.
+    """Train `trials` networks of the target's cost. What is proposed that costs something else is told to the sampler as
+    infeasible, with how far it is off, and is not trained.
 
     A network that is proposed again is trained again: an ordinary script does not notice.
     """
@@ -37,8 +38,10 @@ def search(settings: dict[str, Any], train: Train, **changed: Any) -> dict[str, 
         found["asked"] += 1
         at = [trial.suggest_float(name, 1.0, high) for name, high in settings["space"].items()]
         network = scaled(table, at, **form)
-        if abs(macs(network) / base / settings["ratio"] - 1) > settings["tolerance"]:
-            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        off = max(0.0, abs(macs(network) / base / settings["ratio"] - 1) - settings["tolerance"])
+        trial.set_constraint("cost", off)  # refused without it, TPE proposes what is infeasible again and again
+        if off:
+            study.tell(trial, 0.0)
             continue
         networks.add(json.dumps(network))
         found["trials"] += 1
