@@ -16,8 +16,8 @@ Train = Callable[[Description], Iterator[float]]
 
 
 def search(settings: dict[str, Any], train: Train, **changed: Any) -> dict[str, Any]:
-    """Train `trials` networks of the target's cost. What is proposed that costs something else is told to the sampler as
-    infeasible, with how far it is off, and is not trained.
+    """Train `trials` networks of the target's cost. What is proposed that costs something else is told to the sampler
+    as infeasible, with how far it is off, and is not trained.
 
     A network that is proposed again is trained again: an ordinary script does not notice.
     """
