@@ -45,14 +45,14 @@ class Ran(NamedTuple):
 class Training:
     """One network trained with one recipe on one data set from one seed.
 
-    Iterating goes on from the next epoch to `recipe.epochs`, or until its patience ends. It begins with random weights,
-    or with the arrays of `start`, which are named as `weights()` names them. On one kind of device everything but the
-    times is a function of the arguments: a training that was restored from a checkpoint ends bit-identical to one that
-    was not interrupted. Images of more than `resident` bytes (by default what suits the device) are streamed to it;
-    the numbers stay the same. Of several `devices` each works on an equal part of every batch: the numbers are those of
-    one device up to the rounding of float32 sums, which are added in another order. A checkpoint restores on any number
-    of devices, and what follows is equal up to that rounding, not to the bit. `memory` is how many bytes the training
-    may hold on each, by default what the device has.
+    Iterating goes on from the next epoch to `recipe.epochs`, or until its patience ends. It begins with random
+    weights, or with the arrays of `start`, which are named as `weights()` names them. On one kind of device, of CPUs
+    with as many cores, everything but the times is a function of the arguments: a training that was restored from a
+    checkpoint ends bit-identical to one that was not interrupted. Images of more than `resident` bytes (by default
+    what suits the device) are streamed to it; the numbers stay the same. Of several `devices` each works on an equal
+    part of every batch: the numbers are those of one device up to the rounding of float32 sums, which are added in
+    another order. A checkpoint restores on any number of devices, and what follows is equal up to that rounding, not
+    to the bit. `memory` is how many bytes the training may hold on each, by default what the device has.
 
     Rates that the recipe leaves open or gives as rules are the architecture's: see `regularization.regularized`.
     Raises `TrainingDiverged` when a loss or a weight is NaN or infinite, `InvalidRecipe` when network and recipe do not
