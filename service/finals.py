@@ -66,4 +66,5 @@ def settle(session: Session, search: SearchRow, spec: SearchSpec, records: Seque
             found = results.summarise(record.runs, compared=1 + sum(ties.values()), quantum=plan.quantum)
             row = trials.get(session, search.id, record.number)
             row.ci_low, row.ci_high = found.ci95 if found.ci95 is not None else (None, None)
-    trials.get(session, search.id, winner.number).test_accuracy = results.summarise(winner.runs).test_accuracy
+            if record is winner:
+                row.test_accuracy = found.test_accuracy

@@ -198,8 +198,7 @@ def _grant_one(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn, t
             started_at=now,
         )
     )
-    if search.state == "queued":
-        searches.change(session, search, "running", now)
+    searches.begin(session, search, now)
     search.version += 1
     events.add(session, search.id, "trial.started", now, number=run.number, seed=run.seed, role=run.role)
     session.flush()

@@ -15,7 +15,10 @@ from service.tables import RunRow, SearchRow, TrialRow
 
 def follow(session: Session, search: SearchRow, run: RunRow, now: float) -> bool:
     """Whether a queued run of a locked search has got on without training: it was stopped at a rung, or waits there."""
-    ahead = _ahead(session, search, run)
+    if run.role != "search" or run.cache_key is None:
+        return False
+    begun = trained.reached(session, run.id)
+    ahead = [rung for rung in blocks.rungs(searches.spec_of(search), run.number) if rung > begun]
     origin = trained.pruned(session, run, ahead[0]) if ahead else None
     if origin is None:
         return False
@@ -23,14 +26,13 @@ def follow(session: Session, search: SearchRow, run: RunRow, now: float) -> bool
     for rung in ahead:
         if rung > last:
             break
-        trained.copy_until(session, origin, run, rung)
-        field = rungs.field(session, search)
+        trained.copy_between(session, origin, run, begun, rung)
+        begun, field = rung, rungs.field(session, search)
         if (found := field.verdict(run)) == "continue":
             continue
         search.waiting -= 1
-        _came_from(session, run, trained.place(origin))
-        if search.state == "queued":
-            searches.change(session, search, "running", now)
+        run.cached_from = session.get_one(TrialRow, run.trial_id).cached_from = trained.place(origin)
+        searches.begin(session, search, now)
         if found == "stop":
             rungs.prune(session, search, run, now)
         else:
@@ -38,15 +40,3 @@ def follow(session: Session, search: SearchRow, run: RunRow, now: float) -> bool
         searches.advance(session, search, now)  # also those who waited for these epochs
         return True
     return False
-
-
-def _ahead(session: Session, search: SearchRow, run: RunRow) -> list[int]:
-    """The rungs that a run has not reached."""
-    if run.role != "search" or run.cache_key is None:
-        return []
-    begun = trained.reached(session, run.id)
-    return [rung for rung in blocks.rungs(searches.spec_of(search), run.number) if rung > begun]
-
-
-def _came_from(session: Session, run: RunRow, place: str) -> None:
-    run.cached_from = session.get_one(TrialRow, run.trial_id).cached_from = place

@@ -77,7 +77,6 @@ def _settle(session: Session, search: SearchRow, run: RunRow, now: float) -> Non
     if run.role == "search":
         trial.cached_from = run.cached_from
         search.active -= 1
-    if search.state == "queued":
-        searches.change(session, search, "running", now)
+    searches.begin(session, search, now)
     endings.tell(session, search, run, trial, now)
     searches.advance(session, search, now)

@@ -190,6 +190,12 @@ def change(
     events.add(session, search.id, f"search.{state}", now, reason=reason, message=message)
 
 
+def begin(session: Session, search: SearchRow, now: float) -> None:
+    """A queued search runs as soon as anything of it gets on, by training or without. Repeating is harmless."""
+    if search.state == "queued":
+        change(session, search, "running", now)
+
+
 def pause(session: Session, search: SearchRow, now: float) -> None:
     """Lease nothing more; what runs is told to save itself and stop. Repeating is harmless."""
     if search.state == "paused":

@@ -113,10 +113,9 @@ def copy_epochs(session: Session, origin: RunRow, run: RunRow) -> None:
     session.execute(insert(EpochRow).from_select(names, copied))
 
 
-def copy_until(session: Session, origin: RunRow, run: RunRow, epoch: int) -> None:
-    """Give a run the epochs of another that it lacks, up to this one. They took no time here."""
-    had = reached(session, run.id)
-    missing = select(EpochRow).where(EpochRow.run_id == origin.id, EpochRow.epoch > had, EpochRow.epoch <= epoch)
+def copy_between(session: Session, origin: RunRow, run: RunRow, after: int, until: int) -> None:
+    """Give a run the epochs of another behind `after`, up to `until` with it. They took no time here."""
+    missing = select(EpochRow).where(EpochRow.run_id == origin.id, EpochRow.epoch > after, EpochRow.epoch <= until)
     for row in session.scalars(missing).all():
         session.add(
             EpochRow(

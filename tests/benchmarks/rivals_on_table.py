@@ -46,10 +46,15 @@ Judge = Callable[[Sequence[float]], float]  # of the values of one network, what
 
 
 class Rival(NamedTuple):
-    """A search, and what it goes by when it names a network."""
+    """A search, what it goes by when it names a network, and how many times what ours takes it should take.
+
+    One `on_product` may name a network of another cost than the target's.
+    """
 
     search: Search
     judge: Judge = max
+    goal: float | None = None
+    on_product: bool = False
 
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -92,7 +92,7 @@ def test_one_that_goes_on_where_the_other_was_stopped_is_trained_and_says_so(fle
 
 
 def test_one_that_waits_at_a_copied_rung_is_trained_once_it_may_go_on(fleet: Fleet) -> None:
-    """The second search judges by halves where the first kept one in twelve."""
+    """The second search judges by halves where the first kept one in four."""
     strict = {**SHARED, "pruner": {**SHARED["pruner"], "reduction_factor": 4}}
     first, _ = train(fleet, 4, random.Random(0), **strict)
     second = fleet.submit(**SHARED)
