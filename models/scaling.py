@@ -105,9 +105,10 @@ def shortest_decimal(low: float, high: float) -> float:
     """
     middle = low + (high - low) / 2
     for digits in range(1, 17):
-        candidate = round(middle, digits)
-        if low <= candidate <= high:
-            return candidate
+        for at in (middle, low, high):  # between neighbouring floats the middle is one of the two
+            candidate = round(at, digits)
+            if low <= candidate <= high:
+                return candidate
     return middle
 
 

@@ -58,6 +58,7 @@ def test_whole_depths_stay(repeats: int) -> None:
 @given(st.floats(1, 3), st.floats(0, 1))
 @example(1.1667, 0.1666)
 @example(1.0, 0.0)
+@example(2.926436451705562, 2.220446049250313e-16)
 def test_the_shortest_decimal_lies_in_its_interval_and_none_is_shorter(low: float, width: float) -> None:
     high = low + width
     found = shortest_decimal(low, high)
