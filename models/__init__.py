@@ -1,5 +1,14 @@
-"""Numbers into networks and networks into numbers.
+"""Numbers into networks and networks into numbers. Knows JAX; knows no study, SQL or HTTP.
 
-The ground floor (`scaling`, `architecture`, `baselines`, `cost`) is standard library only, so that the API can plan a
-search without importing JAX. Everything else in this package may import JAX.
+Rooms, each importing only those before it:
+
+    scaling       coefficients, stage tables, rounding, cost: standard library only, so that the API plans without JAX
+    recipe        what a training recipe may say, and what it means for one network
+    data          from images on disk to arrays in memory
+    native        kernels for CPUs in C++
+    compiler      compiled programs kept on disk, each compiled once
+    augmentation  what happens to images on the device
+    layers        Flax NNX modules of a network
+    weights       weight files and checkpoints, start weights, growth
+    training      steps, epochs, measurements
 """

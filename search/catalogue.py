@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from models.architecture import Baseline, ScaledArchitecture
-from models.cost import Cost, CostProfile, profile
-from models.scaling import MAX_MULTIPLIER, Coefficients, edge, shortest_decimal
+from models.scaling.architecture import Baseline, ScaledArchitecture
+from models.scaling.coefficients import MAX_MULTIPLIER, Coefficients, edge, shortest_decimal
+from models.scaling.cost import Cost, CostProfile, profile
 from search import latency_table
 from search.errors import NoFeasibleNetwork, SpaceTooLarge
 from search.latency_table import Axes, Reading

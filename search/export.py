@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from models.architecture import ScaledArchitecture
-from models.cost import cost
-from models.scaling import Coefficients
+from models.scaling.architecture import ScaledArchitecture
+from models.scaling.coefficients import Coefficients
+from models.scaling.cost import cost
 from search.catalogue import Candidate, intervals
 from search.errors import NothingFinished, UnknownFormat
 from search.family import searched_family

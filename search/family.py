@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from models.architecture import MAX_RESOLUTION, MIN_RESOLUTION, Baseline, ScaledArchitecture
-from models.baselines import EFFICIENTNET_B0
-from models.cost import Cost, cost, profile
 from models.errors import InvalidArchitecture, InvalidScaling
-from models.presets import EFFICIENTNET
-from models.scaling import Coefficients, DepthRounding
+from models.scaling.architecture import MAX_RESOLUTION, MIN_RESOLUTION, Baseline, ScaledArchitecture
+from models.scaling.baselines import EFFICIENTNET_B0
+from models.scaling.coefficients import Coefficients, DepthRounding
+from models.scaling.cost import Cost, cost, profile
+from models.scaling.presets import EFFICIENTNET
 
 MAX_DROPOUT = 0.5  # tensorflow/tpu efficientnet_builder.py: B6 and B7
 DROPOUT_STEP = 0.1  # the same: .2 .2 .3 .3 .4 .4 .5 .5

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scaling import Coefficients
+from models.scaling.coefficients import Coefficients
 from search.catalogue import Candidate, Catalogue
 from search.spec import SearchSpec
 

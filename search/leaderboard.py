@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from models.scaling import Coefficients
+from models.scaling.coefficients import Coefficients
 from search.errors import NothingFinished
 from search.importance import Importance
 from search.racing import Rounds, race

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from models.architecture import WeightLayout
-from models.scaling import MAX_MULTIPLIER, DepthRounding
+from models.scaling.architecture import WeightLayout
+from models.scaling.coefficients import MAX_MULTIPLIER, DepthRounding
 
 SamplerName = Literal["grid", "random", "qmc", "tpe", "gp", "nsga2", "nsga3"]
 PrunerName = Literal["asha", "hyperband", "median", "curve", "none"]

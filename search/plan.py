@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from models.anatomy import SMALLEST_MAP
-from models.cost import profile
+from models.scaling.anatomy import SMALLEST_MAP
+from models.scaling.cost import profile
 from search import blocks, warm_start
 from search import catalogue as catalogues
 from search.catalogue import Catalogue

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 
-from models.architecture import ScaledArchitecture
-from models.baselines import PAPER_COEFFICIENTS
-from models.cost import cost
 from models.errors import ModelError
-from models.scaling import Coefficients
+from models.scaling.architecture import ScaledArchitecture
+from models.scaling.baselines import PAPER_COEFFICIENTS
+from models.scaling.coefficients import Coefficients
+from models.scaling.cost import cost
 from search import latency_table
 from search.catalogue import Candidate, Catalogue, relative
 from search.spec import SearchSpec

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from models.compilation import Compilation
-from models.measured import Measured
-from models.scaling import Coefficients
+from models.compiler.reports import Compilation
+from models.scaling.coefficients import Coefficients
+from models.training.measurements import Measured
 from search.catalogue import Identity
 from search.diagnosis import Diagnosis, agree
 from search.statistics import chosen_interval

@@ -14,12 +14,12 @@ from pydantic import (
     model_validator,
 )
 
-from models.architecture import Baseline
-from models.baselines import from_table, get_baseline
 from models.data.registry import DatasetInfo, Datasets, Registry
 from models.errors import ModelError
-from models.recipe import TrainingRecipe
-from models.scaling import MAX_MULTIPLIER
+from models.recipe.recipe import TrainingRecipe
+from models.scaling.architecture import Baseline
+from models.scaling.baselines import from_table, get_baseline
+from models.scaling.coefficients import MAX_MULTIPLIER
 from search.parts import (
     Document,
     Finalists,

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from models.cost import profile
 from models.errors import ModelError
-from models.scaling import MAX_MULTIPLIER
+from models.scaling.coefficients import MAX_MULTIPLIER
+from models.scaling.cost import profile
 from search import latency_table
 from search.catalogue import (
     MAX_DISTINCT,

@@ -4,9 +4,9 @@ import hashlib
 import json
 from typing import Any
 
-from models import sources
+from models.compiler import source_digest
 from models.data.registry import cache_px
-from models.recipe import TrainingRecipe
+from models.recipe.recipe import TrainingRecipe
 from search import catalogue
 from search.spec import SearchSpec
 
@@ -33,7 +33,7 @@ def training_key(
     if is_probe and data.registered:
         return None
     document = {
-        "code": sources.digest(),  # of `models`, in this process: with another version of it numbers may be others
+        "code": source_digest.digest(),  # of `models`, in this process: another version may give other numbers
         "owner": owner,
         "network": network,
         "rates": [float(dropout), float(drop_path)],

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.architecture import ScaledArchitecture
 from models.errors import InvalidArchitecture, InvalidScaling
+from models.scaling.architecture import ScaledArchitecture
 from search import leaderboard
 from search.correlation import chance_of, tau_b, tau_interval
 from search.family import member

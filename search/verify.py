@@ -6,13 +6,13 @@ from typing import Any
 
 import yaml
 
-from models.architecture import Baseline, ScaledArchitecture
-from models.baselines import from_table
-from models.cost import cost
 from models.errors import ModelError
-from models.recipe import TrainingRecipe
-from models.regularization import regularized
-from models.scaling import Coefficients, DepthRounding, Multipliers
+from models.recipe.recipe import TrainingRecipe
+from models.recipe.regularization import regularized
+from models.scaling.architecture import Baseline, ScaledArchitecture
+from models.scaling.baselines import from_table
+from models.scaling.coefficients import Coefficients, DepthRounding, Multipliers
+from models.scaling.cost import cost
 from search.errors import InvalidExport, UnknownFormat
 from search.export import SCHEMA
 from search.family import searched_family

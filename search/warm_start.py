@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from models.errors import ModelError
-from models.scaling import Coefficients
+from models.scaling.coefficients import Coefficients
 from search.catalogue import Candidate, Catalogue
 from search.errors import InvalidSpec
 from search.reference import distance

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from models import anatomy
-from models.architecture import Baseline, ScaledArchitecture
-from models.cost import Cost, cost
-from models.presets import PRESETS, get_preset
-from models.scaling import Coefficients, DepthRounding, Multipliers
+from models.scaling import anatomy
+from models.scaling.architecture import Baseline, ScaledArchitecture
+from models.scaling.coefficients import Coefficients, DepthRounding, Multipliers
+from models.scaling.cost import Cost, cost
+from models.scaling.presets import PRESETS, get_preset
 
 
 @dataclass(frozen=True, slots=True)

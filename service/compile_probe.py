@@ -15,14 +15,14 @@ def main() -> None:
     import jax
     import jax.numpy as jnp
 
-    from models import kept
+    from models.compiler import disk_cache
     from models.native.library import kernels
 
     use_compile_cache(Path(sys.argv[1]))
     found = devices()
     argument = jnp.ones((8, 8))
     started = time.perf_counter()
-    program = kept.compiled(lambda x: [jnp.tanh(x @ x).sum()], [argument], 0, lambda: None, "probe")
+    program = disk_cache.compiled(lambda x: [jnp.tanh(x @ x).sum()], [argument], 0, lambda: None, "probe")
     jax.block_until_ready(program.compiled(argument))
     answer = {"devices": found, "seconds": time.perf_counter() - started, "hit": program.cached}
     native = kernels() if jax.default_backend() == "cpu" else None

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models.compilation import Compilation
-from models.progress import EpochReport, Progress
+from models.compiler.reports import Compilation
+from models.training.progress import EpochReport, Progress
 from search.diagnosis import Diagnosis, Task, diagnose
 from search.spec import SearchSpec
 from service.schemas import RunResult

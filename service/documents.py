@@ -5,8 +5,8 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from models.compilation import Compilation
-from models.measured import Measured
+from models.compiler.reports import Compilation
+from models.training.measurements import Measured
 from search.diagnosis import LABELS
 from search.leaderboard import PROBE
 from search.results import FINISHED

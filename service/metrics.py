@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from service.tables import RunRow, SearchRow, TrialRow
 
-# Names as in models.compilation; Prometheus adds _total. Deleting a search takes its share away, as a restart would.
+# Names as in models.compiler.reports; Prometheus adds _total. Deleting a search takes its share away, as a
+# restart would.
 COMPILATION = (
     ("compile_seconds", "Seconds that finished runs waited for their programs"),
     ("compiled_ahead_seconds", "Seconds of compiling that were over before a run asked for its program"),

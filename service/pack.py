@@ -12,9 +12,9 @@ from models.errors import InvalidRecipe, NotEnoughMemory
 from service.trainer_channel import Channel, Message
 
 if TYPE_CHECKING:
-    from models.fit import EpochReport, Training
-    from models.packing import Replicas
-    from models.transfer import Start
+    from models.training.fit import EpochReport, Training
+    from models.training.packing import Replicas
+    from models.weights.start_weights import Start
 
 
 @dataclass
@@ -57,7 +57,7 @@ def together(trainings: "Sequence[Training]") -> "Replicas":
 
     Whether it pays was decided by the worker, which asked for several.
     """
-    from models.packing import Replicas
+    from models.training.packing import Replicas
 
     if len(trainings) > 1:
         try:

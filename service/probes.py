@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models.cost import cost
+from models.scaling.cost import cost
 from search import leaderboard, transfer
 from search.results import TrialRecord
 from search.spec import SearchSpec

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models.compilation import Compilation
+from models.compiler.reports import Compilation
 from service import endings, replay, searches
 from service.store import runs, trained
 from service.tables import RunRow, SearchRow, TrialRow

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from models.compilation import MAX_PACK
+from models.compiler.reports import MAX_PACK
 
-MAX_EPOCHS = 10_000  # as in models.recipe
-MAX_PROGRAMS = 128  # as many as a trainer keeps at hand (models.programs)
+MAX_EPOCHS = 10_000  # as in models.recipe.recipe
+MAX_PROGRAMS = 128  # as many as a trainer keeps at hand (models.training.programs)
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Short = Annotated[str, StringConstraints(max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=4000)]

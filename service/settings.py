@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.compilation import MAX_PACK
+from models.compiler.reports import MAX_PACK
 from service.compile_cache import DEFAULT_BYTES
 
 LOOPBACK_NAMES = ("localhost",)

@@ -111,11 +111,11 @@ class TrialRow(Table):
     diagnosis: Mapped[str | None] = mapped_column(String(20))
     diagnosis_rule: Mapped[str | None] = mapped_column(Text)
     device_seconds: Mapped[float] = mapped_column(Float, default=0.0)
-    compile_seconds: Mapped[float] = mapped_column(Float, default=0.0)  # these four as in models.compilation
+    compile_seconds: Mapped[float] = mapped_column(Float, default=0.0)  # these four as in models.compiler.reports
     compiled_ahead_seconds: Mapped[float] = mapped_column(Float, default=0.0)
     programs_compiled: Mapped[int] = mapped_column(Integer, default=0)
     programs_cached: Mapped[int] = mapped_column(Integer, default=0)
-    latency_ms: Mapped[float | None] = mapped_column(Float)  # these three as in models.measured
+    latency_ms: Mapped[float | None] = mapped_column(Float)  # these three as in models.training.measurements
     images_per_second: Mapped[float | None] = mapped_column(Float)
     peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     attempts: Mapped[int] = mapped_column(Integer, default=0)

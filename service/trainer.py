@@ -31,11 +31,11 @@ from service.trainer_channel import Channel, Message, claim_standard_streams
 from service.weights import weights_of
 
 if TYPE_CHECKING:
-    from models.architecture import ScaledArchitecture
     from models.data.dataset import Dataset
-    from models.fit import Training
-    from models.recipe import TrainingRecipe
-    from models.transfer import Start
+    from models.recipe.recipe import TrainingRecipe
+    from models.scaling.architecture import ScaledArchitecture
+    from models.training.fit import Training
+    from models.weights.start_weights import Start
 
 LIBRARIES = ("effscale", "jax", "jaxlib", "flax", "optax", "numpy")
 OOM_SCORE = 500  # proc(5) oom_score_adj: the kernel takes the trainer before the worker or the database
@@ -115,7 +115,7 @@ def begin(work: Message, data_dir: Path, memory: int | None = None) -> "tuple[Tr
     Raises `NotHere` when this machine's copy of the data or of the weights is another, or missing, `NotEnoughMemory`
     when it certainly needs more bytes than `memory`.
     """
-    from models.fit import Training
+    from models.training.fit import Training
 
     network, recipe = _network(work), _recipe(work)
     start = starting_weights(work, network, data_dir)
@@ -126,7 +126,7 @@ def begin(work: Message, data_dir: Path, memory: int | None = None) -> "tuple[Tr
 
 def prepare(order: Message, channel: Channel, data_dir: Path, memory: int | None = None) -> None:
     """Compile the program of a job that may come, of so many seeds, beside the training."""
-    from models import fit
+    from models.training import fit
 
     work, replicas = order["work"], order["seeds"]
     network = _network(work)
@@ -135,7 +135,7 @@ def prepare(order: Message, channel: Channel, data_dir: Path, memory: int | None
 
 
 def _network(work: Message) -> "ScaledArchitecture":
-    from models.baselines import from_table
+    from models.scaling.baselines import from_table
 
     network = from_table(work["baseline"]).build(
         work["depths"], work["widths"], work["resolution"], classes=work["classes"]
@@ -144,14 +144,14 @@ def _network(work: Message) -> "ScaledArchitecture":
 
 
 def _recipe(work: Message) -> "TrainingRecipe":
-    from models.recipe import TrainingRecipe
+    from models.recipe.recipe import TrainingRecipe
 
     return TrainingRecipe.model_validate(work["recipe"])
 
 
 def data_of(work: Message, data_dir: Path) -> "Dataset":
     """The data set of a job; `NotHere` when this machine has none of that name, or one of another content."""
-    from models.data.dataset import load
+    from models.data.loading import load
 
     try:
         dataset = load(work["dataset"], datasets_dir(data_dir), px=work["dataset_px"])
@@ -172,13 +172,13 @@ def starting_weights(work: Message, network: "ScaledArchitecture", data_dir: Pat
     chosen = work["start"]
     if chosen is None:
         return None
-    from models import transfer
+    from models.weights import start_weights
 
     try:
         path = weights_of(data_dir).locate(chosen["weights"], chosen["sha256"])
     except NotFound as error:
         raise NotHere("start-differs", str(error)) from None
-    return transfer.load(path, network, layout=chosen["layout"], grow=chosen["grow"], seed=work["seed"])
+    return start_weights.load(path, network, layout=chosen["layout"], grow=chosen["grow"], seed=work["seed"])
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -230,9 +230,9 @@ def _settle_in(parent: int) -> None:
 
 def use_compile_cache(directory: Path) -> None:
     """Keep every compiled program: at a few seconds each they cost more than the training of a small network."""
-    from models import kept
+    from models.compiler import disk_cache
 
-    kept.use(directory)
+    disk_cache.use(directory)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,11 @@
 
 from dataclasses import asdict
 
-from models.architecture import ScaledArchitecture
-from models.compilation import Compilation
-from models.cost import cost
-from models.regularization import regularized
-from models.scaling import Coefficients
+from models.compiler.reports import Compilation
+from models.recipe.regularization import regularized
+from models.scaling.architecture import ScaledArchitecture
+from models.scaling.coefficients import Coefficients
+from models.scaling.cost import cost
 from search import leaderboard
 from search.spec import SearchSpec
 from service.tables import SearchRow, TrialRow

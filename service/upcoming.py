@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models.regularization import regularized
+from models.recipe.regularization import regularized
 from search import catalogue, lifecycle
 from search.errors import CatalogueExhausted
 from search.training_key import training_key

@@ -38,7 +38,7 @@ STARTS = 3  # in a row without `ready`: the trainer cannot run here
 # On CPUs a training uses all cores; with 2, compiling beside it was not shown to save anything (3 runs, busy machine)
 AHEAD_CORES = 4
 # On an accelerator: as many as the benchmark `gpu` packs, and more than the 5 seeds that finals have by default.
-# On CPUs 3 seeds as one program took 1.8 times as long as in turn (models.packing).
+# On CPUs 3 seeds as one program took 1.8 times as long as in turn (models.training.packing).
 ACCELERATOR_PACK = 8
 INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
 

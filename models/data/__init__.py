@@ -1,1 +1,4 @@
-"""Images to train on. `registry` is standard library only; loading happens in workers."""
+"""Image sets: registration, decoding, caches on disk, fixed splits.
+
+`registry` and `file_layout` are standard library only and serve the API; images are loaded in trainers and commands.
+"""

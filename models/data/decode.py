@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from models.data import record
+from models.data import image_record
 from models.data.problems import HUGE_PIXELS, Kind
 
 Fit = Literal["crop", "pad", "stretch"]
@@ -161,7 +161,7 @@ def _bytes(image: Image.Image) -> Image.Image:
 def _finished(number: int, image: Image.Image, kinds: dict[Kind, str], order: Order) -> Decoded:
     size = image.size
     content = hashlib.sha256(b"%d %d " % size + image.tobytes()).digest()
-    done = record.pack(number, kinds, usable=True, size=size, content=content, detail="; ".join(kinds.values()))
+    done = image_record.pack(number, kinds, usable=True, size=size, content=content, detail="; ".join(kinds.values()))
     return Decoded(done, fitted(image, order.px, order.fit).tobytes())
 
 
@@ -177,7 +177,7 @@ def fitted(image: Image.Image, px: int, fit: Fit) -> Image.Image:
 
 
 def _unusable(number: int, kinds: Collection[Kind], size: tuple[int, int], detail: str) -> Decoded:
-    return Decoded(record.pack(number, kinds, usable=False, size=size, content=NO_CONTENT, detail=detail), None)
+    return Decoded(image_record.pack(number, kinds, usable=False, size=size, content=NO_CONTENT, detail=detail), None)
 
 
 def _ends_early(data: bytes, error: Exception) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from models.data import record
+from models.data import image_record
 from models.data.decode import NO_CONTENT, Order
 from models.data.sources.item import Item
 
@@ -39,7 +39,7 @@ class _Decoder:
         source, answer = self._process.stdin, self._process.stdout
         assert source is not None  # noqa: S101 both are pipes
         assert answer is not None  # noqa: S101
-        wanted = record.SIZE * len(items)
+        wanted = image_record.SIZE * len(items)
         try:
             source.write(self._first + json.dumps([_job(item) for item in items]).encode() + b"\n")
             self._first = b""
@@ -147,7 +147,7 @@ def _job(item: Item) -> dict[str, Any]:
 
 def _deadly(item: Item) -> Records:
     said = "decoding it killed the process: out of memory, or a fault in the decoder"
-    return record.pack(item.number, {"corrupt"}, usable=False, size=(0, 0), content=NO_CONTENT, detail=said)
+    return image_record.pack(item.number, {"corrupt"}, usable=False, size=(0, 0), content=NO_CONTENT, detail=said)
 
 
 def _close(pipe: Any) -> None:

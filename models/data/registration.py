@@ -14,25 +14,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data import pixels, thumbnails
-from models.data.arrangement import Arrangement, Finding, arrange
+from models.data import pixel_cache, thumbnails
 from models.data.decode import Fit, Order, header
+from models.data.file_layout import (
+    CONTENTS,
+    JOURNAL,
+    LABELS,
+    NAMES,
+    ORDER,
+    PLAN,
+    PROBLEMS,
+    SCRATCH,
+    SPRITE,
+    STAGING,
+    images_file,
+)
 from models.data.journal import Journal
 from models.data.locking import locked
 from models.data.manifest import per_class, write
-from models.data.names import Names, printable
 from models.data.pool import Pool
+from models.data.printable_names import Names, printable
 from models.data.problems import Kind, Policy, Problem, Tally
-from models.data.registry import DATASETS, NAME, SCHEMA, SPRITE, DatasetInfo, Registry
+from models.data.registry import DATASETS, NAME, SCHEMA, DatasetInfo, Registry
 from models.data.sources.item import Index, Item, Source
 from models.data.sources.opening import open_source
+from models.data.splits import Arrangement, Finding, arrange
 from models.errors import InvalidDataset
 
 MAX_PX, SAMPLE = 256, 256  # default size of the cache at most: B2's input; headers looked at to find a smaller one
 LARGEST_PX = 2048  # B7 and L2 take 600 and 800
 HEAD_BYTES = 65_536  # where the size of an image stands in all formats, large EXIF blocks included
-LABELS, CONTENTS, ORDER, NAMES, PROBLEMS = "labels.npy", "contents.npy", "order.npy", "names.jsonl", "problems.jsonl"
-JOURNAL, STAGING, PLAN, SCRATCH = "journal.bin", "staging.bin", "plan.json", "scratch"
 
 Progress = Callable[[str, int, int | None], None]  # what is done, how much of it, of how much if that is known
 log = logging.getLogger("effscale.data")
@@ -153,7 +164,7 @@ def _head(item: Item) -> bytes:
 
 def _decode(source: Source, index: Index, order: Order, work: Path, progress: Progress) -> None:
     """Every image that the journal does not know."""
-    pixels.reserve(work / STAGING, len(index), order.px)
+    pixel_cache.reserve(work / STAGING, len(index), order.px)
     with Journal(work / JOURNAL, np.arange(len(index))) as journal:
         left = int(len(index) - journal.done.sum())
         done = len(index) - left
@@ -178,15 +189,15 @@ def _finish(wish: Wish, source: Source, index: Index, order: Order, work: Path, 
         records = journal.records()
     tally, arrangement = _arranged(wish, index, records, work)
     progress("gathering", 0, len(arrangement.order))
-    cache = work / pixels.file_name(order.px)
-    pixels.gather(work / STAGING, cache, arrangement.order, order.px)
+    cache = work / images_file(order.px)
+    pixel_cache.gather(work / STAGING, cache, arrangement.order, order.px)
     labels = index.labels[arrangement.order]
     contents = np.ascontiguousarray(records["content"][arrangement.order])
     for name, array in ((LABELS, labels), (CONTENTS, contents.view("u1")), (ORDER, arrangement.order)):
         np.save(work / name, array, allow_pickle=False)
-    known = pixels.statistics(cache, arrangement.sizes[0], order.px)
+    known = pixel_cache.statistics(cache, arrangement.sizes[0], order.px)
     rows = len(arrangement.order)
-    images = pixels.opened(cache, rows, order.px)
+    images = pixel_cache.opened(cache, rows, order.px)
     layout = thumbnails.sprite(
         images[: arrangement.sizes[0]], labels[: arrangement.sizes[0]], index.classes, work / SPRITE
     )
@@ -196,7 +207,7 @@ def _finish(wish: Wish, source: Source, index: Index, order: Order, work: Path, 
         name=wish.name,
         classes=len(index.classes),
         native_px=order.px,
-        channels=pixels.RGB,
+        channels=pixel_cache.RGB,
         train=arrangement.sizes[0],
         validation=arrangement.sizes[1],
         test=arrangement.sizes[2],

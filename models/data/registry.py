@@ -9,10 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from models.data.file_layout import MANIFEST, SPRITE
 from models.errors import InvalidDataset, UnknownDataset
 
-MANIFEST = "dataset.json"
-SPRITE = "thumbnails.png"
 SCHEMA = "effscale/dataset/1"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")  # a folder name on every system, and a plain part of an address
 
@@ -85,14 +84,16 @@ SHAPES = DatasetInfo(
     train=6144,
     validation=1024,
     test=1024,
-    source="drawn by models/data/shapes.py",
+    source="drawn by effscale itself",
     summary="8,192 drawn images in 48x48 pixels; fine texture, arrangement of parts and count make the class",
     source_px=48,
     content_hash="c0673f9ff29a1759c9665376b8b124734380defa32ff28bc31e6cbd7cddb9a64",
 )
 
 DATASETS: Mapping[str, DatasetInfo] = MappingProxyType({info.name: info for info in (DIGITS, SHAPES)})
-BUILT_IN = Path(__file__).parent / "builtin"  # details and pictures of the built-in ones, in the registered ones' form
+BUILT_IN = (
+    Path(__file__).parent / "builtin" / "manifests"
+)  # details and pictures of the built-in ones, in the registered ones' form
 
 
 @dataclass(frozen=True, slots=True)

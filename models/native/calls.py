@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from models.architecture import Activation
 from models.native.library import kernels, target_name
+from models.scaling.architecture import Activation
 
 ACTIVATIONS: dict[Activation | None, int] = {None: 0, "swish": 1, "relu": 2, "relu6": 3}  # enum Act in norm.h
 # What depthwise.h is compiled for, fully unrolled: the windows of every published family

@@ -10,7 +10,7 @@ from service.cli.options import Json
 from service.cli.output import emit, pairs, table
 
 if TYPE_CHECKING:
-    from models.architecture import Baseline
+    from models.scaling.architecture import Baseline
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Networks that can be scaled.")
 COLUMNS = ("name", "resolution", "params", "macs", "receptive field", "presets", "summary")
@@ -20,7 +20,7 @@ MAX_TABLE_BYTES = 1_048_576  # as the service takes in a body
 
 def baseline_of(text: str) -> "Baseline":
     """A built-in network by name, or the stage table in a JSON file."""
-    from models.baselines import get_baseline
+    from models.scaling.baselines import get_baseline
 
     return read(Path(text)) if text.endswith(".json") else get_baseline(text)
 
@@ -29,8 +29,8 @@ def read(path: Path) -> "Baseline":
     """The stage table in a file; `UsageFailure` says what is wrong with it, and where."""
     import json
 
-    from models.baselines import from_table
     from models.errors import ModelError
+    from models.scaling.baselines import from_table
 
     try:
         if path.stat().st_size > MAX_TABLE_BYTES:
@@ -51,7 +51,7 @@ def read(path: Path) -> "Baseline":
 @app.command("list")
 def list_(json: Json = False) -> None:
     """All built-in networks."""
-    from models.baselines import BASELINES
+    from models.scaling.baselines import BASELINES
     from service.calculator import described
 
     rows = [described(BASELINES[name]) for name in sorted(BASELINES)]

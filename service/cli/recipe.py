@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from models.recipe_presets import PresetName
+from models.recipe.presets import PresetName
 from service.cli.failure import UsageFailure
 
 if TYPE_CHECKING:
-    from models.recipe import TrainingRecipe
+    from models.recipe.recipe import TrainingRecipe
 
 Preset = Annotated[
     PresetName | None,
@@ -31,7 +31,7 @@ def recipe_of(preset: str | None, given: Mapping[str, Any], changes: Sequence[st
     """The recipe that these options describe. `UsageFailure` names the option that makes no sense."""
     from pydantic import ValidationError
 
-    from models.recipe import TrainingRecipe
+    from models.recipe.recipe import TrainingRecipe
 
     options = {name: value for name, value in given.items() if value is not None}
     sets = dict(_assignment(text) for text in changes)
@@ -45,7 +45,7 @@ def recipe_of(preset: str | None, given: Mapping[str, Any], changes: Sequence[st
 
 def _assignment(text: str) -> tuple[str, Any]:
     """NAME=JSON; what is no JSON is a word, so that optimizer=sgd needs no quotes."""
-    from models.recipe import TrainingRecipe
+    from models.recipe.recipe import TrainingRecipe
 
     name, sign, value = text.partition("=")
     if not sign or name not in TrainingRecipe.model_fields:

@@ -11,8 +11,8 @@ from service.cli.failure import JobFailed
 from service.cli.output import duration, pairs, percent, table, warn
 
 if TYPE_CHECKING:
-    from models.fit import EpochReport, Training
-    from models.transfer import Start
+    from models.training.fit import EpochReport, Training
+    from models.weights.start_weights import Start
 
 Document = dict[str, Any]
 COLUMNS = ("seed", "accuracy", "best", "best epoch", "last", "test", "training")
@@ -34,7 +34,7 @@ def train_all(
 
     `starts` are the weights that they begin with, by seed. Raises `JobFailed` when none is left.
     """
-    from models.packing import Replicas
+    from models.training.packing import Replicas
 
     history: dict[int, list[Document]] = {training.seed: [] for training in trainings}
     with progress(trainings[0].recipe.epochs, show) as advance:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.scaling import DepthRounding
+from models.scaling.coefficients import DepthRounding
 from service.cli.baselines import baseline_of
 from service.cli.failure import UsageFailure
 from service.cli.options import Json
@@ -69,7 +69,7 @@ def scale(
 
     Give --alpha --beta --gamma --phi, or --depth --width --resolution, or --preset.
     """
-    from models.scaling import Coefficients
+    from models.scaling.coefficients import Coefficients
     from service.calculator import by_coefficients, by_multipliers, by_preset
 
     groups: Groups = {
@@ -106,7 +106,7 @@ def family(
     json: Json = False,
 ) -> None:
     """The family B0, B1, … of one coefficient triple, with real costs beside the nominal ones."""
-    from models.scaling import Coefficients
+    from models.scaling.coefficients import Coefficients
     from search.family import family as family_of
 
     network, coefficients = baseline_of(baseline), Coefficients(alpha, beta, gamma)
@@ -147,7 +147,7 @@ def _steps(text: str) -> range:
 def _print(scaled: "Scaled") -> None:
     from dataclasses import astuple
 
-    from models.anatomy import anatomy, memory
+    from models.scaling.anatomy import anatomy, memory
 
     network, cost = scaled.architecture, scaled.cost
     needs = memory(network)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from models.architecture import WeightLayout
-from models.compilation import MAX_PACK
+from models.compiler.reports import MAX_PACK
+from models.scaling.architecture import WeightLayout
 from service.cli.baselines import baseline_of
 from service.cli.failure import JobFailed, UsageFailure
 from service.cli.options import DataDir, Json, settings
@@ -19,10 +19,10 @@ from service.cli.trials import compiling, measured
 from service.datasets import datasets_dir
 
 if TYPE_CHECKING:
-    from models.architecture import ScaledArchitecture
-    from models.fit import Training
-    from models.recipe import TrainingRecipe
-    from models.transfer import Start
+    from models.recipe.recipe import TrainingRecipe
+    from models.scaling.architecture import ScaledArchitecture
+    from models.training.fit import Training
+    from models.weights.start_weights import Start
 
 
 def train(
@@ -61,7 +61,7 @@ def train(
     folder = datasets_dir(settings(data_dir=data_dir).data_dir)
     network = _network(baseline, _classes(dataset, folder), (alpha, beta, gamma, phi), recipe)
     _wake_jax()
-    from models.transfer import load
+    from models.weights.start_weights import load
 
     wanted = [(seed + step) % 2**31 for step in range(seeds)]  # seeds have 31 bits (search.lifecycle)
     begun = (
@@ -95,9 +95,9 @@ def _network(
     baseline: str, classes: int, coefficients: tuple[float, float, float, float], recipe: "TrainingRecipe"
 ) -> "ScaledArchitecture":
     """Everything is checked before JAX is woken."""
-    from models.cost import cost
-    from models.regularization import regularized
-    from models.scaling import Coefficients
+    from models.recipe.regularization import regularized
+    from models.scaling.coefficients import Coefficients
+    from models.scaling.cost import cost
 
     *triple, phi = coefficients
     table = baseline_of(baseline)
@@ -127,9 +127,9 @@ def _training(
     devices: int,
 ) -> "Training":
     """`source` is the data set's name and the folder of registered ones."""
-    from models.data.dataset import load
+    from models.data.loading import load
     from models.errors import NotEnoughMemory
-    from models.fit import Training
+    from models.training.fit import Training
 
     name, folder = source
     arrays, memory = None if begun is None else begun.arrays, settings().memory_limit_bytes
@@ -141,7 +141,7 @@ def _training(
 
 
 def _save(path: Path, training: "Training") -> str:
-    from models.transfer import save
+    from models.weights.start_weights import save
 
     try:
         return save(path, training.architecture, training.weights())

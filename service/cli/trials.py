@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from models.measured import gib
+from models.training.measurements import gib
 from service.cli.output import duration, pairs, percent, table
 
 Document = dict[str, Any]

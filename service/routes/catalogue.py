@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
-from models.baselines import BASELINES, get_baseline
-from models.scaling import Coefficients, DepthRounding
+from models.scaling.baselines import BASELINES, get_baseline
+from models.scaling.coefficients import Coefficients, DepthRounding
 from service import answers
 from service.calculator import by_coefficients, by_multipliers, by_preset, described
 from service.errors import BadQuery

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from models.compilation import Compilation
+from models.compiler.reports import Compilation
 from search.timing import Timing
 from service.tables import AttemptRow, RunRow, SearchRow, TrialRow
 

@@ -6,9 +6,9 @@ from typing import get_args
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from models.compilation import Compilation
-from models.measured import Measured
-from models.scaling import Coefficients
+from models.compiler.reports import Compilation
+from models.scaling.coefficients import Coefficients
+from models.training.measurements import Measured
 from search.diagnosis import Diagnosis
 from search.leaderboard import LEADING
 from search.parts import Objective

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from models.recipe import TrainingRecipe
-from models.recipe_presets import PRESETS
+from models.recipe.presets import PRESETS
+from models.recipe.recipe import TrainingRecipe
 from search.spec import SearchSpec
 from service.web.form_fields import BASICS, EMPTY, HELP, MORE
 

@@ -7,8 +7,8 @@ number to show is drawn. Only trace types that need no WebGL and no `eval` are u
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from models.baselines import PAPER_COEFFICIENTS
-from models.scaling import Coefficients
+from models.scaling.baselines import PAPER_COEFFICIENTS
+from models.scaling.coefficients import Coefficients
 from service.errors import NotFound
 from service.web import palette
 from service.web.comparisons import family, parallel

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from models.baselines import get_baseline
-from models.cost import cost
+from models.scaling.baselines import get_baseline
+from models.scaling.cost import cost
 
 TOLERANCE = 0.05  # of the shipped demo search
 SECONDS = 600  # the goal is 240 s on an idle machine; a test is no stop-watch

@@ -6,11 +6,11 @@ answer is reported whatever it is. The resolution alone goes beyond the images' 
 
 from collections.abc import Iterator
 
-from models.architecture import ScaledArchitecture
-from models.baselines import EFFICIENTNET_NANO
-from models.cost import cost
 from models.data.registry import SHAPES
-from models.scaling import Multipliers
+from models.scaling.architecture import ScaledArchitecture
+from models.scaling.baselines import EFFICIENTNET_NANO
+from models.scaling.coefficients import Multipliers
+from models.scaling.cost import cost
 from tests.benchmarks.figures import Figure, Plan
 from tests.benchmarks.shapes import errors
 

@@ -32,12 +32,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from models.architecture import ScaledArchitecture
-from models.baselines import get_baseline
-from models.cost import cost
-from models.fit import EpochReport, Training
-from models.packing import Replicas
-from models.torch_layouts import Entry, entries
+from models.scaling.architecture import ScaledArchitecture
+from models.scaling.baselines import get_baseline
+from models.scaling.cost import cost
+from models.training.fit import EpochReport, Training
+from models.training.packing import Replicas
+from models.weights.torch_layouts import Entry, entries
 from search.spec import SearchSpec
 from tests.benchmarks import candidate, searching
 from tests.benchmarks.contender import Contender, Entrant, Missing, interpreter, running

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from models.feed import on_device
-from models.programs import compile_options, initial_state, places_of, program, rates
-from models.training import Span, Sums, run_steps
+from models.training.input_pipeline import on_device
+from models.training.programs import compile_options, initial_state, places_of, program, rates
+from models.training.steps import Span, Sums, run_steps
 from tests.benchmarks import candidate
 from tests.benchmarks.figures import Figure, Plan, interleaved
 from tests.benchmarks.problem import Problem

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from models import ops
+from models.layers import convolutions
+from models.layers.batch_norm import activated, normalize_batch
 from models.native import calls
 from models.native.library import kernels
-from models.normalization import activated, normalize_batch
 from tests.benchmarks.figures import Figure, Plan, Skipped, interleaved
 
 # (batch, pixels a side, channels, window, stride) of EfficientNet-B0 at 64 px and of a search candidate
@@ -50,8 +50,8 @@ def _library(x: Array, kernel: Array, stride: int) -> Array:
 def _depthwise(batch: int, size: int, channels: int, window: int, stride: int) -> Iterator[Figure]:
     arrays = _numbers(batch, size, size, channels), _numbers(window, window, 1, channels)
     name = f"depthwise {window}x{window} stride {stride}, {batch}x{size}x{size}x{channels}, with gradients"
-    rivals = {"shifted multiply-adds in XLA": ops.shifted, "lax.conv_general_dilated": _library}
-    ours = _trained(partial(ops.compiled, stride=stride, padding="same"), *arrays)
+    rivals = {"shifted multiply-adds in XLA": convolutions.shifted, "lax.conv_general_dilated": _library}
+    ours = _trained(partial(convolutions.compiled, stride=stride, padding="same"), *arrays)
     for rival, lowering in rivals.items():
         yield _figure(name, ours, rival, _trained(partial(lowering, stride=stride), *arrays))
 

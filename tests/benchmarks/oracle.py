@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.scaling import Coefficients
+from models.scaling.coefficients import Coefficients
 from search.catalogue import Identity, relative, shape_profile
 from tests.benchmarks.table import Table
 

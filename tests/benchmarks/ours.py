@@ -10,7 +10,7 @@ held: dict[str, Iterator[Any]] = {}
 
 def load(problem: dict[str, Any]) -> None:
     """Prepare the training of a problem, with its own initial weights."""
-    from models.fit import Training
+    from models.training.fit import Training
     from tests.benchmarks.problem import Problem
 
     given = Problem(problem)

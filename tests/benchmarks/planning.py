@@ -7,7 +7,7 @@ import numpy as np
 import optuna
 from optuna.study._multi_objective import _fast_non_domination_rank
 
-from models.cost import cost
+from models.scaling.cost import cost
 from search import catalogue
 from search.history import History, build, outcome
 from search.objectives import fronts

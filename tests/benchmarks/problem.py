@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.architecture import ScaledArchitecture
-from models.baselines import from_table
-from models.data.augmentation import RGB, resize_matrix
-from models.data.dataset import Dataset, Split, load
-from models.method import Method, method
-from models.programs import places_of
-from models.recipe import TrainingRecipe
+from models.augmentation.augmentation import RGB, resize_matrix
+from models.data.dataset import Dataset, Split
+from models.data.loading import load
+from models.recipe.recipe import TrainingRecipe
+from models.scaling.architecture import ScaledArchitecture
+from models.scaling.baselines import from_table
+from models.training.program_shape import Method, method
+from models.training.programs import places_of
 from tests.benchmarks.rivals.shape import describe
 
 TOLD = (

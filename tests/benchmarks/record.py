@@ -18,8 +18,9 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from models.data.dataset import Dataset, Split, load
-from models.fit import Training
+from models.data.dataset import Dataset, Split
+from models.data.loading import load
+from models.training.fit import Training
 from search import catalogue
 from search.catalogue import Candidate
 from search.spec import SearchSpec

@@ -28,7 +28,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
-from models.scaling import Coefficients
+from models.scaling.coefficients import Coefficients
 from tests.benchmarks import ours_on_table
 from tests.benchmarks.oracle import Fronts, Milestone, Oracle, Trail
 

@@ -25,8 +25,8 @@ from typing import Any
 import httpx
 import numpy as np
 
-from models.baselines import get_baseline
-from models.data.dataset import load
+from models.data.loading import load
+from models.scaling.baselines import get_baseline
 from search.spec import SearchSpec
 from service.cli.demo import free_port
 from tests.benchmarks.contender import ROOT, Missing, environment, interpreter

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from models.architecture import ScaledArchitecture
-from models.baselines import from_table, get_baseline
-from models.data.dataset import load
-from models.fit import Training
-from models.recipe import TrainingRecipe
-from models.scaling import Multipliers
+from models.data.loading import load
+from models.recipe.recipe import TrainingRecipe
+from models.scaling.architecture import ScaledArchitecture
+from models.scaling.baselines import from_table, get_baseline
+from models.scaling.coefficients import Multipliers
+from models.training.fit import Training
 from tests.benchmarks.figures import Figure, Plan
 
 BASELINE = "efficientnet-nano"

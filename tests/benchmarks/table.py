@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scaling import Coefficients
+from models.scaling.coefficients import Coefficients
 from search import catalogue
 from search.catalogue import Candidate, Catalogue, Identity
 from search.lattice import AXES

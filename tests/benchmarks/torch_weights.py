@@ -18,12 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 from safetensors.numpy import load_file
 
-from models import transfer
-from models.architecture import ScaledArchitecture
-from models.baselines import from_table
-from models.layout import layout
-from models.presets import get_preset
-from models.scaling import Multipliers
+from models.layers.flat_layout import layout
+from models.scaling.architecture import ScaledArchitecture
+from models.scaling.baselines import from_table
+from models.scaling.coefficients import Multipliers
+from models.scaling.presets import get_preset
+from models.weights import start_weights
 from tests.benchmarks.contender import Missing, interpreter
 from tests.benchmarks.figures import Figure, Plan, Skipped
 from tests.benchmarks.torch_reference_cases import CASES
@@ -51,7 +51,7 @@ def compared(folder: Path, case: Mapping[str, Any]) -> tuple[float, float, float
     """The largest difference between logits of PyTorch's and of ours, between PyTorch's two, and the largest logit."""
     both = load_file(folder / f"{case['name']}.io.safetensors")
     architecture = ours(case)
-    start = transfer.load(folder / f"{case['name']}.safetensors", architecture, layout=case["layout"])
+    start = start_weights.load(folder / f"{case['name']}.safetensors", architecture, layout=case["layout"])
     found = logits(architecture, start.arrays, both["images"])
     logits_there = both["logits"]
     return tuple(float(np.abs(x).max()) for x in (found - logits_there, both["exact"] - logits_there, logits_there))

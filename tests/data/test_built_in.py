@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.data import shapes
-from models.data.dataset import load
-from models.data.manifest import describe
-from models.data.registry import BUILT_IN, DATASETS, MANIFEST, SPRITE
+from models.data.builtin import shapes
+from models.data.builtin.describe import describe
+from models.data.file_layout import MANIFEST, SPRITE
+from models.data.loading import load
+from models.data.registry import BUILT_IN, DATASETS
 
 
 @pytest.mark.parametrize("name", sorted(DATASETS))

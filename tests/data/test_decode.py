@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from models.data import record
+from models.data import image_record
 from models.data.decode import Decoded, Order, decode_bytes, decode_file, decode_pixels
 from models.data.problems import HUGE_PIXELS, KINDS
 from tests.data.conftest import encoded, picture
@@ -22,7 +22,7 @@ ORDER = Order(PX, "crop", frozenset())
 
 
 def kinds(decoded: Decoded) -> set[str]:
-    return set(record.kinds_of(int(record.read(decoded.record)["kinds"][0])))
+    return set(image_record.kinds_of(int(image_record.read(decoded.record)["kinds"][0])))
 
 
 def pixels(decoded: Decoded, px: int = PX) -> np.ndarray:
@@ -33,8 +33,8 @@ def pixels(decoded: Decoded, px: int = PX) -> np.ndarray:
 def test_a_plain_image_comes_out_as_it_is() -> None:
     decoded = decode_bytes(3, "a.png", encoded(picture(1)), ORDER)
     np.testing.assert_array_equal(pixels(decoded), np.asarray(picture(1)))
-    (known,) = record.read(decoded.record)
-    assert (known["number"], known["state"], known["width"], known["height"]) == (3, record.USABLE, 12, 12)
+    (known,) = image_record.read(decoded.record)
+    assert (known["number"], known["state"], known["width"], known["height"]) == (3, image_record.USABLE, 12, 12)
     assert kinds(decoded) == set()
 
 
@@ -144,7 +144,7 @@ def test_a_truncated_image_can_be_kept_as_far_as_it_goes() -> None:
 def test_names_that_lie_are_told_and_the_content_counts() -> None:
     decoded = decode_bytes(0, "a.jpg", encoded(picture(1), "PNG"), ORDER)
     assert kinds(decoded) == {"misnamed"}
-    assert record.read(decoded.record)["detail"][0] == b"PNG named .jpg"
+    assert image_record.read(decoded.record)["detail"][0] == b"PNG named .jpg"
     np.testing.assert_array_equal(pixels(decoded), np.asarray(picture(1)))
     assert kinds(decode_bytes(0, "no-suffix", encoded(picture(1), "PNG"), ORDER)) == set()
 
@@ -156,7 +156,7 @@ def test_names_that_lie_are_told_and_the_content_counts() -> None:
 def test_what_is_no_image_says_what_it_is(data: bytes, said: str) -> None:
     decoded = decode_bytes(0, "a.png", data, ORDER)
     assert kinds(decoded) == {"corrupt"}
-    assert said in record.read(decoded.record)["detail"][0].decode()
+    assert said in image_record.read(decoded.record)["detail"][0].decode()
 
 
 def test_a_file_that_cannot_be_read_is_corrupt(tmp_path: Path) -> None:
@@ -200,10 +200,10 @@ def test_bare_pixels_are_grey_or_rgb() -> None:
 
 def test_the_content_is_that_of_the_pixels_not_of_the_file() -> None:
     ways = [encoded(picture(1), "PNG"), encoded(picture(1), "BMP"), encoded(picture(1), "PNG", compress_level=0)]
-    contents = {record.read(decode_bytes(0, "a", data, ORDER).record)["content"][0].tobytes() for data in ways}
+    contents = {image_record.read(decode_bytes(0, "a", data, ORDER).record)["content"][0].tobytes() for data in ways}
     assert len(contents) == 1
     other = decode_bytes(0, "a", encoded(picture(2)), ORDER)
-    assert record.read(other.record)["content"][0].tobytes() not in contents
+    assert image_record.read(other.record)["content"][0].tobytes() not in contents
 
 
 @settings(max_examples=80, deadline=None)
@@ -214,21 +214,21 @@ def test_no_bytes_raise(form: str, data: st.DataObject) -> None:
         good[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(good)))
     decoded = decode_bytes(7, "a.png", bytes(good[:cut]), ORDER)
-    assert record.is_whole(decoded.record, 7)
-    assert (decoded.pixels is None) == (record.read(decoded.record)["state"][0] != record.USABLE)
+    assert image_record.is_whole(decoded.record, 7)
+    assert (decoded.pixels is None) == (image_record.read(decoded.record)["state"][0] != image_record.USABLE)
 
 
 @given(st.integers(0, 2**32 - 1), st.sets(st.sampled_from(KINDS)), st.text(max_size=200), st.booleans())
 def test_records_keep_what_they_are_given(number: int, given: set, detail: str, usable: bool) -> None:
-    whole = record.pack(number, given, usable=usable, size=(3, 5), content=b"\7" * 32, detail=detail)
-    (known,) = record.read(whole)
-    assert len(whole) == record.SIZE
-    assert record.is_whole(whole, number)
+    whole = image_record.pack(number, given, usable=usable, size=(3, 5), content=b"\7" * 32, detail=detail)
+    (known,) = image_record.read(whole)
+    assert len(whole) == image_record.SIZE
+    assert image_record.is_whole(whole, number)
     assert (known["number"], known["width"], known["height"]) == (number, 3, 5)
-    assert bool(known["state"] == record.USABLE) is usable
-    assert set(record.kinds_of(int(known["kinds"]))) == given
+    assert bool(known["state"] == image_record.USABLE) is usable
+    assert set(image_record.kinds_of(int(known["kinds"]))) == given
     broken = bytearray(whole)
     broken[17] ^= 1
-    assert not record.is_whole(bytes(broken), number)
-    assert not record.is_whole(bytes(record.SIZE), number)
-    assert not record.is_whole(io.BytesIO(whole).read(100), number)
+    assert not image_record.is_whole(bytes(broken), number)
+    assert not image_record.is_whole(bytes(image_record.SIZE), number)
+    assert not image_record.is_whole(io.BytesIO(whole).read(100), number)

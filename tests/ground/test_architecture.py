@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.architecture import Baseline, StageSpec
-from models.baselines import BASELINES, EFFICIENTNET_B0, EFFICIENTNET_NANO, from_table, get_baseline
 from models.errors import InvalidArchitecture, InvalidBaseline, InvalidScaling, UnknownBaseline
-from models.scaling import Multipliers
+from models.scaling.architecture import Baseline, StageSpec
+from models.scaling.baselines import BASELINES, EFFICIENTNET_B0, EFFICIENTNET_NANO, from_table, get_baseline
+from models.scaling.coefficients import Multipliers
 from tests.ground import golden
 
 UNITS = golden.facts("units")

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.anatomy import anatomy, memory
-from models.baselines import (
+from models.errors import UnknownBaseline
+from models.scaling.anatomy import anatomy, memory
+from models.scaling.baselines import (
     BASELINES,
     EFFICIENTNET_B0,
     EFFICIENTNET_NANO,
@@ -14,10 +15,9 @@ from models.baselines import (
     RESNET_50,
     TINYNET,
 )
-from models.cost import Cost, cost, layers, profile, squeezed
-from models.errors import UnknownBaseline
-from models.presets import get_preset
-from models.scaling import Coefficients, Multipliers
+from models.scaling.coefficients import Coefficients, Multipliers
+from models.scaling.cost import Cost, cost, layers, profile, squeezed
+from models.scaling.presets import get_preset
 from tests.ground import golden
 
 UNITS = golden.facts("units")

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.errors import InvalidScaling
-from models.scaling import (
+from models.scaling.coefficients import (
     MAX_MULTIPLIER,
     Coefficients,
     Multipliers,

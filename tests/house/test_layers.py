@@ -28,7 +28,7 @@ def test_the_contracts_of_pyproject_hold() -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "import models.scaling, models.architecture, models.baselines, models.cost, models.data.registry",
+        "from models.scaling import architecture, baselines, coefficients, cost; from models.data import registry",
         "import search.spec, search.catalogue",
     ],
 )

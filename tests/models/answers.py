@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from models.architecture import ScaledArchitecture
-from models.layers import Noise
-from models.layout import layout
+from models.layers.flat_layout import layout
+from models.layers.layers import Noise
+from models.scaling.architecture import ScaledArchitecture
 
 QUICKLY = {"xla_backend_optimization_level": 0}  # such a network runs once: compiling is nearly all the time it takes
 

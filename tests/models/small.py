@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from models.architecture import ScaledArchitecture, StageSpec
-from models.data.dataset import Dataset, Split, load
+from models.data.dataset import Dataset, Split
+from models.data.loading import load
+from models.scaling.architecture import ScaledArchitecture, StageSpec
 
 SMALL = ScaledArchitecture(
     stem=8,

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.data.augmentation import WINDOW_DRAWS, Strengths, Window, interpolation, prepare, resize_matrix, windows
+from models.augmentation.augmentation import (
+    WINDOW_DRAWS,
+    Strengths,
+    Window,
+    interpolation,
+    prepare,
+    resize_matrix,
+    windows,
+)
 
 BATCH = 4000
 matrices = jax.jit(interpolation, static_argnums=(1, 2))

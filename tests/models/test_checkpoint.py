@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.checkpoint import pack, unpack
 from models.errors import CorruptCheckpoint
+from models.weights.checkpoint import pack, unpack
 
 ARRAYS = {
     "vector": np.arange(5, dtype=np.float32),

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from models import fit, programs
-from models.baselines import EFFICIENTNET_NANO
-from models.fit import Training
-from models.recipe import TrainingRecipe
-from models.shelf import Shelf
+from models.compiler.single_flight import Shelf
+from models.recipe.recipe import TrainingRecipe
+from models.scaling.baselines import EFFICIENTNET_NANO
+from models.training import fit, programs
+from models.training.fit import Training
 from tests.models.small import digits
 
 PATIENCE_SECONDS = 60.0  # a thread that hangs fails the test instead of stopping it

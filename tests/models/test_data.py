@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.data.dataset import load
+from models.data.loading import load
 from models.data.registry import DATASETS
 
 # of every image and label in order: the splits may never change under published results

@@ -6,14 +6,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.architecture import ScaledArchitecture
-from models.baselines import from_table
-from models.cost import cost
 from models.errors import ModelError
-from models.layers import Noise
-from models.layout import layout
-from models.programs import compile_options
-from models.scaling import Multipliers
+from models.layers.flat_layout import layout
+from models.layers.layers import Noise
+from models.scaling.architecture import ScaledArchitecture
+from models.scaling.baselines import from_table
+from models.scaling.coefficients import Multipliers
+from models.scaling.cost import cost
+from models.training.programs import compile_options
 
 BATCH = 4
 WILD = st.one_of(st.none(), st.booleans(), st.integers(-2, 9), st.floats(), st.text(max_size=3), st.just([]))

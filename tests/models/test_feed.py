@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import feed
 from models.data.dataset import Dataset, Split
-from models.feed import Streamed, chunk_steps
-from models.fit import Training
-from models.method import Method, method
-from models.recipe import TrainingRecipe
+from models.recipe.recipe import TrainingRecipe
+from models.training import input_pipeline
+from models.training.fit import Training
+from models.training.input_pipeline import Streamed, chunk_steps
+from models.training.program_shape import Method, method
 from tests.models.small import SMALL, digits, same
 
 RECIPE = TrainingRecipe(epochs=2, batch_size=32, flip=True, recalibration_batches=2)
@@ -37,7 +37,7 @@ def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four steps of 32 images of 64 bytes."""
-    monkeypatch.setattr(feed, "CHUNK_BYTES", 4 * 32 * 64)
+    monkeypatch.setattr(input_pipeline, "CHUNK_BYTES", 4 * 32 * 64)
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -82,7 +82,7 @@ def test_what_fits_is_not_streamed(on_disk: Dataset) -> None:
     size = sum(split.images.nbytes for split in (on_disk.train, on_disk.validation, on_disk.test))
     assert chunk_steps(on_disk, 32, size) == 0
     assert chunk_steps(on_disk, 32, size - 1) == 6  # all of an epoch's: they are far less than a chunk may hold
-    assert feed.resident_bytes() > 0
+    assert input_pipeline.resident_bytes() > 0
 
 
 methods = st.builds(

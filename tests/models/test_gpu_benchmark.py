@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.programs import places_of
-from models.torch_layouts import entries
+from models.training.programs import places_of
+from models.weights.torch_layouts import entries
 from tests.benchmarks import gpu
 
 

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from models import transfer
-from models.architecture import ScaledArchitecture, StageSpec
-from models.baselines import BASELINES
-from models.cost import cost
 from models.errors import InvalidWeights
-from models.growth import check, grow
-from models.layout import layout
-from models.torch_layouts import entries
+from models.layers.flat_layout import layout
+from models.scaling.architecture import ScaledArchitecture, StageSpec
+from models.scaling.baselines import BASELINES
+from models.scaling.cost import cost
+from models.weights import start_weights
+from models.weights.growth import check, grow
+from models.weights.torch_layouts import entries
 from tests.benchmarks.gpu import there
 from tests.models.answers import logits, random_arrays
 from tests.models.small import SMALL
@@ -184,14 +184,14 @@ def test_arrays_of_another_network_are_refused() -> None:
 def test_growing_from_a_file_of_ours(tmp_path: Any) -> None:
     path = tmp_path / "parent.safetensors"
     arrays = random_arrays(SMALL, 0)
-    transfer.save(path, SMALL, arrays)
+    start_weights.save(path, SMALL, arrays)
     deeper = replace(SMALL.stages[1], repeats=2)
     child = replace(SMALL, stages=(SMALL.stages[0], deeper), resolution=24, dropout=0.3)
-    start = transfer.load(path, child, grow=True)
+    start = start_weights.load(path, child, grow=True)
     assert sorted(start.taken) == sorted(arrays)
     assert all(name.startswith("blocks.2.") for name in start.grown)
     assert start.drawn == ()
-    other = transfer.load(path, replace(child, classes=3, head=32), grow=True)
+    other = start_weights.load(path, replace(child, classes=3, head=32), grow=True)
     assert other.drawn == ("classifier.kernel", "classifier.bias")
     assert "head.kernel" in other.grown
     np.testing.assert_allclose(logits(child, start.arrays, IMAGES), logits(SMALL, arrays, IMAGES), rtol=0, atol=1e-6)
@@ -206,7 +206,7 @@ def test_growing_from_a_file_of_pytorchs(tmp_path: Any, name: str, torch_layout:
     path = tmp_path / "parent.safetensors"
     save_file(turned, path)
     child = widened(old, (1, 1, 1), (1, 1, 1))
-    start = transfer.load(path, child, layout=torch_layout, grow=True)
+    start = start_weights.load(path, child, layout=torch_layout, grow=True)
     assert cost(child).params > cost(old).params
     np.testing.assert_allclose(logits(child, start.arrays, IMAGES), logits(old, arrays, IMAGES), rtol=1e-5, atol=1e-5)
 
@@ -215,9 +215,9 @@ def test_a_parent_that_is_not_told_is_refused(tmp_path: Any) -> None:
     path = tmp_path / "plain.safetensors"
     save_file(random_arrays(SMALL, 0), path)
     with pytest.raises(InvalidWeights, match="does not say which network it is of"):
-        transfer.load(path, SMALL, grow=True)
+        start_weights.load(path, SMALL, grow=True)
     with pytest.raises(InvalidWeights, match="0 stages in timm's layout, not 2"):
-        transfer.load(path, SMALL, layout="timm", grow=True)
+        start_weights.load(path, SMALL, layout="timm", grow=True)
     plain = replace(SMALL, stages=tuple(replace(stage, se_ratio=0.0) for stage in SMALL.stages))
     with pytest.raises(InvalidWeights, match="without their stages"):
-        transfer.load(path, plain, layout="torchvision", grow=True)
+        start_weights.load(path, plain, layout="torchvision", grow=True)

@@ -14,8 +14,8 @@ import json, sys
 from pathlib import Path
 import jax
 from models import programs
-from models.fit import Training
-from models.recipe import TrainingRecipe
+from models.training.fit import Training
+from models.recipe.recipe import TrainingRecipe
 from service.trainer import use_compile_cache
 from tests.models.small import SMALL, digits
 

@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from models.fit import Training
-from models.latency import REPEATS, WARM_UP, latency_ms
-from models.layout import layout
-from models.measured import Measured
-from models.memory import program_bytes
-from models.recipe import TrainingRecipe
+from models.layers.flat_layout import layout
+from models.recipe.recipe import TrainingRecipe
+from models.training.fit import Training
+from models.training.latency import REPEATS, WARM_UP, latency_ms
+from models.training.measurements import Measured
+from models.training.memory import program_bytes
 from tests.models.small import SMALL, digits
 
 FLOATS = 1000  # of a vector

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from models import fit
-from models.baselines import BASELINES
 from models.errors import NotEnoughMemory
-from models.fit import Training
 from models.host_memory import KIB, host_memory
-from models.memory import device_limit, least_bytes
-from models.recipe import TrainingRecipe
+from models.recipe.recipe import TrainingRecipe
+from models.scaling.baselines import BASELINES
+from models.training import fit
+from models.training.fit import Training
+from models.training.memory import device_limit, least_bytes
 from tests.models.small import SMALL, digits
 
 RECIPE = TrainingRecipe(epochs=1, batch_size=64)

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from models.data.augmentation import ERASING_DRAWS, MIX_DRAWS, Strengths
-from models.data.mixing import beta_quantiles, erased, mixed
+from models.augmentation.augmentation import ERASING_DRAWS, MIX_DRAWS, Strengths
+from models.augmentation.mixing import beta_quantiles, erased, mixed
 
 BATCH, SIZE = 1000, 8
 RANDOM = np.random.default_rng(0)

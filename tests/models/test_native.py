@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import Array, lax
 
-from models import excitation, ops
-from models.architecture import Activation, Padding
-from models.excitation import Gate, Norm
+from models.layers import convolutions, squeeze_excite
+from models.layers.batch_norm import activated, normalize_batch
+from models.layers.squeeze_excite import Gate, Norm
 from models.native import calls, library
-from models.normalization import activated, normalize_batch
+from models.scaling.architecture import Activation, Padding
 
 ACTIVATIONS = st.sampled_from((None, "swish", "relu", "relu6"))
 CHANNELS = st.sampled_from((1, 5, 8, 16, 24, 40, 80))  # less than a vector, whole vectors, and with halves left over
@@ -78,8 +78,8 @@ def test_depthwise(
     batch: int, height: int, width: int, channels: int, kernel: int, stride: int, padding: Padding
 ) -> None:
     agree(
-        lambda x, k: ops.compiled(x, k, stride, padding),
-        lambda x, k: ops.shifted(x, k, stride, padding),  # held against lax.conv_general_dilated in test_ops.py
+        lambda x, k: convolutions.compiled(x, k, stride, padding),
+        lambda x, k: convolutions.shifted(x, k, stride, padding),  # checked against lax.conv_general_dilated elsewhere
         numbers(0, batch, height, width, channels),
         numbers(1, kernel, kernel, 1, channels),
     )
@@ -115,10 +115,10 @@ def test_squeeze_and_excitation_behind_normalization(batch: int, size: int, chan
     given = statistics(channels)
     weights = numbers(3, channels, inner), numbers(4, inner), numbers(5, inner, channels), numbers(6, channels)
     agree(
-        lambda x, s, b, *gate: excitation.normalize_excite_batch(
+        lambda x, s, b, *gate: squeeze_excite.normalize_excite_batch(
             x, Norm(s, b, *given), Gate(*gate), jnp.asarray(True), "swish", EPSILON
         )[0],
-        lambda x, s, b, *gate: excitation.excited(normalized(x, s, b, "swish"), Gate(*gate), "swish"),
+        lambda x, s, b, *gate: squeeze_excite.excited(normalized(x, s, b, "swish"), Gate(*gate), "swish"),
         numbers(0, batch, size, size, channels),
         numbers(1, channels),
         numbers(2, channels),
@@ -170,7 +170,7 @@ def test_in_a_loop_and_under_vmap_as_alone() -> None:
     maps, kernels = numbers(0, 3, 2, 9, 9, 24), numbers(1, 3, 3, 3, 1, 24)
 
     def loss(x: Array, kernel: Array) -> Array:
-        return (ops.depthwise(x, kernel, 2) ** 2).sum()
+        return (convolutions.depthwise(x, kernel, 2) ** 2).sum()
 
     pull = jax.jit(jax.grad(loss, (0, 1)))
     alone = [pull(x, kernel) for x, kernel in zip(maps, kernels, strict=True)]

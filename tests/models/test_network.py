@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.architecture import ScaledArchitecture
-from models.baselines import BASELINES, EFFICIENTNET_B0, EFFICIENTNET_NANO
-from models.cost import cost, profile
-from models.layers import MBConv, Noise, Path, StochasticDepth
-from models.layout import layout
-from models.network import Network
-from models.programs import compile_options
-from models.scaling import Multipliers
+from models.layers.flat_layout import layout
+from models.layers.layers import MBConv, Noise, Path, StochasticDepth
+from models.layers.network import Network
+from models.scaling.architecture import ScaledArchitecture
+from models.scaling.baselines import BASELINES, EFFICIENTNET_B0, EFFICIENTNET_NANO
+from models.scaling.coefficients import Multipliers
+from models.scaling.cost import cost, profile
+from models.training.programs import compile_options
 
 ONE = Multipliers(1, 1, 1)
 NANO = EFFICIENTNET_NANO.scale(ONE)
@@ -168,7 +168,7 @@ def test_evaluation_needs_no_random_numbers() -> None:
 @pytest.mark.parametrize("name", sorted(BASELINES))
 def test_the_compilers_count_is_near_ours(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """XLA counts two operations a multiply-add, and element-wise ones besides; a loop's body it counts once."""
-    monkeypatch.setattr("models.network.LOOP_FROM", 1000)
+    monkeypatch.setattr("models.layers.network.LOOP_FROM", 1000)
     architecture = BASELINES[name].scale(ONE)
     images = jax.ShapeDtypeStruct((1, architecture.resolution, architecture.resolution, 3), jnp.float32)
     places = layout(architecture)

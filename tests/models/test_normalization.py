@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from jax import Array
 
-from models.architecture import Activation
-from models.normalization import activated, normalize, normalize_batch
+from models.layers.batch_norm import activated, normalize, normalize_batch
+from models.scaling.architecture import Activation
 
 EPSILON = 1e-3
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import Array, lax
 
-from models import ops
-from models.architecture import Padding
+from models.layers import convolutions
+from models.scaling.architecture import Padding
 
 PADDINGS = st.sampled_from(("same", "symmetric"))
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
@@ -69,7 +69,7 @@ def test_depthwise(
     batch: int, height: int, width: int, channels: int, kernel: int, stride: int, padding: Padding
 ) -> None:
     agree(
-        lambda x, k: ops.depthwise(x, k, stride, padding),
+        lambda x, k: convolutions.depthwise(x, k, stride, padding),
         lambda x, k: xla(x, k, stride, channels, padding),
         numbers(batch, height, width, channels),
         numbers(kernel, kernel, 1, channels),
@@ -87,7 +87,7 @@ def test_depthwise(
 )
 def test_dense(size: int, inputs: int, outputs: int, kernel: int, stride: int, padding: Padding) -> None:
     agree(
-        lambda x, k: ops.dense(x, k, stride, padding),
+        lambda x, k: convolutions.dense(x, k, stride, padding),
         lambda x, k: xla(x, k, stride, 1, padding),
         numbers(2, size, size, inputs),
         numbers(kernel, kernel, inputs, outputs),
@@ -103,14 +103,14 @@ def test_max_pool(size: int, kernel: int, stride: int, padding: Padding) -> None
     shape = (2, size, size, 3)
     x = jnp.asarray(np.random.default_rng(0).permutation(math.prod(shape)).reshape(shape), jnp.float64)
     agree(
-        lambda x: ops.max_pool(x, kernel, stride, padding),
+        lambda x: convolutions.max_pool(x, kernel, stride, padding),
         lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, kernel, kernel, 1), (1, stride, stride, 1), around),
         x,
     )
 
 
 def test_pointwise() -> None:
-    agree(ops.pointwise, lambda x, k: xla(x, k, 1), numbers(2, 5, 4, 3), numbers(1, 1, 3, 6))
+    agree(convolutions.pointwise, lambda x, k: xla(x, k, 1), numbers(2, 5, 4, 3), numbers(1, 1, 3, 6))
 
 
 @pytest.mark.parametrize(
@@ -119,15 +119,15 @@ def test_pointwise() -> None:
 def test_same_padding_is_tensorflows_and_symmetric_is_not(
     size: int, kernel: int, stride: int, padding: tuple[int, int]
 ) -> None:
-    assert ops.margin(size, kernel, stride) == padding
-    assert ops.margin(size, kernel, stride, "symmetric") == (kernel // 2, kernel // 2)
+    assert convolutions.margin(size, kernel, stride) == padding
+    assert convolutions.margin(size, kernel, stride, "symmetric") == (kernel // 2, kernel // 2)
 
 
 def test_no_xla_convolution_is_left_on_a_cpu() -> None:
     """Inside a loop XLA's convolutions are up to 15 times slower on CPUs (jax #12868)."""
 
     def both(x: Array, k: Array, d: Array) -> Array:
-        return ops.depthwise(ops.dense(x, k, 2), d, 1).sum()
+        return convolutions.depthwise(convolutions.dense(x, k, 2), d, 1).sum()
 
     program = jax.jit(jax.grad(both, (0, 1, 2))).lower(numbers(1, 8, 8, 3), numbers(3, 3, 3, 4), numbers(3, 3, 1, 4))
     assert "convolution" not in program.as_text()

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from models.optimizer import averaged, blended, clipped, rate, transformation
+from models.training.optimizer import averaged, blended, clipped, rate, transformation
 
 
 def test_rmsprop_is_tensorflows() -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from models.errors import InvalidRecipe, NotEnoughMemory
-from models.fit import Training
-from models.packing import Replicas
-from models.recipe import TrainingRecipe
+from models.recipe.recipe import TrainingRecipe
+from models.training.fit import Training
+from models.training.packing import Replicas
 from service.pack import together
 from tests.models.small import SMALL, digits
 

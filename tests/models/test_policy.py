@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 from scipy import ndimage
 
-from models.data.augmentation import OPERATION_DRAWS
-from models.data.policy import (
+from models.augmentation.augmentation import OPERATION_DRAWS
+from models.augmentation.policy import (
     BLEND,
     NAMES,
     ROTATION,

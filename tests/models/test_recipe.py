@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from models.errors import InvalidRecipe
-from models.recipe import RateRule, TrainingRecipe
-from models.recipe_presets import PRESETS
-from models.regularization import regularized
+from models.recipe.presets import PRESETS
+from models.recipe.recipe import RateRule, TrainingRecipe
+from models.recipe.regularization import regularized
 from tests.models.small import SMALL
 
 NAMES = [None, *PRESETS]

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.data.augmentation import prepare, resize_matrix
+from models.augmentation.augmentation import prepare, resize_matrix
 from models.data.dataset import Dataset
 from models.errors import TrainingDiverged
-from models.feed import on_device
-from models.fit import Training
-from models.layers import Noise
-from models.parts import speeds
-from models.programs import compile_options, places_of
-from models.recipe import TrainingRecipe
+from models.layers.frozen_parts import speeds
+from models.layers.layers import Noise
+from models.recipe.recipe import TrainingRecipe
+from models.training.fit import Training
+from models.training.input_pipeline import on_device
+from models.training.programs import compile_options, places_of
 from tests.models.small import SMALL, digits, same
 
 COMMON = {"epochs": 2, "batch_size": 32, "warmup_epochs": 0.0}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from models.baselines import get_baseline
-from models.cost import cost
-from models.fit import Training
-from models.scaling import Multipliers
+from models.scaling.baselines import get_baseline
+from models.scaling.coefficients import Multipliers
+from models.scaling.cost import cost
+from models.training.fit import Training
 from tests.benchmarks.contender import Contender, Missing, interpreter, running
 from tests.benchmarks.figures import Figure, Skipped
 from tests.benchmarks.page import page, section

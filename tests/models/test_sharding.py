@@ -16,10 +16,10 @@ import pytest
 from jax.sharding import SingleDeviceSharding
 
 from models.errors import InvalidDevices
-from models.fit import Training
-from models.method import Method, method
-from models.programs import _compiled
-from models.recipe import TrainingRecipe
+from models.recipe.recipe import TrainingRecipe
+from models.training.fit import Training
+from models.training.program_shape import Method, method
+from models.training.programs import _compiled
 from tests.models.small import SMALL, digits
 
 # Everything whose sums or neighbours cross the parts of a batch: BatchNorm, mixup, clipping, recalibration
@@ -32,7 +32,7 @@ SETUP = """
 import json
 from inspect import getclosurevars
 from pathlib import Path
-from models.fit import Training
+from models.training.fit import Training
 from models.native import library
 from tests.models.small import SMALL, digits
 from tests.models.test_sharding import RECIPE

@@ -7,17 +7,17 @@ import optax
 import pytest
 from jax import Array
 
-from models import network as networks
-from models.baselines import EFFICIENTNET_NANO
-from models.data.augmentation import prepare, resize_matrix
+from models.augmentation.augmentation import prepare, resize_matrix
 from models.data.dataset import Dataset
-from models.feed import on_device
-from models.layers import Noise, Path, StochasticDepth
-from models.layout import Layout, layout
-from models.method import method
-from models.programs import compile_options, initial_state, places_of, program, rates
-from models.recipe import TrainingRecipe
-from models.training import Span, State, Sums
+from models.layers import network as networks
+from models.layers.flat_layout import Layout, layout
+from models.layers.layers import Noise, Path, StochasticDepth
+from models.recipe.recipe import TrainingRecipe
+from models.scaling.baselines import EFFICIENTNET_NANO
+from models.training.input_pipeline import on_device
+from models.training.program_shape import method
+from models.training.programs import compile_options, initial_state, places_of, program, rates
+from models.training.steps import Span, State, Sums
 from tests.models.small import digits
 
 # Five blocks in the second stage: one that changes the shape, and a loop over four

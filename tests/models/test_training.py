@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from models import programs
-from models.baselines import EFFICIENTNET_NANO
 from models.data.dataset import Dataset
 from models.errors import CorruptCheckpoint, TrainingDiverged
-from models.fit import Training
-from models.recipe import TrainingRecipe
-from models.training import Span, Sums
+from models.recipe.recipe import TrainingRecipe
+from models.scaling.baselines import EFFICIENTNET_NANO
+from models.training import programs
+from models.training.fit import Training
+from models.training.steps import Span, Sums
 from tests.models.small import digits
 
 # The smallest network of the family's kind: what is tested here does not depend on its size

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from models import transfer
-from models.architecture import ScaledArchitecture
-from models.baselines import BASELINES, from_table
 from models.errors import InvalidWeights
-from models.layout import layout
-from models.presets import get_preset
-from models.scaling import Multipliers
-from models.torch_layouts import entries
+from models.layers.flat_layout import layout
+from models.scaling.architecture import ScaledArchitecture
+from models.scaling.baselines import BASELINES, from_table
+from models.scaling.coefficients import Multipliers
+from models.scaling.presets import get_preset
+from models.weights import start_weights
+from models.weights.torch_layouts import entries
 from tests.benchmarks.torch_reference_cases import V2_S
 from tests.models.answers import logits, random_arrays
 from tests.models.small import SMALL
@@ -43,7 +43,7 @@ def file(case: Mapping[str, Any]) -> Path:
 
 def difference(case: Mapping[str, Any], architecture: ScaledArchitecture) -> float:
     both = load_file(FOLDER / f"{case['name']}.io.safetensors")
-    start = transfer.load(file(case), architecture, layout=case["layout"])
+    start = start_weights.load(file(case), architecture, layout=case["layout"])
     found = logits(architecture, start.arrays, both["images"].astype(np.float32).transpose(0, 2, 3, 1))
     assert np.abs(both["logits"]).max() > 0.5
     return float(np.abs(found - both["logits"]).max())
@@ -99,8 +99,8 @@ def published(model: str) -> ScaledArchitecture:
 
 def test_our_own_file_gives_the_very_same_numbers(tmp_path: Path) -> None:
     arrays = random_arrays(SMALL, 3)
-    digest = transfer.save(tmp_path / "weights.safetensors", SMALL, arrays)
-    start = transfer.load(tmp_path / "weights.safetensors", SMALL)
+    digest = start_weights.save(tmp_path / "weights.safetensors", SMALL, arrays)
+    start = start_weights.load(tmp_path / "weights.safetensors", SMALL)
     assert digest == start.sha256 == hashlib.sha256((tmp_path / "weights.safetensors").read_bytes()).hexdigest()
     assert (sorted(start.taken), start.drawn, start.grown, start.warnings) == (sorted(arrays), (), (), ())
     images = np.random.default_rng(0).normal(size=(2, 16, 16, 3)).astype(np.float32)
@@ -110,14 +110,14 @@ def test_our_own_file_gives_the_very_same_numbers(tmp_path: Path) -> None:
 
 def test_another_class_count_draws_the_classifier_and_nothing_else(tmp_path: Path) -> None:
     wider = network(EFFICIENT, classes=7)
-    first, again = (transfer.load(file(EFFICIENT), wider, layout="torchvision", seed=5) for _ in range(2))
+    first, again = (start_weights.load(file(EFFICIENT), wider, layout="torchvision", seed=5) for _ in range(2))
     assert first.drawn == ("classifier.kernel", "classifier.bias")
     assert first.arrays["classifier.kernel"].shape == (32, 7)
     assert set(first.taken) == set(first.arrays) - set(first.drawn)
     assert np.array_equal(first.arrays["classifier.kernel"], again.arrays["classifier.kernel"])
-    other = transfer.load(file(EFFICIENT), wider, layout="torchvision", seed=6)
+    other = start_weights.load(file(EFFICIENT), wider, layout="torchvision", seed=6)
     assert not np.array_equal(first.arrays["classifier.kernel"], other.arrays["classifier.kernel"])
-    whole = transfer.load(file(EFFICIENT), network(EFFICIENT), layout="torchvision")
+    whole = start_weights.load(file(EFFICIENT), network(EFFICIENT), layout="torchvision")
     assert all(np.array_equal(first.arrays[name], whole.arrays[name]) for name in first.taken)
 
 
@@ -157,20 +157,20 @@ def changed(tmp_path: Path, **arrays: Any) -> Path:
 )
 def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path: Path, arrays: dict[str, Any], said: list[str]) -> None:
     with pytest.raises(InvalidWeights) as refused:
-        transfer.load(changed(tmp_path, **arrays), network(EFFICIENT), layout="torchvision")
+        start_weights.load(changed(tmp_path, **arrays), network(EFFICIENT), layout="torchvision")
     assert all(part in str(refused.value) for part in said), refused.value
 
 
 def test_many_wrong_names_are_counted(tmp_path: Path) -> None:
     with pytest.raises(InvalidWeights, match=r"lacks blocks\.0.* and \d+ more"):
-        transfer.load(file(EFFICIENT), network(EFFICIENT))
+        start_weights.load(file(EFFICIENT), network(EFFICIENT))
 
 
 def test_counters_are_ignored_and_wide_floats_are_narrowed(tmp_path: Path) -> None:
     bias = load_file(file(EFFICIENT))["features.0.1.bias"].astype("f8")
     counter = {"features.0.1.num_batches_tracked": np.asarray(7)}
     path = changed(tmp_path, **counter, **{"features.0.1.bias": bias})
-    start = transfer.load(path, network(EFFICIENT), layout="torchvision")
+    start = start_weights.load(path, network(EFFICIENT), layout="torchvision")
     assert {array.dtype for array in start.arrays.values()} == {np.dtype("f4")}
     assert np.array_equal(start.arrays["stem.norm.bias"], bias)
 
@@ -189,30 +189,30 @@ def test_other_files_are_refused_with_the_way_out(tmp_path: Path, data: bytes, s
     path = tmp_path / "weights.pth"
     path.write_bytes(data)
     with pytest.raises(InvalidWeights, match=said) as refused:
-        transfer.load(path, SMALL)
+        start_weights.load(path, SMALL)
     assert str(path) in str(refused.value)
 
 
 def test_a_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(InvalidWeights, match="cannot be read"):
-            transfer.load(path, SMALL)
+            start_weights.load(path, SMALL)
 
 
 def test_a_damaged_file_of_ours_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
-    transfer.save(path, SMALL, random_arrays(SMALL, 0))
+    start_weights.save(path, SMALL, random_arrays(SMALL, 0))
     data = bytearray(path.read_bytes())
     data[-5] ^= 1
     path.write_bytes(data)
     with pytest.raises(InvalidWeights, match="damaged"):
-        transfer.load(path, SMALL)
+        start_weights.load(path, SMALL)
 
 
 def test_arrays_of_another_network_are_not_saved(tmp_path: Path) -> None:
     arrays = random_arrays(SMALL, 0)
     with pytest.raises(InvalidWeights, match=r"classifier\.bias has the shape \(10,\).*\(11,\)"):
-        transfer.save(tmp_path / "w", replace(SMALL, classes=11), arrays)
+        start_weights.save(tmp_path / "w", replace(SMALL, classes=11), arrays)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -229,19 +229,19 @@ def test_conventions_that_no_file_tells_are_pointed_out(
     tmp_path: Path, layout_name: Any, padding: Any, epsilon: float, said: str | None
 ) -> None:
     case = next(case for case in CASES if case["layout"] == layout_name and case["family"] == "resnet")
-    start = transfer.load(file(case), network(case, padding=padding, norm_epsilon=epsilon), layout=layout_name)
+    start = start_weights.load(file(case), network(case, padding=padding, norm_epsilon=epsilon), layout=layout_name)
     assert len(start.warnings) == (0 if said is None else 1)
     assert said is None or said in start.warnings[0]
 
 
 def test_our_files_tell_their_conventions(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
-    transfer.save(path, SMALL, random_arrays(SMALL, 0))
+    start_weights.save(path, SMALL, random_arrays(SMALL, 0))
     stages = (SMALL.stages[0], replace(SMALL.stages[1], stride=1))
-    warnings = transfer.load(path, replace(SMALL, padding="symmetric", resolution=24, stages=stages)).warnings
+    warnings = start_weights.load(path, replace(SMALL, padding="symmetric", resolution=24, stages=stages)).warnings
     assert [warning.split(" was ")[0] for warning in warnings] == ["padding", "the stride of stage 2"]
     save_file(random_arrays(SMALL, 0), path)
-    assert "does not say which network" in transfer.load(path, SMALL).warnings[0]
+    assert "does not say which network" in start_weights.load(path, SMALL).warnings[0]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from models.regularization import regularized
-from models.scaling import Coefficients
+from models.recipe.regularization import regularized
+from models.scaling.coefficients import Coefficients
 from search import catalogue
 from search.catalogue import Candidate
 from search.results import RunRecord, TrialRecord

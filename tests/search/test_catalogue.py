@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.cost import cost
-from models.scaling import Coefficients, Multipliers
+from models.scaling.coefficients import Coefficients, Multipliers
+from models.scaling.cost import cost
 from search import catalogue
 from search.errors import InvalidSpec, NoFeasibleNetwork, SpaceTooLarge
 from search.spec import SearchSpec

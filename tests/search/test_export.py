@@ -10,10 +10,10 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.architecture import Baseline
-from models.baselines import from_table
-from models.regularization import regularized
-from models.scaling import Coefficients
+from models.recipe.regularization import regularized
+from models.scaling.architecture import Baseline
+from models.scaling.baselines import from_table
+from models.scaling.coefficients import Coefficients
 from search import catalogue
 from search.errors import InvalidExport, NothingFinished, UnknownFormat
 from search.export import COLUMNS, export, scaling_config, trials_csv

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.architecture import MAX_RESOLUTION
-from models.baselines import EFFICIENTNET_B0, EFFICIENTNET_NANO, PAPER_COEFFICIENTS, from_table
-from models.cost import cost
 from models.errors import InvalidScaling
-from models.presets import Preset
-from models.scaling import Coefficients, DepthRounding, Multipliers
+from models.scaling.architecture import MAX_RESOLUTION
+from models.scaling.baselines import EFFICIENTNET_B0, EFFICIENTNET_NANO, PAPER_COEFFICIENTS, from_table
+from models.scaling.coefficients import Coefficients, DepthRounding, Multipliers
+from models.scaling.cost import cost
+from models.scaling.presets import Preset
 from search.family import OFFICIAL, dropout_at, family, official_macs
 from tests.ground import golden
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.scaling import Coefficients
+from models.scaling.coefficients import Coefficients
 from search import catalogue
 from search.importance import AXES, FEWEST, Importance, importance
 from search.leaderboard import statement

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.cost import cost
 from models.errors import ModelError
-from models.scaling import Coefficients
+from models.scaling.coefficients import Coefficients
+from models.scaling.cost import cost
 from search import catalogue, study
 from search.catalogue import Identity
 from search.errors import CatalogueExhausted, NoFeasibleNetwork

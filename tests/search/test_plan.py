@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models.baselines import EFFICIENTNET_NANO
+from models.scaling.baselines import EFFICIENTNET_NANO
 from search import catalogue
 from search.errors import NoFeasibleNetwork
 from search.identifiability import findings

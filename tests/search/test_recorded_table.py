@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from models.scaling import Coefficients
+from models.scaling.coefficients import Coefficients
 from search import catalogue
 from tests.benchmarks import ours_on_table, rivals_on_table
 from tests.benchmarks.oracle import Milestone, Oracle, Spent, Trail, good

@@ -1,6 +1,6 @@
 import pytest
 
-from models.measured import Measured
+from models.training.measurements import Measured
 from search.diagnosis import Diagnosis
 from search.results import RunRecord, TrialSummary, summarise
 from tests.search.records import final_run, search_run, trial

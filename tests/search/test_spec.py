@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from models.baselines import EFFICIENTNET_NANO
+from models.scaling.baselines import EFFICIENTNET_NANO
 from search.spec import SearchSpec
 from tests.search.records import spec
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.baselines import PAPER_COEFFICIENTS
+from models.scaling.baselines import PAPER_COEFFICIENTS
 from search import catalogue, study
 from search.catalogue import Candidate
 from search.errors import CatalogueExhausted

@@ -110,5 +110,5 @@ def test_ranges_matter_only_where_they_want_another_cache_of_the_data() -> None:
 def test_another_version_of_the_training_code_is_another_training(monkeypatch: pytest.MonkeyPatch) -> None:
     before = key()
     assert before == key()
-    monkeypatch.setattr("models.sources.digest", lambda: "0" * 64)
+    monkeypatch.setattr("models.compiler.source_digest.digest", lambda: "0" * 64)
     assert key() != before

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from models.architecture import ScaledArchitecture
-from models.cost import cost
+from models.scaling.architecture import ScaledArchitecture
+from models.scaling.cost import cost
 from search import catalogue, leaderboard, lifecycle, transfer
 from search.lifecycle import Probe, Succeed, Wait, next_step
 from search.results import TrialRecord, probe_state, summarise

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Header, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
-from models.baselines import BASELINES
 from models.data.registry import DATASETS, Registry
+from models.scaling.baselines import BASELINES
 from search.plan import plan
 from search.spec import SearchSpec
 from service import problems

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from models.cost import cost
-from models.scaling import Coefficients, Multipliers
+from models.scaling.coefficients import Coefficients, Multipliers
+from models.scaling.cost import cost
 from search import catalogue
 from search.diagnosis import Epoch, Task, diagnose
 from search.family import family

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.scaling import Coefficients
+from models.scaling.coefficients import Coefficients
 from service.errors import NotFound
 from service.web import comparisons, learning_curves, palette, plots
 from service.web.comparisons import DIMENSIONS

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from models.architecture import Baseline, StageSpec
-from models.recipe import TrainingRecipe
+from models.recipe.recipe import TrainingRecipe
+from models.scaling.architecture import Baseline, StageSpec
 
 PATIENCE_SECONDS = 120.0  # a compilation on a busy machine; nothing waits for it to pass
 TINY = Baseline(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from models.measured import gib
+from models.training.measurements import gib
 from tests.worker.conftest import Message, Trainer, tiny_job
 
 pytestmark = pytest.mark.timeout(300)

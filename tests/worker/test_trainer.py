@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import transfer
 from models.data.problems import policies
 from models.data.registration import Wish, add
-from models.layout import layout
+from models.layers.flat_layout import layout
+from models.weights import start_weights
 from service.datasets import datasets_dir
 from service.pack import Saver
 from service.trainer import headline, out_of_memory
@@ -229,7 +229,7 @@ def test_a_training_starts_from_registered_weights_and_says_what_it_took(
 ) -> None:
     network = TINY.build((1, 1), (8, 8, 16, 16), 16, classes=10)
     places = layout(network)
-    transfer.save(tmp_path / "parent.safetensors", network, places.named(places.initial(9)))
+    start_weights.save(tmp_path / "parent.safetensors", network, places.named(places.initial(9)))
     info = weights_of(shared_trainer.data_dir).add("parent", tmp_path / "parent.safetensors")
     work = {**tiny_job(epochs=1), "start": {**START, "sha256": info.sha256}}
     shared_trainer.train(work)

@@ -1,0 +1,148 @@
+"""From decoded images to splits: what the policies leave out, and who goes where. Arrays in, arrays out."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.data import image_record
+from models.data.problems import KINDS, Kind, Policy
+from models.data.sources.item import SPLITS, UNDECLARED, Index
+from models.errors import InvalidDataset
+
+SHARE = 0.2  # of a class that goes to validation, and to test, where the source has none: as the digits are split
+CONTENT = "S32"  # 32 bytes that compare as a whole; texts end in zeros alike
+
+Numbers = NDArray[np.intp]
+Splits = NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Image `number` has a problem; `other` is the image that it has it with, or -1."""
+
+    kind: Kind
+    number: int
+    other: int = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Arrangement:
+    """`order`: numbers of the images that stay, train first, then validation, then test; `sizes` of the three."""
+
+    order: Numbers
+    sizes: tuple[int, int, int]
+
+    @property
+    def splits(self) -> Splits:
+        """Of each row of `order`."""
+        return np.repeat(np.arange(len(SPLITS), dtype=np.int8), self.sizes)
+
+
+def arrange(
+    index: Index, records: NDArray[np.void], policies: Mapping[Kind, Policy], report: Callable[[Finding], None]
+) -> Arrangement:
+    """Report every problem, leave out what is to be skipped, and split what is left.
+
+    Raises `InvalidDataset` when a class, or a split, is left without images.
+    """
+    alive = records["state"] == image_record.USABLE
+    for bit, kind in enumerate(KINDS):
+        marked = (records["kinds"] >> bit & 1).astype(np.bool_)
+        for number in np.flatnonzero(marked):
+            report(Finding(kind, int(number)))
+        if policies[kind] != "keep":
+            alive &= ~marked
+    for finding in _same(index, records, alive, policies):
+        report(finding)
+        if policies[finding.kind] != "keep":
+            alive[finding.number] = False
+    splits = _split(index, records, alive)
+    _check(index, alive, splits)
+    kept = np.flatnonzero(alive)
+    order = kept[np.argsort(splits[kept], kind="stable")]
+    sizes = np.bincount(splits[kept], minlength=len(SPLITS))
+    return Arrangement(order, (int(sizes[0]), int(sizes[1]), int(sizes[2])))
+
+
+def _same(
+    index: Index, records: NDArray[np.void], alive: NDArray[np.bool_], policies: Mapping[Kind, Policy]
+) -> Iterator[Finding]:
+    """Conflicts, leaks and duplicates among images of equal pixels."""
+    for members in list(_groups(records, np.flatnonzero(alive))):
+        first = int(members[0])
+        labels = index.labels[members]
+        if (labels != labels[0]).any():
+            other = int(members[np.argmax(labels != labels[0])])
+            yield from (
+                Finding("conflicting", int(m), first if index.labels[m] != labels[0] else other) for m in members
+            )
+            if policies["conflicting"] != "keep":
+                continue
+        for label in np.unique(labels):
+            yield from _within(index.splits, [int(m) for m in members[labels == label]], policies)
+
+
+def _within(splits: Splits, members: Sequence[int], policies: Mapping[Kind, Policy]) -> Iterator[Finding]:
+    """Leaks and duplicates among equal images of one class, in the order of the source."""
+    last = max(int(splits[m]) for m in members)
+    kept = next(m for m in members if splits[m] == last)
+    seen: dict[int, int] = {}
+    for member in members:
+        split = int(splits[member])
+        if split != last:
+            yield Finding("leakage", member, kept)
+            if policies["leakage"] != "keep":
+                continue
+        if split in seen:
+            yield Finding("duplicate", member, seen[split])
+        seen.setdefault(split, member)
+
+
+def _groups(records: NDArray[np.void], numbers: Numbers) -> Iterator[Numbers]:
+    """Numbers of images with equal pixels, two or more, in the order of the source."""
+    contents = records["content"][numbers].view(CONTENT)
+    order = np.argsort(contents, kind="stable")
+    new = np.flatnonzero(np.concatenate([[True], contents[order][1:] != contents[order][:-1]])) if len(order) else order
+    for start, stop in zip(new, np.append(new[1:], len(order)), strict=True):
+        if stop - start > 1:
+            yield numbers[order[start:stop]]
+
+
+def _split(index: Index, records: NDArray[np.void], alive: NDArray[np.bool_]) -> Splits:
+    """Where the source leaves it open, by the order of the contents' hashes within each class: for ever the same.
+
+    Equal images go together, whatever their classes.
+    """
+    splits = index.splits.copy()
+    open_ = alive & (splits <= 0)  # undeclared, or of train, which gives what the source lacks
+    missing = [split for split in (1, 2) if not (alive & (splits == split)).any()]
+    if not missing:
+        return splits
+    numbers = np.flatnonzero(open_)
+    contents, group = np.unique(records["content"][numbers].view(CONTENT), return_inverse=True)
+    chosen = np.full(len(contents), UNDECLARED, np.int8)
+    for label in range(len(index.classes)):
+        mine = np.unique(group[index.labels[numbers] == label])
+        mine = mine[chosen[mine] == UNDECLARED]
+        share, first = round(SHARE * len(mine)), 0
+        for split in reversed(missing):
+            chosen[mine[first : first + share]] = split
+            first += share
+        chosen[mine[first:]] = 0
+    splits[numbers] = chosen[group]
+    return splits
+
+
+def _check(index: Index, alive: NDArray[np.bool_], splits: Splits) -> None:
+    trained = np.bincount(index.labels[alive & (splits == 0)], minlength=len(index.classes))
+    if (trained == 0).any():
+        empty = ", ".join(repr(index.classes[label]) for label in np.flatnonzero(trained == 0)[:10])
+        raise InvalidDataset(f"of {(trained == 0).sum():,} classes train has no usable image: {empty}")
+    for split in (1, 2):
+        if not (alive & (splits == split)).any():
+            raise InvalidDataset(
+                f"there are too few images for a {SPLITS[split]} split: {SHARE:.0%} of each class are taken, and no "
+                "class has more than two; add images, or give the split its own"
+            )
