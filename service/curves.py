@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from models.compiler.reports import Compilation
 from models.training.progress import EpochReport, Progress
-from search.diagnosis import Diagnosis, Task, diagnose
-from search.spec import SearchSpec
+from search.results.diagnosis import Diagnosis, Task, diagnose
+from search.spec.spec import SearchSpec
 from service.schemas import RunResult
 from service.store import runs
 from service.tables import RunRow

@@ -7,9 +7,9 @@ from typing import Any
 
 from models.compiler.reports import Compilation
 from models.training.measurements import Measured
-from search.diagnosis import LABELS
-from search.leaderboard import PROBE
-from search.results import FINISHED
+from search.results.diagnosis import LABELS
+from search.results.leaderboard import PROBE
+from search.results.trial_records import FINISHED
 from service.searches import state_counts
 from service.store.runs import OPEN
 from service.tables import ApiKeyRow, AttemptRow, EpochRow, EventRow, RunRow, SearchRow, TrialRow

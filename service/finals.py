@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from search import leaderboard, racing, results
-from search.racing import Race
-from search.results import TrialRecord
-from search.spec import SearchSpec
+from search.results import leaderboard, racing, trial_records
+from search.results.racing import Race
+from search.results.trial_records import TrialRecord
+from search.spec.spec import SearchSpec
 from service.store import events, trials
 from service.tables import SearchRow, TrialRow
 
@@ -63,7 +63,7 @@ def settle(session: Session, search: SearchRow, spec: SearchSpec, records: Seque
         return
     for record in records:
         if record is winner or ties.get(record.number):
-            found = results.summarise(record.runs, compared=1 + sum(ties.values()), quantum=plan.quantum)
+            found = trial_records.summarise(record.runs, compared=1 + sum(ties.values()), quantum=plan.quantum)
             row = trials.get(session, search.id, record.number)
             row.ci_low, row.ci_high = found.ci95 if found.ci95 is not None else (None, None)
             if record is winner:

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from search.front import Front, front_of
+from search.results.front import Front, front_of
 from service import searches
 from service.store import leaderboard as board
 from service.tables import SearchRow

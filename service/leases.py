@@ -12,7 +12,8 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from search import blocks, leaderboard
+from search.pruning import brackets
+from search.results import leaderboard
 from service import endings, reuse, rungs, searches
 from service.errors import LeaseLost
 from service.schemas import EpochMetrics, FinishIn, LeaseIn, ReleaseIn, ReportIn
@@ -87,7 +88,7 @@ def report(session: Session, lease_id: str, body: ReportIn, terms: Terms, now: f
     run.expires_at = now + terms.lease_seconds
     if body.epoch is not None and body.metrics is not None:
         _note_epoch(session, search, run, body.epoch, body.metrics, now)
-        if run.role == "search" and body.epoch in blocks.rungs(searches.spec_of(search), run.number):
+        if run.role == "search" and body.epoch in brackets.rungs(searches.spec_of(search), run.number):
             return _at_rung(session, search, run, now)
     return ("drain", "search-paused") if search.state == "paused" else ("continue", None)
 

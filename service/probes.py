@@ -7,9 +7,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.scaling.cost import cost
-from search import leaderboard, transfer
-from search.results import TrialRecord
-from search.spec import SearchSpec
+from search.results import leaderboard, transfer
+from search.results.trial_records import TrialRecord
+from search.spec.spec import SearchSpec
 from service import trial_rows
 from service.store import trials
 from service.tables import SearchRow, TrialRow

@@ -4,17 +4,18 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
-from search import catalogue, lifecycle
 from search.errors import InvalidSpec
-from search.parts import MAX_KNOWN, KnownTrial
-from search.spec import SearchSpec
+from search.planning import lifecycle
+from search.space import catalogue
+from search.spec.parts import MAX_KNOWN, KnownTrial
+from search.spec.spec import SearchSpec
 from service.errors import NotFound
 from service.store import outcomes, searches
 from service.store import trials as trial_rows
 from service.tables import SearchRow
 
 if TYPE_CHECKING:
-    from search.study import Proposal
+    from search.proposals.study import Proposal
 
 
 def wanted(session: Session, search: SearchRow, spec: SearchSpec) -> lifecycle.Propose | lifecycle.Wait | None:
@@ -27,7 +28,7 @@ def wanted(session: Session, search: SearchRow, spec: SearchSpec) -> lifecycle.P
 
 def network(session: Session, search: SearchRow, spec: SearchSpec, number: int) -> "Proposal":
     """The network of trial `number`, from the trials as they are now. Raises `CatalogueExhausted`."""
-    from search import history, study  # Optuna and NumPy take a second to import: the API answers before that
+    from search.proposals import history, study  # Optuna and NumPy take a second to import: the API answers before that
 
     space = catalogue.of(spec)
     told = history.build(spec, space, outcomes.outcomes(session, search.id))

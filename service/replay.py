@@ -7,7 +7,7 @@ checkpoint behind. The epochs it reports then replace the copied ones.
 
 from sqlalchemy.orm import Session
 
-from search import blocks
+from search.pruning import brackets
 from service import rungs, searches
 from service.store import trained
 from service.tables import RunRow, SearchRow, TrialRow
@@ -18,7 +18,7 @@ def follow(session: Session, search: SearchRow, run: RunRow, now: float) -> bool
     if run.role != "search" or run.cache_key is None:
         return False
     begun = trained.reached(session, run.id)
-    ahead = [rung for rung in blocks.rungs(searches.spec_of(search), run.number) if rung > begun]
+    ahead = [rung for rung in brackets.rungs(searches.spec_of(search), run.number) if rung > begun]
     origin = trained.pruned(session, run, ahead[0]) if ahead else None
     if origin is None:
         return False

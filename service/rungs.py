@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from search import blocks, pruning
-from search.pruning import Entrant, Verdict
-from search.spec import SearchSpec
+from search.pruning import brackets, pruning
+from search.pruning.pruning import Entrant, Verdict
+from search.spec.spec import SearchSpec
 from service import curves, endings, searches
 from service.store import entrants, events, runs
 from service.tables import RunRow, SearchRow, TrialRow
@@ -40,7 +40,7 @@ class Field:
 def field(session: Session, search: SearchRow, role: str = "search") -> Field:
     """The field as it is now; without entrants, which are all trials, where no run of that role is judged."""
     spec = searches.spec_of(search)
-    ladder = blocks.ladder(spec)
+    ladder = brackets.ladder(spec)
     epochs = None if spec.pruner.name == "curve" else ladder
     return Field(spec, search.planned, entrants.of(session, search.id, epochs) if ladder and role == "search" else {})
 

@@ -10,11 +10,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models.data.registry import DatasetInfo, Pinned
-from search import catalogue, leaderboard, lifecycle, results
 from search.errors import CatalogueExhausted
-from search.plan import plan
-from search.spec import SearchSpec
-from search.training_key import training_key
+from search.planning import lifecycle
+from search.planning.plan import plan
+from search.results import leaderboard, trial_records
+from search.results.training_key import training_key
+from search.space import catalogue
+from search.spec.spec import SearchSpec
 from service import finals, probes, proposals, trial_rows
 from service.errors import Conflict, IdempotencyMismatch
 from service.store import events, runs, searches, trials
@@ -122,7 +124,7 @@ def record(session: Session, search: SearchRow, trial: TrialRow, now: float) -> 
     found = trials.record(trial, [trials.run_record(run) for run in trials.runs_of(session, trial.id)])
     among = finals.compared(session, search.id) if trial.finalist else 1
     quantum = 1 / DatasetInfo.read(search.plan["dataset"]).validation
-    summary = results.summarise(found.runs, compared=among, quantum=quantum)
+    summary = trial_records.summarise(found.runs, compared=among, quantum=quantum)
     trial.accuracy, trial.seeds = summary.accuracy, summary.seeds
     trial.ci_low, trial.ci_high = summary.ci95 if summary.ci95 is not None else (None, None)
     trial.train_accuracy, trial.generalization_gap = summary.train_accuracy, summary.generalization_gap
@@ -136,8 +138,8 @@ def record(session: Session, search: SearchRow, trial: TrialRow, now: float) -> 
         setattr(trial, name, value)
     trial.standing = leaderboard.standing(found)
     if trial.standing == leaderboard.PROBE:
-        trial.state = results.probe_state(found.runs)
-    if trial.state in results.TERMINAL and trial.finished_at is None:
+        trial.state = trial_records.probe_state(found.runs)
+    if trial.state in trial_records.TERMINAL and trial.finished_at is None:
         trial.finished_at = now
     search.version += 1
 
@@ -278,5 +280,5 @@ def best(session: Session, search_id: str) -> TrialRow | None:
 
 def state_counts(counts: dict[str, int], planned: int) -> dict[str, Any]:
     """Trials per state, zeros written out."""
-    states = ("queued", "running", *results.ENDS)
+    states = ("queued", "running", *trial_records.ENDS)
     return {"planned": planned, **{state: counts.get(state, 0) for state in states}}

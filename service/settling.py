@@ -9,7 +9,7 @@ from importlib import import_module
 
 from sqlalchemy.orm import Session
 
-from search import catalogue
+from search.space import catalogue
 from service import reuse, searches
 from service.kernel import Kernel
 from service.store import runs, trained
@@ -39,7 +39,7 @@ def _may_know(kernel: Kernel, search_id: str) -> bool:
         spec = searches.spec_of(search)
     if not spec.reuse:
         return False
-    import_module("search.study")
+    import_module("search.proposals.study")
     catalogue.of(spec)
     return True
 

@@ -154,7 +154,7 @@ class RunRow(Table):
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     diagnosis: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # label, rule, values
     accuracy: Mapped[float | None] = mapped_column(Float)
-    cache_key: Mapped[str | None] = mapped_column(String(64))  # search.training_key; None: shares with nobody
+    cache_key: Mapped[str | None] = mapped_column(String(64))  # search.results.training_key; None: shares with nobody
     cached_from: Mapped[str | None] = mapped_column(String(80))  # "search id/trial number/seed", which may be gone
 
     __table_args__ = (

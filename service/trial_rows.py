@@ -7,8 +7,8 @@ from models.recipe.regularization import regularized
 from models.scaling.architecture import ScaledArchitecture
 from models.scaling.coefficients import Coefficients
 from models.scaling.cost import cost
-from search import leaderboard
-from search.spec import SearchSpec
+from search.results import leaderboard
+from search.spec.spec import SearchSpec
 from service.tables import SearchRow, TrialRow
 
 

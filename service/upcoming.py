@@ -6,9 +6,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models.recipe.regularization import regularized
-from search import catalogue, lifecycle
 from search.errors import CatalogueExhausted
-from search.training_key import training_key
+from search.planning import lifecycle
+from search.results.training_key import training_key
+from search.space import catalogue
 from service import proposals, searches
 from service.store import runs, trained
 from service.tables import RunRow, SearchRow, TrialRow

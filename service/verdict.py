@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from search import importance, leaderboard, racing
+from search.results import importance, leaderboard, racing
 from service import searches
 from service.store import searches as rows
 from service.store import trials

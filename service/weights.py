@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from search.errors import InvalidSpec
-from search.parts import WEIGHTS_NAME
-from search.spec import SearchSpec
+from search.spec.parts import WEIGHTS_NAME
+from search.spec.spec import SearchSpec
 from service.errors import Conflict, InvalidFile, NotFound
 
 SUFFIX = ".safetensors"

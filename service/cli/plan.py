@@ -19,7 +19,7 @@ def plan(spec: SpecPath, latency_table: LatencyTable = None, data_dir: DataDir =
 
     Data sets of one's own are those registered in the data directory.
     """
-    from search.plan import plan as plan_of
+    from search.planning.plan import plan as plan_of
 
     document = read_document(spec)
     if latency_table is not None:

@@ -69,7 +69,7 @@ def train_all(
 
 def together(replicates: Sequence[Replicate]) -> Document:
     """Their mean accuracy with its 95 % interval, null for one seed that is left; and each."""
-    from search.statistics import t_interval
+    from search.results.statistics import t_interval
 
     accuracies = [replicate.result["accuracy"] for replicate in replicates]
     interval = t_interval(accuracies)

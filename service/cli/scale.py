@@ -107,7 +107,7 @@ def family(
 ) -> None:
     """The family B0, B1, … of one coefficient triple, with real costs beside the nominal ones."""
     from models.scaling.coefficients import Coefficients
-    from search.family import family as family_of
+    from search.space.family import family as family_of
 
     network, coefficients = baseline_of(baseline), Coefficients(alpha, beta, gamma)
     rows = family_of(network, coefficients, _steps(phi), classes=classes, rounding=depth_rounding)

@@ -9,7 +9,7 @@ from service.cli.failure import UsageFailure
 from service.cli.options import settings
 
 if TYPE_CHECKING:
-    from search.spec import SearchSpec
+    from search.spec.spec import SearchSpec
 
 STANDARD_INPUT = "-"
 
@@ -40,7 +40,7 @@ def checked(document: dict[str, Any], path: str, data_dir: str | None = None) ->
     """The specification that a document is; every field that is wrong is named by its JSON pointer."""
     from pydantic import ValidationError
 
-    from search.spec import SearchSpec
+    from search.spec.spec import SearchSpec
     from service.datasets import registry_of
 
     datasets = registry_of(settings(data_dir=data_dir).data_dir)

@@ -63,7 +63,7 @@ def train(
     _wake_jax()
     from models.weights.start_weights import load
 
-    wanted = [(seed + step) % 2**31 for step in range(seeds)]  # seeds have 31 bits (search.lifecycle)
+    wanted = [(seed + step) % 2**31 for step in range(seeds)]  # seeds have 31 bits (search.planning.lifecycle)
     begun = (
         {} if start is None else {each: load(start, network, layout=layout, grow=grow, seed=each) for each in wanted}
     )

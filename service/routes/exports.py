@@ -7,9 +7,10 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
-from search import export, leaderboard
 from search.errors import UnknownFormat
-from search.results import FINISHED
+from search.exports import config
+from search.results import leaderboard
+from search.results.trial_records import FINISHED
 from service import documents, fronts, probes, searches
 from service.errors import NotFound
 from service.reuse import TRAINED_ON
@@ -37,18 +38,18 @@ def export_search(
     form: Annotated[str, Query(alias="format", max_length=40)] = "json",
 ) -> Response:
     """The winner, what ties with it and the B0..B7 family (`json`, `yaml`), or all trials as a table (`csv`)."""
-    if form not in export.MEDIA_TYPES:
-        raise UnknownFormat(f"there is no export format {form!r}; there are: {', '.join(sorted(export.MEDIA_TYPES))}")
+    if form not in config.MEDIA_TYPES:
+        raise UnknownFormat(f"there is no export format {form!r}; there are: {', '.join(sorted(config.MEDIA_TYPES))}")
     with kernel.read() as session:
         search = search_rows.get(session, search_id, caller.owner)
         if form == "csv":
             everything = rows.page(session, search_id, state=None, after=-1, limit=ALL)
-            text = export.trials_csv([documents.trial(row) for row in everything])
+            text = config.trials_csv([documents.trial(row) for row in everything])
         else:
-            text = export.export(_config(session, search), form)
+            text = config.export(_config(session, search), form)
     name = f"effscale-{search_id}.{form}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(text, media_type=export.MEDIA_TYPES[form], headers=headers)
+    return Response(text, media_type=config.MEDIA_TYPES[form], headers=headers)
 
 
 @router.get("/plots/{name}")
@@ -74,7 +75,7 @@ def _config(session: Session, search: SearchRow) -> dict[str, Any]:
     winner = searches.best(session, search.id)
     trained_on = {} if winner is None else _trained_on(session, winner)
     created_at = documents.timestamp(search.finished_at or search.created_at)
-    return export.scaling_config(
+    return config.scaling_config(
         spec,
         None if winner is None else documents.trial(winner),
         _ties(session, search),

@@ -10,8 +10,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
-from search import catalogue, training_key
-from search.spec import SearchSpec
+from search.results import training_key
+from search.space import catalogue
+from search.spec.spec import SearchSpec
 from service import documents, lease_answers, leases, probes, searches, upcoming
 from service.errors import BadContent, LeaseLost, NotFound
 from service.kernel import Kernel
@@ -122,7 +123,7 @@ def _try_lease(kernel: Kernel, ask: LeaseIn) -> documents.Document | None:
         is_idle = not claimable and not runs.held_by(session, ask.worker)
         specs = [searches.spec_of(search_rows.get(session, search_id, None)) for search_id in claimable[:1]]
     # What a proposal needs may take seconds the first time: it must not while the database is locked
-    import_module("search.study")
+    import_module("search.proposals.study")
     for spec in specs:
         catalogue.of(spec)
     if is_idle:

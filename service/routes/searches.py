@@ -8,9 +8,9 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from search.front import Front
-from search.plan import plan, prepare
-from search.spec import SearchSpec
+from search.planning.plan import plan, prepare
+from search.results.front import Front
+from search.spec.spec import SearchSpec
 from service import answers, cursors, documents, fronts, probes, proposals, searches
 from service.errors import Conflict
 from service.kernel import Kernel

@@ -6,7 +6,7 @@ from fastapi import Depends
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 
-from search import spec as specs
+from search.spec import spec as specs
 from service.datasets import registry_of
 from service.routes.dependencies import KernelDep
 

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from search.pruning import Entrant
-from search.results import FINISHED, TERMINAL
+from search.pruning.pruning import Entrant
+from search.results.trial_records import FINISHED, TERMINAL
 from service.tables import EpochRow, RunRow, TrialRow
 
 

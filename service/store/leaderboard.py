@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
-from search.leaderboard import PROBE
-from search.objectives import Point, front
-from search.results import FINISHED
+from search.results.leaderboard import PROBE
+from search.results.objectives import Point, front
+from search.results.trial_records import FINISHED
 from service.filters import OPERATORS, Comparison
 from service.tables import TrialRow
 
@@ -90,7 +90,7 @@ def page(
 
 
 def points(session: Session, selection: Selection, costs: Sequence[str]) -> list[tuple[int, Point]]:
-    """(number, point) of the selected trials that were trained to the end; a point as in `search.objectives.vector`."""
+    """(number, point) of the selected trials that were trained to the end; a point is an `objectives.vector`."""
     columns = (TrialRow.number, TrialRow.accuracy, *(getattr(TrialRow, name) for name in costs))
     done = TrialRow.state.in_(FINISHED), TrialRow.accuracy.is_not(None)
     statement = select(*columns).where(*selection.clauses(), *done).order_by(TrialRow.number)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from search.leaderboard import PROBE
-from search.results import FINISHED, TERMINAL
+from search.results.leaderboard import PROBE
+from search.results.trial_records import FINISHED, TERMINAL
 from service.tables import TrialRow
 
 if TYPE_CHECKING:
-    from search.history import Outcome
+    from search.proposals.history import Outcome
 
 
 def unsettled(session: Session, search_id: str) -> Sequence[int]:
@@ -22,7 +22,7 @@ def unsettled(session: Session, search_id: str) -> Sequence[int]:
 
 def outcomes(session: Session, search_id: str) -> "list[Outcome]":
     """All trials in number order. No run is read: a trial shows what its search run reached until there are finals."""
-    from search.history import Outcome  # loads NumPy, which the service starts without
+    from search.proposals.history import Outcome  # loads NumPy, which the service starts without
 
     statement = select(
         TrialRow.number,

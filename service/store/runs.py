@@ -6,7 +6,7 @@ from dataclasses import fields
 from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from search.diagnosis import Epoch
+from search.results.diagnosis import Epoch
 from service.errors import LeaseLost
 from service.store.trained import blocked
 from service.tables import AttemptRow, CheckpointRow, EpochRow, RunRow, TrialRow

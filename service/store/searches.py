@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import and_, delete, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from search.leaderboard import PROBE
+from search.results.leaderboard import PROBE
 from service.errors import NotFound
 from service.store.trained import blocked
 from service.tables import IdempotencyRow, RunRow, SearchRow, TrialRow

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, case, delete, func, insert, literal, select
 from sqlalchemy.orm import Session, aliased
 
-from search.results import FINISHED
+from search.results.trial_records import FINISHED
 from service.tables import AttemptRow, EpochRow, RunRow, SearchRow
 
 NAMESPACE = 1  # of advisory locks; those of workers are in 0

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from models.compiler.reports import Compilation
 from models.scaling.coefficients import Coefficients
 from models.training.measurements import Measured
-from search.diagnosis import Diagnosis
-from search.leaderboard import LEADING
-from search.parts import Objective
-from search.results import Role, RunRecord, TrialRecord
+from search.results.diagnosis import Diagnosis
+from search.results.leaderboard import LEADING
+from search.results.trial_records import Role, RunRecord, TrialRecord
+from search.spec.parts import Objective
 from service.errors import NotFound
 from service.tables import AttemptRow, EpochRow, RunRow, TrialRow
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from models.recipe.presets import PRESETS
 from models.recipe.recipe import TrainingRecipe
-from search.spec import SearchSpec
+from search.spec.spec import SearchSpec
 from service.web.form_fields import BASICS, EMPTY, HELP, MORE
 
 Schema = Mapping[str, Any]

@@ -4,9 +4,9 @@ from functools import cache
 from typing import Any
 
 from models.data.registry import DIGITS
-from search import catalogue
-from search.catalogue import Candidate
-from search.spec import SearchSpec
+from search.space import catalogue
+from search.space.catalogue import Candidate
+from search.spec.spec import SearchSpec
 from service.cli.demo_spec import demo_spec
 from tests.benchmarks.problem import Problem
 

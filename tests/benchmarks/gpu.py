@@ -38,7 +38,7 @@ from models.scaling.cost import cost
 from models.training.fit import EpochReport, Training
 from models.training.packing import Replicas
 from models.weights.torch_layouts import Entry, entries
-from search.spec import SearchSpec
+from search.spec.spec import SearchSpec
 from tests.benchmarks import candidate, searching
 from tests.benchmarks.contender import Contender, Entrant, Missing, interpreter, running
 from tests.benchmarks.figures import Figure, Plan, Skipped, spread

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.scaling.coefficients import Coefficients
-from search.catalogue import Identity, relative, shape_profile
+from search.space.catalogue import Identity, relative, shape_profile
 from tests.benchmarks.table import Table
 
 GOOD_ENOUGH = 0.005  # of accuracy below the best network's mean: half a point

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from search import blocks, leaderboard, lifecycle, pruning, racing, study
 from search.errors import NothingFinished
-from search.pruning import Entrant
-from search.results import TERMINAL, RunRecord, TrialRecord
-from search.spec import SearchSpec
+from search.planning import lifecycle
+from search.proposals import study
+from search.pruning import brackets, pruning
+from search.pruning.pruning import Entrant
+from search.results import leaderboard, racing
+from search.results.trial_records import TERMINAL, RunRecord, TrialRecord
+from search.spec.spec import SearchSpec
 from tests.benchmarks.oracle import Fronts, Milestone, Oracle, Trail
 from tests.benchmarks.table import Table
 
@@ -119,7 +122,7 @@ class Simulation:
         trial = self.records[number]
         place = self.table.catalogue.positions[trial.identity]
         curve, done = self.oracle.curve(place, self.spec.seed), len(trial.runs[0].history)
-        rungs = blocks.rungs(self.spec, number)
+        rungs = brackets.rungs(self.spec, number)
         for epoch in range(done + 1, len(curve) + 1):
             self._note(number, "running", tuple(curve[:epoch]))
             found = (

@@ -8,15 +8,15 @@ import optuna
 from optuna.study._multi_objective import _fast_non_domination_rank
 
 from models.scaling.cost import cost
-from search import catalogue
-from search.history import History, build, outcome
-from search.objectives import fronts
-from search.parts import Space
-from search.results import RunRecord, TrialRecord
-from search.samplers.base import distributions
-from search.spec import SearchSpec
-from search.study import propose
-from search.target import Target
+from search.proposals.history import History, build, outcome
+from search.proposals.samplers.base import distributions
+from search.proposals.study import propose
+from search.results.objectives import fronts
+from search.results.trial_records import RunRecord, TrialRecord
+from search.space import catalogue
+from search.spec.parts import Space
+from search.spec.spec import SearchSpec
+from search.spec.target import Target
 from tests.benchmarks.figures import Figure, Plan, interleaved
 
 # peers.md's yardstick: B0, alpha to 2, beta and gamma to 1.5, every resolution: 99,666 networks

@@ -21,9 +21,9 @@ import numpy as np
 from models.data.dataset import Dataset, Split
 from models.data.loading import load
 from models.training.fit import Training
-from search import catalogue
-from search.catalogue import Candidate
-from search.spec import SearchSpec
+from search.space import catalogue
+from search.space.catalogue import Candidate
+from search.spec.spec import SearchSpec
 from service.trainer import use_compile_cache
 from tests.benchmarks.table import COLUMNS, SHAPES, Table, read
 

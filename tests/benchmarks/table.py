@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.scaling.coefficients import Coefficients
-from search import catalogue
-from search.catalogue import Candidate, Catalogue, Identity
-from search.lattice import AXES
-from search.spec import SearchSpec
+from search.space import catalogue
+from search.space.catalogue import Candidate, Catalogue, Identity
+from search.space.lattice import AXES
+from search.spec.spec import SearchSpec
 
 SHAPES = Path(__file__).parent / "recorded" / "shapes.csv"
 COLUMNS = ("depths", "widths", "resolution", "seed", "correct", "train_accuracy", "seconds", "compile_seconds")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from search import catalogue
-from search.export import trials_csv
+from search.exports.config import trials_csv
+from search.space import catalogue
 from tests.cli.conftest import Effscale
 from tests.cli.test_warm_start import service
 from tests.search.records import WIDE, document, spec

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from search.plan import plan
-from search.spec import SearchSpec
+from search.planning.plan import plan
+from search.spec.spec import SearchSpec
 from service.cli.demo import time_spent, unfinished
 from service.cli.demo_spec import demo_spec
 from service.cli.failure import JobFailed

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from search import catalogue
-from search.export import trials_csv
-from search.spec import SearchSpec
+from search.exports.config import trials_csv
+from search.space import catalogue
+from search.spec.spec import SearchSpec
 from tests.cli.conftest import Effscale
 from tests.search.records import document, spec
 

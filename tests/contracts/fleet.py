@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
-from search.spec import SearchSpec
+from search.spec.spec import SearchSpec
 from service import leases, searches
 from service.kernel import Kernel
 from service.schemas import Device, EpochMetrics, FinishIn, LeaseIn, ReleaseIn, ReportIn, RunResult

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from search.leaderboard import LEADING, REPLICATED
-from search.racing import final_seeds
-from search.spec import SearchSpec
+from search.results.leaderboard import LEADING, REPLICATED
+from search.results.racing import final_seeds
+from search.spec.spec import SearchSpec
 from service.app import create_app
 from service.kernel import build_kernel
 from service.routes.searches import show_all

@@ -7,9 +7,9 @@ import random
 import pytest
 from fastapi.testclient import TestClient
 
-from search.front import front_of
-from search.objectives import Point, front, vector
-from search.verify import from_export
+from search.exports.verify import from_export
+from search.results.front import front_of
+from search.results.objectives import Point, front, vector
 from service.app import create_app
 from service.kernel import Kernel
 from service.store import trials as rows
@@ -28,7 +28,7 @@ def client(kernel: Kernel) -> TestClient:
 
 
 def point(row: TrialRow, objectives: list[str]) -> Point:
-    """A trial as `search.objectives.vector` has it."""
+    """A trial as `search.results.objectives.vector` has it."""
     found = vector(spec(objectives=objectives, measure_latency="all"), rows.record(row, ()), row.accuracy or 0.0)
     assert len(found) == len(objectives)
     return found

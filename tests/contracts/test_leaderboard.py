@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import delete, insert
 
-from search.leaderboard import OTHER, PRUNED
+from search.results.leaderboard import OTHER, PRUNED
 from service.app import create_app
 from service.kernel import Kernel
 from service.store.leaderboard import SORTABLE

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from search.results import TERMINAL
+from search.results.trial_records import TERMINAL
 from service.errors import Conflict, LeaseLost
 from service.kernel import Kernel
 from service.store import searches as search_rows

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from search.verify import from_export
+from search.exports.verify import from_export
 from service.app import create_app
 from service.kernel import Kernel
 from tests.conftest import Clock

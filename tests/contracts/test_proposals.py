@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from search import catalogue, study
 from search.errors import InvalidSpec
+from search.proposals import study
+from search.space import catalogue
 from service import proposals
 from service.searches import spec_of
 from service.store import outcomes, trials

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from search.racing import final_seeds
-from search.spec import SearchSpec
+from search.results.racing import final_seeds
+from search.spec.spec import SearchSpec
 from service.errors import Conflict, IdempotencyMismatch, LeaseLost
 from service.kernel import build_kernel
 from service.tables import Table

@@ -29,7 +29,7 @@ def test_the_contracts_of_pyproject_hold() -> None:
     "statement",
     [
         "from models.scaling import architecture, baselines, coefficients, cost; from models.data import registry",
-        "import search.spec, search.catalogue",
+        "import search.spec.spec, search.space.catalogue",
     ],
 )
 def test_planning_loads_nothing_heavy(statement: str) -> None:

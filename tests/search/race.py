@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from search import blocks, pruning
-from search.pruning import Entrant
-from search.spec import SearchSpec
+from search.pruning import brackets, pruning
+from search.pruning.pruning import Entrant
+from search.spec.spec import SearchSpec
 
 Choose = Callable[[Sequence[int]], int]  # one of these running trials
 
@@ -69,7 +69,7 @@ class Race:
         elif epoch == self.spec.recipe.epochs:
             self.enter(number, last=value)
             self.end(number, "completed")
-        elif epoch in blocks.rungs(self.spec, number):
+        elif epoch in brackets.rungs(self.spec, number):
             found = pruning.verdict(self.spec, len(self.curves), self.entrants, number)
             if found == "stop":
                 self.end(number, "pruned")

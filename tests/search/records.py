@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from models.recipe.regularization import regularized
 from models.scaling.coefficients import Coefficients
-from search import catalogue
-from search.catalogue import Candidate
-from search.results import RunRecord, TrialRecord
-from search.spec import SearchSpec
+from search.results.trial_records import RunRecord, TrialRecord
+from search.space import catalogue
+from search.space.catalogue import Candidate
+from search.spec.spec import SearchSpec
 
 # 30 feasible networks: enough for a search, little enough for a quick test
 WIDE = {"target": {"tolerance": 0.1}, "space": {"resolution_multiple": 1}}

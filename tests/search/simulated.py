@@ -1,4 +1,4 @@
-"""Races by the thousand, on made-up accuracies: `search.racing.race` written once more, for whole arrays at a time.
+"""Races by the thousand, on made-up accuracies: `results.racing.race` written once more, for whole arrays at a time.
 
 `test_racing` holds the two against each other; what is measured here then holds of the other.
 """
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from search.racing import shares
+from search.results.racing import shares
 
 Floats = NDArray[np.float64]
 

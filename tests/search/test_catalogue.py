@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from models.scaling.coefficients import Coefficients, Multipliers
 from models.scaling.cost import cost
-from search import catalogue
 from search.errors import InvalidSpec, NoFeasibleNetwork, SpaceTooLarge
-from search.spec import SearchSpec
+from search.space import catalogue
+from search.spec.spec import SearchSpec
 from tests.search.records import spec
 
 B0 = spec(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from search.statistics import chosen_interval, t_interval
+from search.results.statistics import chosen_interval, t_interval
 from tests.search.simulated import noisy, raced, winners_hold
 
 RACES = 2000  # a share of 0.95 is then known to one point (two standard errors)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
-from search.correlation import chance_of, tau_b, tau_interval
+from search.results.rank_correlation import chance_of, tau_b, tau_interval
 
 VALUES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=9)
 

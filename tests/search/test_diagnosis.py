@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.diagnosis import GAP, LABELS, MISSED, Diagnosis, Epoch, Task, agree, diagnose
+from search.results.diagnosis import GAP, LABELS, MISSED, Diagnosis, Epoch, Task, agree, diagnose
 
 RECORDED = json.loads((Path(__file__).parent / "curves.json").read_text(encoding="utf-8"))["curves"]
 DIGITS = Task(10, 359)

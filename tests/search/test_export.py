@@ -14,11 +14,11 @@ from models.recipe.regularization import regularized
 from models.scaling.architecture import Baseline
 from models.scaling.baselines import from_table
 from models.scaling.coefficients import Coefficients
-from search import catalogue
 from search.errors import InvalidExport, NothingFinished, UnknownFormat
-from search.export import COLUMNS, export, scaling_config, trials_csv
-from search.spec import SearchSpec
-from search.verify import from_export
+from search.exports.config import COLUMNS, export, scaling_config, trials_csv
+from search.exports.verify import from_export
+from search.space import catalogue
+from search.spec.spec import SearchSpec
 from tests.search.records import WIDE, document, spec
 
 SPECS = (

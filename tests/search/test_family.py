@@ -10,7 +10,7 @@ from models.scaling.baselines import EFFICIENTNET_B0, EFFICIENTNET_NANO, PAPER_C
 from models.scaling.coefficients import Coefficients, DepthRounding, Multipliers
 from models.scaling.cost import cost
 from models.scaling.presets import Preset
-from search.family import OFFICIAL, dropout_at, family, official_macs
+from search.space.family import OFFICIAL, dropout_at, family, official_macs
 from tests.ground import golden
 
 COEFFICIENTS = st.builds(Coefficients, st.floats(1, 1.4), st.floats(1, 1.3), st.floats(1, 1.2))

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.front import Front, front_of
-from search.objectives import Point
+from search.results.front import Front, front_of
+from search.results.objectives import Point
 from tests.search.records import spec
 
 TWO = spec(objectives=["accuracy", "macs"])

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.scaling.coefficients import Coefficients
-from search import catalogue
-from search.importance import AXES, FEWEST, Importance, importance
-from search.leaderboard import statement
-from search.results import TrialRecord
+from search.results.importance import AXES, FEWEST, Importance, importance
+from search.results.leaderboard import statement
+from search.results.trial_records import TrialRecord
+from search.space import catalogue
 from tests.search.records import TRIALS, WIDE, spec, trial
 
 # every network within 10 % of twice the cost, in the order of the catalogue: real surfaces, where the three are bound

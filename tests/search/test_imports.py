@@ -19,13 +19,16 @@ def loaded(modules: str) -> set[str]:
     [
         (
             (
-                "search.spec, search.catalogue, search.plan, search.family, search.lifecycle, search.leaderboard, "
-                "search.pruning, search.results, search.statistics, search.export, search.verify, search.reference, "
-                "search.objectives, search.front, search.transfer, search.correlation"
+                "search.spec.spec, search.space.catalogue, search.planning.plan, "
+                "search.space.family, search.planning.lifecycle, search.results.leaderboard, "
+                "search.pruning.pruning, search.results.trial_records, search.results.statistics, "
+                "search.exports.config, search.exports.verify, search.space.reference, "
+                "search.results.objectives, search.results.front, search.results.transfer, "
+                "search.results.rank_correlation"
             ),
             set(),
         ),
-        ("search.study", {"optuna", "numpy"}),
+        ("search.proposals.study", {"optuna", "numpy"}),
     ],
 )
 def test_planning_and_ranking_load_no_array_library(modules: str, allowed: set[str]) -> None:

@@ -15,15 +15,16 @@ from pydantic import ValidationError
 from models.errors import ModelError
 from models.scaling.coefficients import Coefficients
 from models.scaling.cost import cost
-from search import catalogue, study
-from search.catalogue import Identity
 from search.errors import CatalogueExhausted, NoFeasibleNetwork
-from search.export import export
-from search.parts import SamplerName
-from search.plan import plan
-from search.results import TrialRecord
-from search.spec import SearchSpec
-from search.verify import from_export
+from search.exports.config import export
+from search.exports.verify import from_export
+from search.planning.plan import plan
+from search.proposals import study
+from search.results.trial_records import TrialRecord
+from search.space import catalogue
+from search.space.catalogue import Identity
+from search.spec.parts import SamplerName
+from search.spec.spec import SearchSpec
 from tests.search.records import spec, trial
 from tests.search.test_export import config
 

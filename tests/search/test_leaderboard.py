@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.errors import NothingFinished
-from search.leaderboard import COMPLETED, OTHER, PRUNED, REPLICATED, rank, standing, statement, ties, winner
-from search.results import TrialRecord, summarise
+from search.results.leaderboard import COMPLETED, OTHER, PRUNED, REPLICATED, rank, standing, statement, ties, winner
+from search.results.trial_records import TrialRecord, summarise
 from tests.search.records import TRIALS, trial
 
 

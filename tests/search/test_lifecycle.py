@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.lifecycle import Fail, Finals, Propose, Succeed, Wait, next_step, planned_runs
-from search.racing import final_seeds
-from search.results import TERMINAL, TrialRecord
+from search.planning.lifecycle import Fail, Finals, Propose, Succeed, Wait, next_step, planned_runs
+from search.results.racing import final_seeds
+from search.results.trial_records import TERMINAL, TrialRecord
 from tests.search.records import final_run, search_run, spec, trial
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.lifecycle import finalists
-from search.objectives import Point, fronts, hypervolume, knee, ranked, vector
+from search.planning.lifecycle import finalists
+from search.results.objectives import Point, fronts, hypervolume, knee, ranked, vector
 from tests.search.records import spec, trial
 
 fronts([(0.0,) * 4])  # loads the array library, which takes longer than an example of hypothesis may

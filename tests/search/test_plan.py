@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from models.scaling.baselines import EFFICIENTNET_NANO
-from search import catalogue
 from search.errors import NoFeasibleNetwork
-from search.identifiability import findings
-from search.plan import plan, ramped
-from search.spec import SearchSpec
-from search.timing import Timing
+from search.planning.plan import plan, ramped
+from search.planning.timing import Timing
+from search.space import catalogue
+from search.space.identifiability import findings
+from search.spec.spec import SearchSpec
 from tests.search.records import WIDE, spec
 
 FEW = {"target": {"tolerance": 0.001}}

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search import blocks
-from search.extrapolation import EXPONENTS, upper_bound
-from search.pruning import Entrant, awaited, settle, verdict
-from search.spec import SearchSpec
+from search.pruning import brackets
+from search.pruning.extrapolation import EXPONENTS, upper_bound
+from search.pruning.pruning import Entrant, awaited, settle, verdict
+from search.spec.spec import SearchSpec
 from tests.search.race import Race
 from tests.search.records import spec
 
@@ -29,16 +29,16 @@ def entrants(values: Sequence[float | None], epoch: int) -> dict[int, Entrant]:
 
 
 def test_rungs() -> None:
-    assert blocks.rungs(ASHA, 5) == (2, 6, 18)
-    assert blocks.rungs(spec(recipe={"epochs": 18}, pruner={"min_epochs": 2}), 0) == (2, 6)
-    assert blocks.rungs(MEDIAN, 0) == (3,)
-    assert blocks.rungs(NEVER, 0) == ()
-    assert blocks.rungs(spec(recipe={"epochs": 2}, pruner={"min_epochs": 2}), 0) == ()
+    assert brackets.rungs(ASHA, 5) == (2, 6, 18)
+    assert brackets.rungs(spec(recipe={"epochs": 18}, pruner={"min_epochs": 2}), 0) == (2, 6)
+    assert brackets.rungs(MEDIAN, 0) == (3,)
+    assert brackets.rungs(NEVER, 0) == ()
+    assert brackets.rungs(spec(recipe={"epochs": 2}, pruner={"min_epochs": 2}), 0) == ()
 
 
 def test_each_bracket_of_hyperband_begins_a_rung_later() -> None:
-    assert [blocks.rungs(HYPERBAND, number) for number in range(4)] == [(2, 6, 18), (6, 18), (18,), (2, 6, 18)]
-    assert list(blocks.field(HYPERBAND, 100, 4, 0)) == [1, 4, 7]  # its own bracket, and a window of 16
+    assert [brackets.rungs(HYPERBAND, number) for number in range(4)] == [(2, 6, 18), (6, 18), (18,), (2, 6, 18)]
+    assert list(brackets.field(HYPERBAND, 100, 4, 0)) == [1, 4, 7]  # its own bracket, and a window of 16
 
 
 @given(st.integers(2, 6), st.integers(1, 40), st.integers(0, 200), st.sampled_from(["asha", "hyperband", "median"]))
@@ -50,7 +50,7 @@ def test_a_block_fits_the_window_and_lies_in_one_block_of_each_later_rung(
         pruner={"name": name, "min_epochs": 1, "reduction_factor": factor},
         sampler={"window": window},
     )
-    ends = [blocks.field(search, 10**6, number, rung)[-1] for rung in range(len(blocks.rungs(search, number)))]
+    ends = [brackets.field(search, 10**6, number, rung)[-1] for rung in range(len(brackets.rungs(search, number)))]
     assert ends == sorted(ends)
     for rung, end in enumerate(ends):
         first = min(other for other in range(number + 1) if _end(search, other, rung) == end)
@@ -58,9 +58,9 @@ def test_a_block_fits_the_window_and_lies_in_one_block_of_each_later_rung(
 
 
 def _end(search: SearchSpec, number: int, rung: int) -> int | None:
-    if number % blocks.brackets(search) and rung >= len(blocks.rungs(search, number)):
+    if number % brackets.brackets(search) and rung >= len(brackets.rungs(search, number)):
         return None
-    return blocks.field(search, 10**6, number, rung)[-1]
+    return brackets.field(search, 10**6, number, rung)[-1]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_third_of_each_rung_goes_on() -> None:
     curves = [[chance.random() for _ in range(20)] for _ in range(81)]
     race = Race(ASHA, curves, parallelism=4, choose=chance.choice)
     ends = race.run()
-    passed = [sum(epochs > rung for _, epochs in ends.values()) for rung in blocks.ladder(ASHA)]
+    passed = [sum(epochs > rung for _, epochs in ends.values()) for rung in brackets.ladder(ASHA)]
     assert passed[0] == pytest.approx(81 / 3, abs=6)
     assert passed[1] == pytest.approx(81 / 9, abs=5)
     assert race.pauses < 81  # what is certain is decided at once

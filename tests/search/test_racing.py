@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from search.leaderboard import rank, statement, ties, winner
-from search.lifecycle import Finals, Succeed, Wait, next_step
-from search.racing import Rounds, final_seeds, leader, race, rounds, shares
-from search.results import TERMINAL, TrialRecord
+from search.planning.lifecycle import Finals, Succeed, Wait, next_step
+from search.results.leaderboard import rank, statement, ties, winner
+from search.results.racing import Rounds, final_seeds, leader, race, rounds, shares
+from search.results.trial_records import TERMINAL, TrialRecord
 from tests.search.records import final_run, spec, trial
 from tests.search.simulated import noisy, raced
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.scaling.coefficients import Coefficients
-from search import catalogue
+from search.space import catalogue
 from tests.benchmarks import ours_on_table, rivals_on_table
 from tests.benchmarks.oracle import Milestone, Oracle, Spent, Trail, good
 from tests.benchmarks.rivals_on_table import Rival

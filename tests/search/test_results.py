@@ -1,8 +1,8 @@
 import pytest
 
 from models.training.measurements import Measured
-from search.diagnosis import Diagnosis
-from search.results import RunRecord, TrialSummary, summarise
+from search.results.diagnosis import Diagnosis
+from search.results.trial_records import RunRecord, TrialSummary, summarise
 from tests.search.records import final_run, search_run, trial
 
 

@@ -9,15 +9,16 @@ import numpy as np
 import optuna
 import pytest
 
-from search import catalogue, grid, lattice, samplers, study
-from search.catalogue import Catalogue, Identity
-from search.history import History
-from search.lifecycle import Propose, next_step
-from search.parts import LEARNING, SamplerName
-from search.results import TrialRecord
-from search.samplers.base import CatalogueSampler
-from search.samplers.fixed import sobol
-from search.spec import SearchSpec
+from search.planning.lifecycle import Propose, next_step
+from search.proposals import samplers, study
+from search.proposals.history import History
+from search.proposals.samplers.base import CatalogueSampler
+from search.proposals.samplers.fixed import sobol
+from search.results.trial_records import TrialRecord
+from search.space import catalogue, lattice, paper_grid
+from search.space.catalogue import Catalogue, Identity
+from search.spec.parts import LEARNING, SamplerName
+from search.spec.spec import SearchSpec
 from tests.search.records import WIDE, search_run, spec, trial
 
 ALL = get_args(SamplerName)
@@ -157,12 +158,12 @@ def test_the_grid_of_the_example_that_trains_networks_twice_has_65_of_them() -> 
         space={"resolution_multiple": 1},
         sampler={"name": "grid"},
     )
-    alphas, wide = grid.values([1.0, 2.0], 0.05), grid.values([1.0, 1.5], 0.05)
+    alphas, wide = paper_grid.values([1.0, 2.0], 0.05), paper_grid.values([1.0, 1.5], 0.05)
     points = [(a, b, c) for a in alphas for b in wide for c in wide if abs(a * b**2 * c**2 - 2) < 0.1]
     network = search.network
     realised = [(network.depths_at(a), network.widths_at(b), int(c * 224)) for a, b, c in points]
     assert (len(points), len(set(realised))) == (108, 65)
-    ours = grid.networks(search)
+    ours = paper_grid.networks(search)
     assert len(ours) == len(set(ours)) == 65
     assert {(depths, widths) for depths, widths, _ in ours} == {(depths, widths) for depths, widths, _ in realised}
 
@@ -170,13 +171,13 @@ def test_the_grid_of_the_example_that_trains_networks_twice_has_65_of_them() -> 
 def test_the_grid_comes_in_its_order_and_then_what_is_nearest_to_it() -> None:
     search = spec(sampler={"name": "grid", "step": 0.1}, baseline="efficientnet-b0")
     space = catalogue.of(search)
-    order = grid.order(search, space)
+    order = paper_grid.order(search, space)
     assert sorted(order) == list(range(len(space.feasible)))
-    on_grid = [at for network in grid.networks(search) if (at := space.position(network)) is not None]
+    on_grid = [at for network in paper_grid.networks(search) if (at := space.position(network)) is not None]
     assert 1 < len(on_grid) < len(order)
     assert list(order[: len(on_grid)]) == on_grid
     arrays = lattice.of(search, space)
-    coarse = [np.log(grid.values(getattr(search.space, name), 0.1)) for name in lattice.AXES]
+    coarse = [np.log(paper_grid.values(getattr(search.space, name), 0.1)) for name in lattice.AXES]
 
     def distance(at: int) -> float:
         logs = np.log(lattice.triple(space.feasible[at].coefficients))

@@ -8,14 +8,16 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from search import catalogue, objectives, study
-from search.catalogue import Candidate
-from search.history import History, Told
-from search.parts import LEARNING, SamplerName
-from search.results import TrialRecord
-from search.samplers.genetic import NSGA3Sampler, directions
-from search.samplers.gp import weighed
-from search.spec import SearchSpec
+from search.proposals import study
+from search.proposals.history import History, Told
+from search.proposals.samplers.genetic import NSGA3Sampler, directions
+from search.proposals.samplers.gp import weighed
+from search.results import objectives
+from search.results.trial_records import TrialRecord
+from search.space import catalogue
+from search.space.catalogue import Candidate
+from search.spec.parts import LEARNING, SamplerName
+from search.spec.spec import SearchSpec
 from tests.search.records import WIDE, search_run, spec, trial
 
 THREE = {

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from models.scaling.baselines import EFFICIENTNET_NANO
-from search.spec import SearchSpec
+from search.spec.spec import SearchSpec
 from tests.search.records import spec
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.statistics import holm, paired_difference, separable, t_interval
+from search.results.statistics import holm, paired_difference, separable, t_interval
 from tests.search.records import ACCURACY
 
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=20)

@@ -11,15 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.scaling.baselines import PAPER_COEFFICIENTS
-from search import catalogue, study
-from search.catalogue import Candidate
 from search.errors import CatalogueExhausted
-from search.history import History
-from search.parts import LEARNING, SamplerName
-from search.reference import distance
-from search.results import TrialRecord
-from search.samplers.base import stable_seed
-from search.spec import SearchSpec
+from search.proposals import study
+from search.proposals.history import History
+from search.proposals.samplers.base import stable_seed
+from search.results.trial_records import TrialRecord
+from search.space import catalogue
+from search.space.catalogue import Candidate
+from search.space.reference import distance
+from search.spec.parts import LEARNING, SamplerName
+from search.spec.spec import SearchSpec
 from tests.search.records import WIDE, search_run, spec, trial
 
 STATES = ("completed", "cached", "pruned", "failed", "infeasible", "quarantined", "cancelled", "running", "queued")

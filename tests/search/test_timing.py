@@ -1,6 +1,6 @@
 import pytest
 
-from search.timing import COMPILE_SECONDS, MACS_PER_SECOND, Timing, pace
+from search.planning.timing import COMPILE_SECONDS, MACS_PER_SECOND, Timing, pace
 
 
 def timing(seconds: float, macs: int = 1_000_000, device: str = "cpu", compiled: float | None = 2.0) -> Timing:

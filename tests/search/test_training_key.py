@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from models.data.registry import DIGITS, DatasetInfo, Pinned
-from search.spec import SearchSpec
-from search.training_key import effective, largest_px, stored_px, training_key
+from search.results.training_key import effective, largest_px, stored_px, training_key
+from search.spec.spec import SearchSpec
 from tests.search.records import spec
 
 NETWORK = {"network": "0123456789abcdef", "dropout": 0.2, "drop_path": 0.1, "seed": 0}

@@ -6,10 +6,12 @@ import pytest
 
 from models.scaling.architecture import ScaledArchitecture
 from models.scaling.cost import cost
-from search import catalogue, leaderboard, lifecycle, transfer
-from search.lifecycle import Probe, Succeed, Wait, next_step
-from search.results import TrialRecord, probe_state, summarise
-from search.spec import SearchSpec
+from search.planning import lifecycle
+from search.planning.lifecycle import Probe, Succeed, Wait, next_step
+from search.results import leaderboard, transfer
+from search.results.trial_records import TrialRecord, probe_state, summarise
+from search.space import catalogue
+from search.spec.spec import SearchSpec
 from tests.search.records import WIDE, final_run, probe_run, search_run, spec, trial
 
 ASKED = spec(

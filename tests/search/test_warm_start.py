@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
-from search import catalogue, study, warm_start
-from search.catalogue import Candidate, Identity
 from search.errors import CatalogueExhausted, InvalidSpec
-from search.history import History
-from search.parts import LEARNING
-from search.plan import plan
-from search.results import TrialRecord
-from search.spec import SearchSpec
+from search.planning.plan import plan
+from search.proposals import study, warm_start
+from search.proposals.history import History
+from search.results.trial_records import TrialRecord
+from search.space import catalogue
+from search.space.catalogue import Candidate, Identity
+from search.spec.parts import LEARNING
+from search.spec.spec import SearchSpec
 from tests.search.records import WIDE, spec, trial
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from search import catalogue
-from search.spec import SearchSpec
+from search.space import catalogue
+from search.spec.spec import SearchSpec
 from service.auth import LOCAL
 from service.kernel import Kernel
 from tests.contracts.fleet import SPEC, Fleet

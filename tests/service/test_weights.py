@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from safetensors.numpy import save_file
 
 from search.errors import InvalidSpec
-from search.spec import SearchSpec
+from search.spec.spec import SearchSpec
 from service.answers import WeightsListOut, WeightsOut
 from service.errors import Conflict, InvalidFile, NotFound
 from service.kernel import Kernel

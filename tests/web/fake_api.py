@@ -11,8 +11,8 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
 from models.data.registry import DATASETS, Registry
 from models.scaling.baselines import BASELINES
-from search.plan import plan
-from search.spec import SearchSpec
+from search.planning.plan import plan
+from search.spec.spec import SearchSpec
 from service import problems
 from service.routes import pages
 from service.web import plots

@@ -8,11 +8,11 @@ from typing import Any
 
 from models.scaling.coefficients import Coefficients, Multipliers
 from models.scaling.cost import cost
-from search import catalogue
-from search.diagnosis import Epoch, Task, diagnose
-from search.family import family
-from search.plan import plan
-from search.spec import SearchSpec
+from search.planning.plan import plan
+from search.results.diagnosis import Epoch, Task, diagnose
+from search.space import catalogue
+from search.space.family import family
+from search.spec.spec import SearchSpec
 
 Document = dict[str, Any]
 AT = "2026-01-05T10:{:02d}:00.000Z"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from search import catalogue
-from search.spec import SearchSpec
+from search.space import catalogue
+from search.spec.spec import SearchSpec
 from tests.web.conftest import OpenPage, Serve
 from tests.web.fake_api import Fake
 from tests.web.simulated import OVERFITTED, finished, going, run

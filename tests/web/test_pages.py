@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from search.spec import SearchSpec
+from search.spec.spec import SearchSpec
 from service.routes import pages
 from service.web import assets, form
 from service.web.form_fields import OMITTED
