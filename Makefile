@@ -42,7 +42,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m service.migrate check
+	$(BIN)/python -m service.store.migrate check
 	$(BIN)/python -m pytest -q tests/house/test_lock.py
 
 # Rivals have an environment of their own, in the lock's versions where it has them; PyTorch and Keras are in no lock.

@@ -1,9 +1,9 @@
-"""Runs migrations on the connection that `service.migrate` hands in. The version table is our own."""
+"""Runs migrations on the connection that `service.store.migrate` hands in. The version table is our own."""
 
 from alembic import context
 
-from service.revision import VERSION_TABLE
-from service.tables import PREFIX, Table
+from service.store.revision import VERSION_TABLE
+from service.store.tables import PREFIX, Table
 
 
 def include_name(name: str | None, kind: str, _parents: object) -> bool:

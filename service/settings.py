@@ -9,7 +9,8 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.compiler.reports import MAX_PACK
-from service.compile_cache import DEFAULT_BYTES
+
+COMPILE_CACHE_BYTES = 4 * 2**30  # thousands of programs: one of a search candidate takes 0.6 MB (measured, CPU)
 
 LOOPBACK_NAMES = ("localhost",)
 
@@ -55,7 +56,7 @@ class Settings(BaseSettings):
     compile_cache_max_bytes: Annotated[
         int,
         Field(ge=1_048_576, description="Beyond this the programs not used for longest are removed."),
-    ] = DEFAULT_BYTES
+    ] = COMPILE_CACHE_BYTES
 
     memory_limit_bytes: Annotated[
         int | None,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, event
 
-from service.kernel import Kernel, build_kernel
-from service.migrate import upgrade
+from service.api.context import Kernel, build_kernel
 from service.settings import Settings
-from service.tables import Table
+from service.store.migrate import upgrade
+from service.store.tables import Table
 
 COMPILED: dict[object, object] = {}  # SQL text by statement and dialect, for all engines of the tests
 

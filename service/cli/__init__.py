@@ -4,7 +4,7 @@ import os
 import sys
 
 from service.cli.app import app
-from service.cli.failure import explain
+from service.cli.presentation.failure import explain
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
 

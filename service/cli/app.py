@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 import typer
 
-from service.cli import baselines, config, datasets, keys, weights
-from service.cli.config import version
-from service.cli.demo import demo
-from service.cli.doctor import doctor
-from service.cli.plan import plan
-from service.cli.scale import family, scale
-from service.cli.searches import cancel, delete, export, leaderboard, list_, pause, resume, show, submit
-from service.cli.serve import api, migrate, up, worker
-from service.cli.train import train
-from service.cli.watching import watch
+from service.cli.commands import baselines, config, datasets, keys, weights
+from service.cli.commands.config import version
+from service.cli.commands.demo import demo
+from service.cli.commands.doctor import doctor
+from service.cli.commands.plan import plan
+from service.cli.commands.scale import family, scale
+from service.cli.commands.searches import cancel, delete, export, leaderboard, list_, pause, resume, show, submit
+from service.cli.commands.serve import api, migrate, up, worker
+from service.cli.commands.train import train
+from service.cli.commands.watching import watch
 
 # Plain help: rich's takes 0.2 s longer, every time.
 app = typer.Typer(

@@ -1,1 +1,4 @@
-"""Every SQL statement of the service. Functions take a session and never commit: one edge, one commit."""
+"""Every SQL statement, the tables, the database itself, and checkpoint files beside it.
+
+Functions take a session and never commit: one edge, one commit. Used by the API and by commands on its machine.
+"""

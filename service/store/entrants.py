@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from search.pruning.pruning import Entrant
 from search.results.trial_records import FINISHED, TERMINAL
-from service.tables import EpochRow, RunRow, TrialRow
+from service.store.tables import EpochRow, RunRow, TrialRow
 
 
 def of(session: Session, search_id: str, epochs: Collection[int] | None) -> dict[int, Entrant]:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.tables import EventRow
+from service.store.tables import EventRow
 
 
 def add(session: Session, search_id: str, kind: str, now: float, **data: Any) -> None:

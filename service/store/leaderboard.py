@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from search.results.leaderboard import PROBE
 from search.results.objectives import Point, front
 from search.results.trial_records import FINISHED
-from service.filters import OPERATORS, Comparison
-from service.tables import TrialRow
+from service.store.tables import TrialRow
+from service.store.where_filter import OPERATORS, Comparison
 
 # Not among them, nor in filters: test_accuracy. Nobody can choose by what cannot be asked for.
 SORTABLE = (

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from search.results.leaderboard import PROBE
 from search.results.trial_records import FINISHED, TERMINAL
-from service.tables import TrialRow
+from service.store.tables import TrialRow
 
 if TYPE_CHECKING:
     from search.proposals.history import Outcome

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session, aliased
 
 from search.results.diagnosis import Epoch
 from service.errors import LeaseLost
+from service.store.tables import AttemptRow, CheckpointRow, EpochRow, RunRow, TrialRow
 from service.store.trained import blocked
-from service.tables import AttemptRow, CheckpointRow, EpochRow, RunRow, TrialRow
 
 OPEN = ("queued", "running", "paused")  # a run that is paused waits at a rung for other trials
 CURVE = tuple(field.name for field in fields(Epoch))

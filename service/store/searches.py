@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from sqlalchemy import and_, delete, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from models.data.registry import DatasetInfo, Pinned
 from search.results.leaderboard import PROBE
+from search.spec.spec import SearchSpec
 from service.errors import NotFound
+from service.store.tables import IdempotencyRow, RunRow, SearchRow, TrialRow
 from service.store.trained import blocked
-from service.tables import IdempotencyRow, RunRow, SearchRow, TrialRow
 
 OPEN = ("queued", "running", "finalizing")
 TERMINAL = ("succeeded", "failed", "cancelled")
@@ -20,6 +22,12 @@ def get(session: Session, search_id: str, owner: str | None) -> SearchRow:
     if row is None or (owner is not None and row.owner != owner):
         raise NotFound(f"there is no search {search_id!r}, or it is not yours")
     return row
+
+
+def spec_of(search: SearchRow) -> SearchSpec:
+    """The specification that a search was submitted with, and its data set as it was then."""
+    known = DatasetInfo.read(search.plan["dataset"])
+    return SearchSpec.model_validate(search.spec, context={"datasets": Pinned(known)})
 
 
 def lock(session: Session, search_id: str, owner: str | None = None) -> SearchRow:

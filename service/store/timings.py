@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from models.compiler.reports import Compilation
 from search.planning.timing import Timing
-from service.tables import AttemptRow, RunRow, SearchRow, TrialRow
+from service.store.tables import AttemptRow, RunRow, SearchRow, TrialRow
 
 SEARCHES, RUNS = 8, 32  # the latest searches, and runs of each: machines change, and a plan is asked for at each key
 

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, case, delete, func, insert, literal, selec
 from sqlalchemy.orm import Session, aliased
 
 from search.results.trial_records import FINISHED
-from service.tables import AttemptRow, EpochRow, RunRow, SearchRow
+from service.store.tables import AttemptRow, EpochRow, RunRow, SearchRow
 
 NAMESPACE = 1  # of advisory locks; those of workers are in 0
 

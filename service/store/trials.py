@@ -14,7 +14,7 @@ from search.results.leaderboard import LEADING
 from search.results.trial_records import Role, RunRecord, TrialRecord
 from search.spec.parts import Objective
 from service.errors import NotFound
-from service.tables import AttemptRow, EpochRow, RunRow, TrialRow
+from service.store.tables import AttemptRow, EpochRow, RunRow, TrialRow
 
 ROLES: Mapping[str, Role] = {role: role for role in get_args(Role)}
 

@@ -7,7 +7,7 @@ from models.data.registry import DIGITS
 from search.space import catalogue
 from search.space.catalogue import Candidate
 from search.spec.spec import SearchSpec
-from service.cli.demo_spec import demo_spec
+from service.operations.demo_spec import demo_spec
 from tests.benchmarks.problem import Problem
 
 EPOCHS = 8  # of the demo

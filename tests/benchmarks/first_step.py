@@ -47,7 +47,7 @@ def _fresh(cache: str) -> dict[str, float]:
 def main(cache: Path) -> None:
     """One step; seconds until it was done, of which compiling, and CPU seconds of that, as JSON."""
     from models.training.fit import Training
-    from service.trainer import use_compile_cache
+    from service.trainer.trainer import use_compile_cache
     from tests.benchmarks import candidate
 
     use_compile_cache(cache)

@@ -24,7 +24,7 @@ from models.training.fit import Training
 from search.space import catalogue
 from search.space.catalogue import Candidate
 from search.spec.spec import SearchSpec
-from service.trainer import use_compile_cache
+from service.trainer.trainer import use_compile_cache
 from tests.benchmarks.table import COLUMNS, SHAPES, Table, read
 
 # Blocks of efficientnet-nano, fewer and narrower, so that a training is a second or two of one core. From 20 px on,

@@ -28,7 +28,7 @@ import numpy as np
 from models.data.loading import load
 from models.scaling.baselines import get_baseline
 from search.spec.spec import SearchSpec
-from service.cli.demo import free_port
+from service.cli.commands.demo import free_port
 from tests.benchmarks.contender import ROOT, Missing, environment, interpreter
 from tests.benchmarks.figures import Figure, Plan, Skipped
 from tests.benchmarks.problem import TOLD

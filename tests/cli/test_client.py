@@ -7,9 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from service.backoff import FIRST_SECONDS, MOST_SECONDS, Backoff
-from service.client import Client
-from service.client_errors import (
+from service.client.backoff import FIRST_SECONDS, MOST_SECONDS, Backoff
+from service.client.client import Client
+from service.client.connection import TRIES, Connection
+from service.client.errors import (
     ClientError,
     Conflict,
     Invalid,
@@ -22,7 +23,6 @@ from service.client_errors import (
     Unreachable,
     WrongKey,
 )
-from service.connection import TRIES, Connection
 
 Handler = Callable[[httpx.Request], httpx.Response]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.supervisor import answers
+from service.operations.supervisor import answers
 from tests.cli.conftest import SECONDS, Effscale, environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -8,14 +8,14 @@ from rich.console import Console
 
 from search.planning.plan import plan
 from search.spec.spec import SearchSpec
-from service.cli.demo import time_spent, unfinished
-from service.cli.demo_spec import demo_spec
-from service.cli.failure import JobFailed
-from service.cli.output import duration, percent, show
-from service.cli.searches import show_search
-from service.cli.trials import show_leaderboard, show_trial
-from service.cli.verdict import verdict
-from service.cli.watching import JsonView, LiveView, PlainView, follow, spoken
+from service.cli.commands.demo import time_spent, unfinished
+from service.cli.commands.searches import show_search
+from service.cli.commands.trials import show_leaderboard, show_trial
+from service.cli.commands.watching import JsonView, LiveView, PlainView, follow, spoken
+from service.cli.presentation.conclusion import verdict
+from service.cli.presentation.failure import JobFailed
+from service.cli.presentation.output import duration, percent, show
+from service.operations.demo_spec import demo_spec
 from tests.web.simulated import OVERFITTED, finished
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.kernel import Kernel
+from service.api.context import Kernel
 from tests.contracts.fleet import Fleet
 
 

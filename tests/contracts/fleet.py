@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 
 from search.spec.spec import SearchSpec
-from service import leases, searches
-from service.kernel import Kernel
-from service.schemas import Device, EpochMetrics, FinishIn, LeaseIn, ReleaseIn, ReportIn, RunResult
+from service.api.context import Kernel
+from service.core import leases, searches
+from service.protocol.requests import Device, EpochMetrics, FinishIn, LeaseIn, ReleaseIn, ReportIn, RunResult
 from service.store import runs
 from service.store import searches as search_rows
-from service.tables import EventRow, RunRow, SearchRow, Table, TrialRow
+from service.store.tables import EventRow, RunRow, SearchRow, Table, TrialRow
 
 OWNER = "local"
 # 275 feasible networks, no pruning, no finals, every search for itself: what a test needs of these it asks for

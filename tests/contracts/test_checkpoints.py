@@ -11,10 +11,10 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from sqlalchemy.orm import Session
 
-from service.app import create_app
-from service.kernel import Kernel
-from service.routes import leases as routes
-from service.tables import RunRow
+from service.api.app import create_app
+from service.api.context import Kernel
+from service.api.routes import leases as routes
+from service.store.tables import RunRow
 from tests.conftest import Clock
 from tests.contracts.fleet import Fleet, result
 
@@ -209,7 +209,7 @@ def test_a_full_disk_is_a_503_and_leaves_no_half_file(
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("service.artifacts.os.fsync", full)
+    monkeypatch.setattr("service.store.artifacts.os.fsync", full)
     answer = put(client, lease, 1, b"state")
     assert answer.status_code == 503
     assert answer.headers["retry-after"].isdigit()

@@ -2,7 +2,7 @@
 
 from fastapi.testclient import TestClient
 
-from service.app import create_app
+from service.api.app import create_app
 from tests.contracts.fleet import Fleet
 
 NAMES = ("compile_seconds", "compiled_ahead_seconds", "programs_compiled", "programs_cached")

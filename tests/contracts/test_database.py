@@ -8,13 +8,13 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, text
 
-from service import database
-from service.app import create_app
-from service.database import open_engine, reading, transaction
+from service.api.app import create_app
+from service.api.context import Kernel, build_kernel
 from service.errors import DatabaseUnavailable
-from service.kernel import Kernel, build_kernel
 from service.settings import Settings
-from service.tables import EventRow, SearchRow
+from service.store import database
+from service.store.database import open_engine, reading, transaction
+from service.store.tables import EventRow, SearchRow
 from tests.contracts.fleet import SPEC, Fleet
 from tests.service.problem import assert_problem
 

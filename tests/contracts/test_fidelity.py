@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from service.kernel import Kernel
-from service.tables import CheckpointRow
+from service.api.context import Kernel
+from service.store.tables import CheckpointRow
 from tests.conftest import Clock
 from tests.contracts.fleet import Fleet, Lease
 

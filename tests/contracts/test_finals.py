@@ -8,9 +8,9 @@ from fastapi.testclient import TestClient
 from search.results.leaderboard import LEADING, REPLICATED
 from search.results.racing import final_seeds
 from search.spec.spec import SearchSpec
-from service.app import create_app
-from service.kernel import build_kernel
-from service.routes.searches import show_all
+from service.api.app import create_app
+from service.api.context import build_kernel
+from service.api.routes.searches import show_all
 from tests.contracts.fleet import SPEC, Fleet, Lease
 
 RACE: dict[str, Any] = {"trials": 4, "finalists": {"count": 3, "seeds": 3, "max_seeds": 6}, "seed": 7}

@@ -10,10 +10,10 @@ from fastapi.testclient import TestClient
 from search.exports.verify import from_export
 from search.results.front import front_of
 from search.results.objectives import Point, front, vector
-from service.app import create_app
-from service.kernel import Kernel
+from service.api.app import create_app
+from service.api.context import Kernel
 from service.store import trials as rows
-from service.tables import TrialRow
+from service.store.tables import TrialRow
 from tests.contracts.fleet import Fleet
 from tests.contracts.test_leaderboard import fill, pages
 from tests.search.records import spec

@@ -9,10 +9,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import delete, insert
 
 from search.results.leaderboard import OTHER, PRUNED
-from service.app import create_app
-from service.kernel import Kernel
+from service.api.app import create_app
+from service.api.context import Kernel
 from service.store.leaderboard import SORTABLE
-from service.tables import TrialRow
+from service.store.tables import TrialRow
 from tests.conftest import Clock
 from tests.contracts.fleet import Fleet
 

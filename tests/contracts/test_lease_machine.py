@@ -21,10 +21,10 @@ from hypothesis.stateful import (
 )
 
 from search.results.trial_records import TERMINAL
+from service.api.context import Kernel
 from service.errors import Conflict, LeaseLost
-from service.kernel import Kernel
 from service.store import searches as search_rows
-from service.tables import RunRow
+from service.store.tables import RunRow
 from tests.conftest import Clock, empty
 from tests.contracts.fleet import Fleet, Lease
 

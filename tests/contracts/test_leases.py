@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from service import leases
+from service.core import leases
 from service.errors import LeaseLost
 from tests.conftest import Clock
 from tests.contracts.fleet import Fleet, Lease

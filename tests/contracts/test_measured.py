@@ -6,7 +6,7 @@ import io
 import pytest
 from fastapi.testclient import TestClient
 
-from service.app import create_app
+from service.api.app import create_app
 from tests.contracts.fleet import Fleet
 
 NAMES = ("latency_ms", "images_per_second", "peak_memory_bytes")

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from service.app import create_app
+from service.api.app import create_app
 from service.errors import LeaseLost
-from service.tables import CheckpointRow
+from service.store.tables import CheckpointRow
 from tests.conftest import Clock
 from tests.contracts.fleet import Fleet, Lease, result
 from tests.contracts.test_races import at_once

@@ -7,8 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from search.exports.verify import from_export
-from service.app import create_app
-from service.kernel import Kernel
+from service.api.app import create_app
+from service.api.context import Kernel
 from tests.conftest import Clock
 from tests.contracts.fleet import Fleet, Lease
 

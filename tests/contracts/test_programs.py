@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from service.schemas import MAX_PROGRAMS
+from service.protocol.requests import MAX_PROGRAMS
 from tests.contracts.fleet import Fleet, Lease
 
 FINALS = {"trials": 3, "finalists": {"count": 3, "seeds": 4}}

@@ -9,9 +9,9 @@ from sqlalchemy import event
 from search.errors import InvalidSpec
 from search.proposals import study
 from search.space import catalogue
-from service import proposals
-from service.searches import spec_of
+from service.core import proposals
 from service.store import outcomes, trials
+from service.store.searches import spec_of
 from tests.contracts.fleet import Fleet, Lease
 from tests.contracts.test_fidelity import train
 

@@ -10,9 +10,9 @@ from typing import TypeVar
 import pytest
 from fastapi.testclient import TestClient
 
-from service.app import create_app
+from service.api.app import create_app
+from service.api.context import Kernel
 from service.errors import LeaseLost
-from service.kernel import Kernel
 from tests.contracts.fleet import SPEC, Fleet, Lease
 
 THREADS = 8

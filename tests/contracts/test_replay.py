@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from service.settling import settle
-from service.tables import EpochRow
+from service.api.settlement import settle
+from service.store.tables import EpochRow
 from tests.contracts import test_fidelity
 from tests.contracts.fleet import Fleet, Lease
 from tests.contracts.test_fidelity import EPOCHS, PRUNED, accuracy, step, train

@@ -4,12 +4,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from service import documents
-from service.settling import settle
+from service.api import documents
+from service.api.settlement import settle
 from service.store import leaderboard as board
 from service.store import searches
 from service.store import trials as rows
-from service.tables import EpochRow, RunRow
+from service.store.tables import EpochRow, RunRow
 from tests.contracts.fleet import Fleet, Lease
 
 SHARED: dict[str, Any] = {"trials": 3, "reuse": True, "parallelism": 1}

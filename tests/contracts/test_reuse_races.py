@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from service.settling import settle
+from service.api.settlement import settle
 from service.store import searches as search_rows
 from service.store import trained
-from service.tables import RunRow
+from service.store.tables import RunRow
 from tests.contracts.fleet import Fleet, Lease
 from tests.contracts.test_races import THREADS, at_once
 from tests.contracts.test_reuse import epochs, submit, train

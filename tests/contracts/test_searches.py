@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from search.results.racing import final_seeds
 from search.spec.spec import SearchSpec
+from service.api.context import build_kernel
 from service.errors import Conflict, IdempotencyMismatch, LeaseLost
-from service.kernel import build_kernel
-from service.tables import Table
+from service.store.tables import Table
 from tests.conftest import Clock
 from tests.contracts.fleet import SPEC, Fleet, Lease
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from service.app import create_app
-from service.kernel import Kernel
+from service.api.app import create_app
+from service.api.context import Kernel
 from tests.contracts.fleet import SPEC, Fleet
 from tests.service.problem import assert_problem
 

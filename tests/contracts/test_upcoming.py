@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event
 
-from service.app import create_app
+from service.api.app import create_app
 from tests.contracts.fleet import Fleet, result
 
 ASK = {"worker": "w", "process": "p"}

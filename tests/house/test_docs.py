@@ -82,8 +82,8 @@ def test_every_command_is_in_the_readme() -> None:
 
 
 def test_every_route_is_described(tmp_path: Path) -> None:
-    from service.app import create_app
-    from service.kernel import build_kernel
+    from service.api.app import create_app
+    from service.api.context import build_kernel
 
     document = create_app(build_kernel(Settings(data_dir=tmp_path))).openapi()
     bare = [

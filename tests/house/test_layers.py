@@ -37,7 +37,7 @@ def test_planning_loads_nothing_heavy(statement: str) -> None:
 
 
 def test_the_api_never_loads_jax() -> None:
-    loaded = loaded_by("import service.app")
+    loaded = loaded_by("import service.api.app")
     assert not loaded & {"jax", "jaxlib", "flax", "optax", "sklearn", "orbax"}
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from service import migrate, revision
-from service.database import open_engine
+from service.api.context import build_kernel
 from service.errors import SchemaMismatch
-from service.kernel import build_kernel
-from service.revision import REVISIONS, VERSION_TABLE
 from service.settings import Settings
-from service.tables import PREFIX, Table
+from service.store import migrate, revision
+from service.store.database import open_engine
+from service.store.revision import REVISIONS, VERSION_TABLE
+from service.store.tables import PREFIX, Table
 from tests.contracts.fleet import Fleet
 
 HEAD = REVISIONS[-1]

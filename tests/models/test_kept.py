@@ -16,7 +16,7 @@ import jax
 from models import programs
 from models.training.fit import Training
 from models.recipe.recipe import TrainingRecipe
-from service.trainer import use_compile_cache
+from service.trainer.trainer import use_compile_cache
 from tests.models.small import SMALL, digits
 
 use_compile_cache(Path(sys.argv[1]))

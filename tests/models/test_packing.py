@@ -9,7 +9,7 @@ from models.errors import InvalidRecipe, NotEnoughMemory
 from models.recipe.recipe import TrainingRecipe
 from models.training.fit import Training
 from models.training.packing import Replicas
-from service.pack import together
+from service.trainer.replicas import together
 from tests.models.small import SMALL, digits
 
 RECIPE = TrainingRecipe(epochs=2, batch_size=32, mixup=0.2, shift_px=1, recalibration_batches=2)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from service.app import create_app
-from service.auth import Scope, create_key
-from service.kernel import Kernel, build_kernel
+from service.api.app import create_app
+from service.api.context import Kernel, build_kernel
+from service.api.keys import Scope, create_key
 from service.settings import Settings
 from tests.conftest import Clock, hurry
 from tests.contracts.fleet import Fleet

@@ -7,11 +7,12 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
-from service import answers, lease_answers, plan_answers
-from service.app import create_app
-from service.kernel import build_kernel
-from service.migrate import upgrade
+from service.api.app import create_app
+from service.api.context import build_kernel
+from service.api.responses import plans, resources
+from service.protocol import lease_responses
 from service.settings import Settings
+from service.store.migrate import upgrade
 
 SPEC = {
     "dataset": "digits",
@@ -54,19 +55,19 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 def search_id(client: TestClient) -> str:
     """A search that a worker played by this test has finished; every answer on the way is checked."""
     submitted = client.post("/v1/searches", json=SPEC).json()
-    check(answers.SearchOut, submitted)
+    check(resources.SearchOut, submitted)
     while True:
         answer = client.post("/v1/leases", json={"worker": "w", "process": "p", "versions": {"jax": "0"}})
         if answer.status_code == 204:
             return str(submitted["id"])
         lease = answer.json()
-        check(lease_answers.LeaseOut, lease)
+        check(lease_responses.LeaseOut, lease)
         path, fence = f"/v1/leases/{lease['id']}", {"lease_epoch": lease["lease_epoch"]}
         for epoch in (1, 2):
             report = client.post(f"{path}/reports", json={**fence, "epoch": epoch, "metrics": METRICS})
-            check(lease_answers.CommandOut, report.json())
+            check(lease_responses.CommandOut, report.json())
         finish = client.post(f"{path}/finish", json={**fence, "outcome": "completed", "result": RESULT})
-        check(lease_answers.RunStateOut, finish.json())
+        check(lease_responses.RunStateOut, finish.json())
 
 
 def check(shape: type[BaseModel], document: Any) -> None:
@@ -77,12 +78,12 @@ def check(shape: type[BaseModel], document: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "shape"),
     [
-        ("", answers.SearchOut),
-        ("/trials", answers.TrialsOut),
-        ("/trials/0", answers.TrialDetailOut),
-        ("/leaderboard", answers.LeaderboardOut),
-        ("/leaderboard?pareto=true&where=accuracy%20%3E%200.5", answers.LeaderboardOut),
-        ("/events?after=0", answers.EventsOut),
+        ("", resources.SearchOut),
+        ("/trials", resources.TrialsOut),
+        ("/trials/0", resources.TrialDetailOut),
+        ("/leaderboard", resources.LeaderboardOut),
+        ("/leaderboard?pareto=true&where=accuracy%20%3E%200.5", resources.LeaderboardOut),
+        ("/events?after=0", resources.EventsOut),
     ],
 )
 def test_answers_of_a_search_have_their_documented_shape(
@@ -95,16 +96,16 @@ def test_a_plan_has_its_documented_shape(client: TestClient, search_id: str) -> 
     row = {"alpha": 1.2, "beta": 1.1, "gamma": 1.25, "latency_ms": 2.0}
     timed = {**SPEC, "target": {"metric": "latency_ms", "baseline_ms": 1.0, "table": [row]}}
     for wanted in (SPEC, {**SPEC, "trials": 500}, {**SPEC, "baseline": "efficientnetv2-nano"}, timed):
-        check(plan_answers.PlanOut, client.post("/v1/plans", json=wanted).json())
-    check(plan_answers.PlanOut, client.get(f"/v1/searches/{search_id}").json()["plan"])
+        check(plans.PlanOut, client.post("/v1/plans", json=wanted).json())
+    check(plans.PlanOut, client.get(f"/v1/searches/{search_id}").json()["plan"])
 
 
 def test_list_scale_and_problem_have_their_documented_shape(client: TestClient, search_id: str) -> None:
-    check(answers.SearchesOut, client.get("/v1/searches").json())
+    check(resources.SearchesOut, client.get("/v1/searches").json())
     triple = {"baseline": "efficientnet-b0", "alpha": 1.2, "beta": 1.1, "gamma": 1.15, "phi": 1}
-    check(answers.ScaleOut, client.get("/v1/scale", params=triple).json())
-    check(answers.ProblemOut, client.get("/v1/searches/none").json())
-    check(answers.ProblemOut, client.post("/v1/searches", json={}).json())
+    check(resources.ScaleOut, client.get("/v1/scale", params=triple).json())
+    check(resources.ProblemOut, client.get("/v1/searches/none").json())
+    check(resources.ProblemOut, client.post("/v1/searches", json={}).json())
 
 
 def test_exports_agree_with_each_other_and_with_the_calculator(client: TestClient, search_id: str) -> None:

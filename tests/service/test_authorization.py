@@ -9,8 +9,8 @@ import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from service.auth import MARK, Scope, list_keys, revoke_key
-from service.kernel import Kernel
+from service.api.context import Kernel
+from service.api.keys import MARK, Scope, list_keys, revoke_key
 from tests.conftest import Clock
 from tests.contracts.fleet import SPEC, Fleet
 from tests.service.conftest import headers

@@ -8,12 +8,12 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from service import searches
-from service.bell import Bell
-from service.kernel import Kernel
-from service.routes import leases as routes
+from service.api.context import Kernel
+from service.api.routes import leases as routes
+from service.api.wakeups import Bell
+from service.core import searches
 from service.store import runs
-from service.tables import SearchRow
+from service.store.tables import SearchRow
 from tests.contracts.fleet import Fleet
 
 LONG = 60.0  # seconds; a test that waits as long has failed

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from service.compile_cache import holdings, trim
-from service.diagnosis import training
+from service.operations.doctor import training
 from service.settings import Settings
+from service.trainer.compile_cache import holdings, trim
 
 
 def program(folder: Path, name: str, size: int, used: float, written: float = 0.0) -> Path:

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import cursors
+from service.api import cursors
 from service.errors import BadCursor
 from tests.contracts.fleet import Fleet
 from tests.service.problem import assert_problem

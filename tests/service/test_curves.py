@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from models.data.registry import get_dataset
-from service.answers import TrialDetailOut
+from service.api.responses.resources import TrialDetailOut
 from tests.contracts.fleet import Fleet, Lease, result
 
 METRICS = {"train_loss": 0.4, "validation_loss": 0.4, "seconds": 1.0, "images_per_second": 900.0}

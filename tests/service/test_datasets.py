@@ -10,8 +10,8 @@ from PIL import Image
 from models.data.problems import policies
 from models.data.registration import Wish, add, remove
 from models.data.registry import DATASETS
-from service.datasets import datasets_dir
-from service.kernel import Kernel
+from service.api.context import Kernel
+from service.library.datasets import datasets_dir
 from tests.contracts.fleet import Fleet
 from tests.data.conftest import put
 from tests.service.conftest import headers

@@ -11,10 +11,10 @@ import httpx
 import pytest
 import uvicorn
 
-from service.app import create_app
-from service.kernel import Kernel
-from service.routes import events as routes
-from service.serve import _Server
+from service.api.app import create_app
+from service.api.context import Kernel
+from service.api.routes import events as routes
+from service.api.server import _Server
 from tests.contracts.fleet import Fleet
 from tests.service.problem import assert_problem
 

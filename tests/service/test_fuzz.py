@@ -12,8 +12,8 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import BaseSchema
 from schemathesis.checks import not_a_server_error
 
-from service.app import create_app
-from service.kernel import Kernel, build_kernel
+from service.api.app import create_app
+from service.api.context import Kernel, build_kernel
 from service.settings import Settings
 from tests.conftest import Clock, hurry
 from tests.contracts.fleet import Fleet

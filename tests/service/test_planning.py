@@ -7,8 +7,8 @@ from fastapi.testclient import TestClient
 
 from search.space import catalogue
 from search.spec.spec import SearchSpec
-from service.auth import LOCAL
-from service.kernel import Kernel
+from service.api.context import Kernel
+from service.api.keys import LOCAL
 from tests.contracts.fleet import SPEC, Fleet
 
 

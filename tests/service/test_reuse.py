@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from service import answers, settling
-from service.routes import leases
+from service.api import settlement
+from service.api.responses import resources
+from service.api.routes import leases
 from tests.contracts.fleet import SPEC, Fleet
 
 SHARED: dict[str, Any] = {**SPEC, "trials": 3, "parallelism": 1, "reuse": True, "finalists": {"count": 1, "seeds": 2}}
@@ -53,9 +54,9 @@ def test_a_search_of_known_networks_ends_in_the_answer_that_there_is_no_work(cli
     assert (search["trials"]["cached"], search["trials"]["completed"]) == (3, 0)
     assert search["runs"] == {"planned": 5, "finished": 5}
     assert search["best"]["cached_from"] == f"{first}/{search['best']['number']}/0"
-    answers.SearchOut.model_validate(search, strict=True)
+    resources.SearchOut.model_validate(search, strict=True)
     best = client.get(f"/v1/searches/{second}/trials/{search['best']['number']}").json()
-    answers.TrialDetailOut.model_validate(best, strict=True)
+    resources.TrialDetailOut.model_validate(best, strict=True)
     assert [run["state"] for run in best["runs"]] == ["cached"] * 3
     assert best["test_accuracy"] == 0.9
     assert len(client.get(f"/v1/searches/{second}/leaderboard?pareto=true").json()["items"]) == 1
@@ -120,7 +121,7 @@ def test_a_request_settles_so_many_and_the_next_goes_on(
     client: TestClient, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leases, "SETTLED_AT_ONCE", 2)
-    monkeypatch.setattr(settling, "AT_ONCE", 0)
+    monkeypatch.setattr(settlement, "AT_ONCE", 0)
     submit(client)
     work(client)
     second = submit(client)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from service.migrate import upgrade
-from service.revision import VERSION_TABLE
 from service.settings import Settings
+from service.store.migrate import upgrade
+from service.store.revision import VERSION_TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"jax", "jaxlib", "flax", "optax", "sklearn", "torch"}

@@ -10,10 +10,10 @@ from safetensors.numpy import save_file
 
 from search.errors import InvalidSpec
 from search.spec.spec import SearchSpec
-from service.answers import WeightsListOut, WeightsOut
+from service.api.context import Kernel
+from service.api.responses.resources import WeightsListOut, WeightsOut
 from service.errors import Conflict, InvalidFile, NotFound
-from service.kernel import Kernel
-from service.weights import Weights, weights_of
+from service.library.weights import Weights, weights_of
 from tests.contracts.fleet import SPEC
 
 ASK = {"worker": "w", "process": "p", "devices": [], "versions": {}}

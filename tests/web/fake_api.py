@@ -13,8 +13,8 @@ from models.data.registry import DATASETS, Registry
 from models.scaling.baselines import BASELINES
 from search.planning.plan import plan
 from search.spec.spec import SearchSpec
-from service import problems
-from service.routes import pages
+from service.api import problems
+from service.api.routes import pages
 from service.web import plots
 from tests.web.simulated import Simulated
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from search.spec.spec import SearchSpec
-from service.routes import pages
+from service.api.routes import pages
 from service.web import assets, form
 from service.web.form_fields import OMITTED
 
@@ -124,7 +124,7 @@ def test_plotly_comes_from_the_wheel_compressed_and_is_asked_for_once(client: Te
 
 def test_serving_the_page_imports_neither_plotly_nor_an_array_library() -> None:
     code = (
-        "import sys; from service.routes import pages; from service.web import assets, plots; assets.plotly();"
+        "import sys; from service.api.routes import pages; from service.web import assets, plots; assets.plotly();"
         "pages.list_page(); pages.new_page(); pages.search_page('x');"
         "print(sorted({'plotly', 'jax', 'numpy', 'optuna', 'sklearn'} & set(sys.modules)))"
     )

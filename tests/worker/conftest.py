@@ -54,15 +54,23 @@ def tiny_job(**recipe: Any) -> Message:
 
 
 class Trainer:
-    """`python -m service.trainer` at the other end of two pipes."""
+    """`python -m service.trainer.trainer` at the other end of two pipes."""
 
     def __init__(self, cache: Path, folder: Path, *options: str) -> None:
         self.folder = folder
         self.data_dir = folder / "data"
         self.jobs = 0
-        command = [sys.executable, "-m", "service.trainer", "--parent", str(os.getpid()), "--compile-cache", str(cache)]
+        command = [
+            sys.executable,
+            "-m",
+            "service.trainer.trainer",
+            "--parent",
+            str(os.getpid()),
+            "--compile-cache",
+            str(cache),
+        ]
         self.process = subprocess.Popen(
-            [*command, "--data-dir", str(self.data_dir), *options],
+            [*command, "--compile-cache", str(cache), "--data-dir", str(self.data_dir), *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

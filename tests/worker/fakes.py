@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from service.child import Died, Inbox, Said
-from service.client_errors import ClientError
-from service.lease_client import Lease, SavedState
+from service.client.errors import ClientError
+from service.worker.lease_client import Lease, SavedState
+from service.worker.trainer_process import Died, Inbox, Said
 from tests.worker.conftest import tiny_job
 
 CONTINUE = {"command": "continue", "reason": None}

@@ -6,8 +6,8 @@ from queue import SimpleQueue
 
 import pytest
 
-from service.ahead import Ahead
-from service.worker import compiles_ahead
+from service.trainer.compile_ahead import Ahead
+from service.worker.worker import compiles_ahead
 from tests.acceptance.stack import Document, stack
 from tests.worker.conftest import PATIENCE_SECONDS, TINY, Message, Trainer, tiny_job
 

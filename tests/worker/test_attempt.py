@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from service.attempt import Attempt
-from service.child import Inbox, Stop
-from service.client_errors import Invalid, LeaseLost, Unreachable
-from service.drain import EPOCH_PATIENCE_SECONDS, Drain
-from service.hold import Hold
-from service.lease_client import Damaged, Lease
-from service.reach import Reach
+from service.client.errors import Invalid, LeaseLost, Unreachable
+from service.worker.attempt import Attempt
+from service.worker.drain import EPOCH_PATIENCE_SECONDS, Drain
+from service.worker.lease_client import Damaged, Lease
+from service.worker.lease_state import Hold
+from service.worker.reachability import Reach
+from service.worker.trainer_process import Inbox, Stop
 from tests.worker.fakes import CONTINUE, Api, Child, Clock, epoch, lease
 
 STARTED: dict[str, Any] = {"say": "started"}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from service.client_errors import LeaseLost, Unavailable, Unreachable
-from service.hold import BEATS, Hold, LeaseExpired
-from service.reach import Reach
+from service.client.errors import LeaseLost, Unavailable, Unreachable
+from service.worker.lease_state import BEATS, Hold, LeaseExpired
+from service.worker.reachability import Reach
 from tests.worker.fakes import METRICS, Api, Clock, lease
 
 

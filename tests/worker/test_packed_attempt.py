@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from service.child import Stop
-from service.client_errors import Invalid, LeaseLost, Unreachable
-from service.drain import EPOCH_PATIENCE_SECONDS
-from service.hold import Hold
-from service.reach import Reach
+from service.client.errors import Invalid, LeaseLost, Unreachable
+from service.worker.drain import EPOCH_PATIENCE_SECONDS
+from service.worker.lease_state import Hold
+from service.worker.reachability import Reach
+from service.worker.trainer_process import Stop
 from tests.worker.fakes import CONTINUE, Api, Clock, epoch, lease
 from tests.worker.test_attempt import STARTED, Stage
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.worker import seeds_at_once
+from service.worker.worker import seeds_at_once
 from tests.worker.conftest import Message, Trainer, tiny_job
 
 pytestmark = pytest.mark.timeout(300)

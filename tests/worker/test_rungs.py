@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from service.kernel import build_kernel
+from service.api.context import build_kernel
 from service.settings import Settings
-from service.tables import Table
+from service.store.tables import Table
 from tests.contracts.fleet import Fleet
 from tests.worker.conftest import Message, Trainer, tiny_job
 

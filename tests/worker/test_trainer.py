@@ -11,11 +11,11 @@ from models.data.problems import policies
 from models.data.registration import Wish, add
 from models.layers.flat_layout import layout
 from models.weights import start_weights
-from service.datasets import datasets_dir
-from service.pack import Saver
-from service.trainer import headline, out_of_memory
-from service.trainer_channel import ORPHANED
-from service.weights import weights_of
+from service.library.datasets import datasets_dir
+from service.library.weights import weights_of
+from service.trainer.channel import ORPHANED
+from service.trainer.replicas import Saver
+from service.trainer.trainer import headline, out_of_memory
 from tests.worker.conftest import PATIENCE_SECONDS, TINY, Message, Trainer, tiny_job
 
 pytestmark = pytest.mark.timeout(300)

@@ -4,12 +4,12 @@ import json
 import subprocess
 import sys
 
-from service.child import epitaph
-from service.trainer_channel import ORPHANED, encoded
+from service.trainer.channel import ORPHANED, encoded
+from service.worker.trainer_process import epitaph
 
 NOISY = """
 import os, sys
-from service.trainer_channel import claim_standard_streams
+from service.trainer.channel import claim_standard_streams
 channel = claim_standard_streams()
 print("a stray print")
 os.system("echo a child process of a library")

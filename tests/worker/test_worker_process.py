@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.worker import INTERRUPTED
+from service.worker.worker import INTERRUPTED
 from tests.acceptance.stack import Document, Stack, stack
 from tests.worker.conftest import TINY
 

@@ -1,0 +1,251 @@
+"""The shapes of what the resources send, for the OpenAPI document; as in `service.protocol.trial_responses`."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from service.api.responses.findings import FrontOut, TransferOut
+from service.protocol.trial_responses import (
+    ArchitectureOut,
+    DiagnosisName,
+    Fraction,
+    MeasuredOut,
+    Response,
+    ScaleCostOut,
+    TrialOut,
+)
+
+
+class WeightsOut(Response):
+    """A registered file of weights to start from."""
+
+    name: str
+    sha256: str
+    size: int = Field(description="Bytes.")
+    arrays: int
+    parameters: int = Field(description="Numbers in all arrays.")
+    source: str = Field(description="Name of the file that was registered.")
+    added_at: str
+
+
+class WeightsListOut(Response):
+    """All registered weights, by name."""
+
+    items: list[WeightsOut]
+    next_cursor: None
+
+
+class FieldErrorOut(Response):
+    """Where a body is wrong (RFC 6901 pointer) and how."""
+
+    pointer: str
+    message: str
+
+
+class ProblemOut(Response):
+    """RFC 9457 problem document; `code` is the machine word."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldErrorOut]
+
+
+class PartOut(Response):
+    """One part of a network. `map_px` is the side of its last map, `step_px` the input pixels between neighbours."""
+
+    name: str
+    blocks: int
+    map_px: int
+    channels: int
+    step_px: int
+    receptive_field: int
+    params: int
+    macs: int
+    activations: int
+
+
+class MemoryOut(Response):
+    """Bytes: the largest pair of maps for one image, what a training step keeps of each, weights and their like."""
+
+    inference: int
+    training_per_image: int
+    training_state: int
+
+
+class ScaleOut(Response):
+    """The calculator's answer. `parts` are stem, stages, head and classifier; `memory_bytes` are estimates in fp32."""
+
+    architecture: ArchitectureOut
+    cost: ScaleCostOut
+    parts: list[PartOut]
+    memory_bytes: MemoryOut
+    warnings: list[str]
+
+
+class AttemptOut(Response):
+    """One lease of a run."""
+
+    lease_epoch: int
+    worker: str
+    devices: list[dict[str, str]]
+    versions: dict[str, str]
+    started_at: str
+    ended_at: str | None
+    outcome: str | None
+    message: str | None
+
+
+class DiagnosisOut(Response):
+    """What the curves of a training say, the rule that said it, and the numbers of the rule."""
+
+    label: DiagnosisName
+    rule: str
+    values: dict[str, float]
+
+
+class StartOut(Response):
+    """The weights file that a training began with: how many arrays were taken as they are, grown, or drawn instead."""
+
+    sha256: str
+    taken: int
+    grown: int
+    drawn: int
+    warnings: list[str] = Field(description="What the file's arrays cannot tell, such as another padding.")
+
+
+class RunOut(MeasuredOut):
+    """One training with one seed."""
+
+    seed: int
+    role: Literal["search", "final", "probe"]
+    state: str
+    reason: str | None
+    message: str | None
+    accuracy: Fraction | None
+    train_accuracy: Fraction | None
+    last_accuracy: Fraction | None
+    best_accuracy: Fraction | None
+    best_epoch: int | None
+    test_accuracy: Fraction | None
+    started_from: StartOut | None
+    epochs: int
+    stopped_early: bool
+    packed: int = Field(description="Seeds trained as one program with it, itself included: its seconds are a share.")
+    diagnosis: DiagnosisOut | None
+    cached_from: str | None = Field(
+        description="Where a `cached` run, or the epochs of one that was not trained again, was trained, as search "
+        "id/trial number/seed."
+    )
+    device_seconds: float
+    compile_seconds: float
+    compiled_ahead_seconds: float
+    programs_compiled: int
+    programs_cached: int
+    attempts: list[AttemptOut]
+    history: list[dict[str, float]]
+
+
+class TrialDetailOut(TrialOut):
+    """A trial with its runs, their attempts and their epochs."""
+
+    runs: list[RunOut]
+
+
+class TrialsOut(Response):
+    """A page of trials."""
+
+    items: list[TrialOut]
+    next_cursor: str | None
+
+
+class LeaderboardOut(TrialsOut):
+    """A page of ranked trials."""
+
+    as_of: str
+
+
+class RunCountsOut(Response):
+    """Trainings expected (at most, while finalists may leave a race) and ended."""
+
+    planned: int
+    finished: int
+
+
+class ShareOut(Response):
+    """A part of the accuracies' variance, and its interval over which trials there happened to be (bootstrap)."""
+
+    share: Fraction
+    ci95: list[float]
+
+
+class ImportanceOut(Response):
+    """What of the accuracies goes with each coefficient, over the trials that were trained to the end.
+
+    Cross-validated quadratic models in the logarithms; what each coefficient adds, averaged over all orders (Shapley).
+    All null but `trials` and `message` where nothing can be said: too few trials, or no more explained than by chance.
+    """
+
+    trials: int
+    explained: Fraction | None = Field(description="The predicted part of the variance: the sum of the shares.")
+    alpha: ShareOut | None
+    beta: ShareOut | None
+    gamma: ShareOut | None
+    most: Literal["alpha", "beta", "gamma"] | None = Field(description="The largest share in 95 % of resamples.")
+    message: str
+
+
+class SearchOut(Response):
+    """A search with its counters, progress and best trial so far."""
+
+    id: str
+    name: str
+    state: str
+    reason: str | None
+    message: str | None
+    spec: dict[str, Any]
+    labels: dict[str, str]
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    trials: dict[str, int]
+    runs: RunCountsOut
+    diagnoses: dict[str, int] = Field(description="How many trials each diagnosis was given to.")
+    dataset_hash: str | None = Field(description="Content of the data set when the search was submitted.")
+    progress: float
+    best: TrialOut | None
+    device_seconds: float
+    estimated_seconds_left: float | None
+    plan: dict[str, Any]
+    statement: str | None = Field(default=None, description="What the search has shown, in one sentence.")
+    transfer: TransferOut | None = Field(default=None, description="The probe that `spec.transfer` asks for.")
+    front: FrontOut | None = Field(default=None, description="Of a search with several objectives, shown alone.")
+    importance: ImportanceOut | None = Field(default=None, description="Of the coefficients; null before the end.")
+    last_event_id: int | None = Field(
+        default=None, description="Stream events from here to miss none after this answer."
+    )
+
+
+class SearchesOut(Response):
+    """A page of searches."""
+
+    items: list[SearchOut]
+    next_cursor: str | None
+
+
+class EventOut(Response):
+    """Something that happened to a search."""
+
+    id: int
+    type: str
+    at: str
+    data: dict[str, Any]
+
+
+class EventsOut(Response):
+    """Events behind an id; ask again with `after=next`."""
+
+    items: list[EventOut]
+    next: int

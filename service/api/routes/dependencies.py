@@ -1,0 +1,45 @@
+"""What routes ask for: the kernel, and who is calling."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from service.api.context import Kernel
+from service.api.keys import LOCAL, Caller, Scope, authenticate
+from service.errors import Unauthorized
+
+bearer = HTTPBearer(auto_error=False, description="An API key (`effs_…`). A service on loopback needs none.")
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+
+
+def get_kernel(request: Request) -> Kernel:
+    """The kernel this app was created with."""
+    kernel: Kernel = request.app.state.kernel
+    return kernel
+
+
+KernelDep = Annotated[Kernel, Depends(get_kernel)]
+
+
+class Needs:
+    """A dependency: the caller, who must have this scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    def __call__(self, request: Request, kernel: KernelDep, credentials: Credentials) -> Caller:
+        """The caller; `Unauthorized` or `Forbidden` otherwise."""
+        if credentials is None:
+            if "authorization" in request.headers or not kernel.settings.is_loopback:
+                raise Unauthorized
+            return LOCAL
+        with kernel.read() as session:
+            caller = authenticate(session, credentials.credentials, kernel.time())
+        caller.require(self.scope)
+        return caller
+
+
+Reader = Annotated[Caller, Depends(Needs("read"))]
+Submitter = Annotated[Caller, Depends(Needs("submit"))]
+Worker = Annotated[Caller, Depends(Needs("worker"))]

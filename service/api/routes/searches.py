@@ -1,0 +1,194 @@
+"""/v1/searches: submit, list, show, pause, resume, cancel, delete."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from search.planning.plan import plan, prepare
+from search.results.front import Front
+from search.spec.spec import SearchSpec
+from service.api import cursors, documents
+from service.api.context import Kernel
+from service.api.responses import resources
+from service.api.responses.plans import PlanOut
+from service.api.routes.dependencies import KernelDep, Reader, Submitter
+from service.api.routes.submission import Spec
+from service.api.settlement import settle
+from service.core import fronts, probes, proposals, searches
+from service.core.conclusions import verdict
+from service.errors import Conflict
+from service.library.weights import weights_of
+from service.store import events, runs
+from service.store import searches as rows
+from service.store import searches as search_rows
+from service.store.tables import SearchRow
+from service.store.timings import timings
+
+router = APIRouter(prefix="/v1", tags=["searches"])
+State = Literal["queued", "running", "paused", "finalizing", "succeeded", "failed", "cancelled"]
+CHANGED: dict[int | str, dict[str, Any]] = {202: {"model": resources.SearchOut}}
+Change = Callable[[Session, SearchRow, float], None]
+
+
+@router.post(
+    "/searches",
+    status_code=201,
+    responses={
+        200: {"model": resources.SearchOut, "description": "The Idempotency-Key was used before."},
+        201: {"model": resources.SearchOut},
+    },
+)
+def submit(
+    spec: Spec,
+    kernel: KernelDep,
+    caller: Submitter,
+    background: BackgroundTasks,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> JSONResponse:
+    """Submit a search. When this answers, the search is on disk; with an Idempotency-Key it is there only once."""
+    try:
+        row, is_new, document = _submit(kernel, spec, caller.owner, idempotency_key)
+    except IntegrityError:  # the same key, in the same moment: by now the other one has been committed
+        row, is_new, document = _submit(kernel, spec, caller.owner, idempotency_key)
+    if is_new:
+        background.add_task(settle, kernel, [row.id])
+    return JSONResponse(document, 201 if is_new else 200, {"Location": f"/v1/searches/{row.id}"})
+
+
+@router.post("/plans", status_code=200, responses={200: {"model": PlanOut}})
+def preview(spec: Spec, kernel: KernelDep, caller: Reader) -> JSONResponse:
+    """What a search would cost and find, without storing anything. Its time is learned from finished trainings."""
+    spec = weights_of(kernel.settings.data_dir).pin(spec)
+    with kernel.read() as session:
+        spec = proposals.resolved(session, spec, caller.owner)
+        known = timings(session, caller.owner)
+    return JSONResponse(plan(spec, known))
+
+
+@router.get("/searches", responses={200: {"model": resources.SearchesOut}})
+def listing(
+    kernel: KernelDep,
+    caller: Reader,
+    state: State | None = None,
+    name: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+) -> JSONResponse:
+    """The caller's searches, newest first."""
+    scope = f"searches {caller.owner} {state} {name}"
+    after = None
+    if cursor is not None:
+        created_at, search_id = cursors.decode(cursor, scope, ((int, float), str))
+        after = (float(created_at), str(search_id))
+    with kernel.read() as session:
+        page = rows.page(session, caller.owner, state=state, name=name, after=after, limit=limit + 1)
+        shown = page[:limit]
+        items = show_all(session, list(shown))
+    more = len(page) > limit
+    return JSONResponse(
+        {
+            "items": items,
+            "next_cursor": cursors.encode((shown[-1].created_at, shown[-1].id), scope) if more else None,
+        }
+    )
+
+
+@router.get("/searches/{search_id}", responses={200: {"model": resources.SearchOut}})
+def show(search_id: str, kernel: KernelDep, caller: Reader) -> JSONResponse:
+    """One search: counters per trial state, progress, best trial so far, estimated time left."""
+    with kernel.read() as session:
+        row = rows.get(session, search_id, caller.owner)
+        document = show_all(session, [row])[0]
+        front = fronts.front(session, row)
+        document["front"] = fronts.document(row, front)
+        document["transfer"] = probes.document(session, row, search_rows.spec_of(row))
+        found = verdict(session, row)
+        document["statement"] = _said(found.statement, row, front, document["transfer"])
+        document["importance"] = found.importance
+        document["last_event_id"] = events.last_id(session, search_id)
+    return JSONResponse(document)
+
+
+@router.post("/searches/{search_id}/pause", status_code=202, responses=CHANGED)
+def pause(search_id: str, kernel: KernelDep, caller: Submitter) -> JSONResponse:
+    """Lease nothing more; running trials save themselves and stop."""
+    return _change(kernel, search_id, caller.owner, searches.pause)
+
+
+@router.post("/searches/{search_id}/resume", status_code=202, responses=CHANGED)
+def resume(search_id: str, kernel: KernelDep, caller: Submitter, background: BackgroundTasks) -> JSONResponse:
+    """Go on after a pause."""
+    background.add_task(settle, kernel, [search_id])
+    return _change(kernel, search_id, caller.owner, searches.resume)
+
+
+@router.post("/searches/{search_id}/cancel", status_code=202, responses=CHANGED)
+def cancel(search_id: str, kernel: KernelDep, caller: Submitter) -> JSONResponse:
+    """End a search. Finished trials keep their results."""
+    response = _change(kernel, search_id, caller.owner, searches.cancel)
+    kernel.artifacts.forget(search_id)  # nothing will be resumed
+    return response
+
+
+@router.delete("/searches/{search_id}", status_code=204)
+def delete(search_id: str, kernel: KernelDep, caller: Submitter) -> Response:
+    """Delete a search that has ended, with all that was stored of it."""
+    with kernel.write() as (session, _now):
+        row = rows.lock(session, search_id, caller.owner)
+        if row.state not in rows.TERMINAL:
+            raise Conflict(f"a search that is {row.state} cannot be deleted; cancel it first")
+        rows.remove(session, search_id)
+    kernel.artifacts.forget(search_id)
+    return Response(status_code=204)
+
+
+def show_all(session: Session, found: list[SearchRow]) -> list[documents.Document]:
+    """The documents of searches, counted in three statements for all of them."""
+    ids = [row.id for row in found]
+    trials, counts = rows.trial_counts(session, ids), rows.run_counts(session, ids)
+    diagnoses = rows.diagnosis_counts(session, ids)
+    return [
+        documents.search(
+            row,
+            trials[row.id],
+            counts[row.id],
+            diagnoses[row.id],
+            searches.best(session, row.id),
+            runs.completed_seconds(session, row.id)[1],
+        )
+        for row in found
+    ]
+
+
+def _said(
+    statement: str | None, search: SearchRow, front: Front | None, transfer: documents.Document | None
+) -> str | None:
+    """What a search that has ended has shown: the winner, the front, and whether it holds at another phi."""
+    if statement is None:
+        return None
+    more = [front.sentence(search.spec["objectives"])] if front is not None and front.trials else []
+    more += [transfer["message"]] if transfer is not None and transfer["message"] else []
+    return " ".join([statement, *more])
+
+
+def _submit(
+    kernel: Kernel, spec: SearchSpec, owner: str, key: str | None
+) -> tuple[SearchRow, bool, documents.Document]:
+    prepare(spec)  # may take seconds, and is kept: not while the database is locked
+    with kernel.write() as (session, now):
+        pin = weights_of(kernel.settings.data_dir).pin
+        row, is_new = searches.submit(session, spec, owner, key, now, pin)
+        return row, is_new, show_all(session, [row])[0]
+
+
+def _change(kernel: Kernel, search_id: str, owner: str, change: Change) -> JSONResponse:
+    with kernel.write() as (session, now):
+        row = rows.lock(session, search_id, owner)
+        change(session, row, now)
+        session.flush()
+        document = show_all(session, [row])[0]
+    return JSONResponse(document, 202)

@@ -1,0 +1,174 @@
+"""`effscale scale` and `effscale family`: the calculator. No service, no JAX."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from models.scaling.coefficients import DepthRounding
+from service.cli.commands.baselines import baseline_of
+from service.cli.inputs.options import Json
+from service.cli.presentation.failure import UsageFailure
+from service.cli.presentation.output import emit, pairs, table, warn
+
+if TYPE_CHECKING:
+    from service.library.calculator import Scaled
+
+Groups = dict[str, dict[str, float | str | None]]
+MAX_FAMILY = 32  # rows; B0 to B7 are 8, and no multiplier within the limit needs more
+
+FAMILY = (
+    *("name", "depth", "width", "resolution", "dropout", "params", "macs", "macs_ratio", "nominal_ratio"),
+    *("depths", "closest_official"),
+)
+
+PARTS = ("part", "blocks", "map px", "channels", "step px", "receptive field px", "params", "macs", "activations")
+
+BaselineName = Annotated[
+    str,
+    typer.Argument(
+        metavar="BASELINE",
+        help="A name of 'effscale baselines list', or a file with a stage table (.json).",
+        show_default=False,
+    ),
+]
+Classes = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=100_000, help="Classes of the classifier; default: the baseline's own.", show_default=False
+    ),
+]
+Rounding = Annotated[
+    DepthRounding | None,
+    typer.Option(
+        "--depth-rounding",
+        help="ceil as EfficientNet, round as TinyNet; default: the baseline's own rule.",
+        show_default=False,
+    ),
+]
+
+
+def scale(
+    baseline: BaselineName,
+    alpha: Annotated[float | None, typer.Option(help="Depth coefficient, at least 1.", show_default=False)] = None,
+    beta: Annotated[float | None, typer.Option(help="Width coefficient, at least 1.", show_default=False)] = None,
+    gamma: Annotated[float | None, typer.Option(help="Resolution coefficient, at least 1.", show_default=False)] = None,
+    phi: Annotated[float | None, typer.Option(help="Compound step, at least 0.", show_default=False)] = None,
+    depth: Annotated[float | None, typer.Option(help="Depth multiplier.", show_default=False)] = None,
+    width: Annotated[float | None, typer.Option(help="Width multiplier.", show_default=False)] = None,
+    resolution: Annotated[
+        int | None, typer.Option(help="Input height and width in pixels.", show_default=False)
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="A published member of the family, such as b3.", show_default=False)
+    ] = None,
+    classes: Classes = None,
+    depth_rounding: Rounding = None,
+    json: Json = False,
+) -> None:
+    """What a scaled network really is after rounding, and what it costs.
+
+    Give --alpha --beta --gamma --phi, or --depth --width --resolution, or --preset.
+    """
+    from models.scaling.coefficients import Coefficients
+    from service.library.calculator import by_coefficients, by_multipliers, by_preset
+
+    groups: Groups = {
+        "compound": {"--alpha": alpha, "--beta": beta, "--gamma": gamma, "--phi": phi},
+        "direct": {"--depth": depth, "--width": width, "--resolution": resolution},
+        "preset": {"--preset": preset},
+    }
+    network = baseline_of(baseline)
+    name, values = _chosen(groups)
+    if name == "compound":
+        *triple, step = map(float, values)
+        scaled = by_coefficients(network, Coefficients(*triple), step, classes=classes, rounding=depth_rounding)
+    elif name == "direct":
+        deep, wide, pixels = map(float, values)
+        scaled = by_multipliers(network, deep, wide, int(pixels), classes=classes, rounding=depth_rounding)
+    else:
+        scaled = by_preset(network, str(*values), classes=classes)
+    if json:
+        emit(scaled.document())
+    else:
+        _print(scaled)
+    for warning in scaled.warnings:
+        warn(warning)
+
+
+def family(
+    baseline: BaselineName,
+    alpha: Annotated[float, typer.Option(help="Depth coefficient, at least 1.", show_default=False)],
+    beta: Annotated[float, typer.Option(help="Width coefficient, at least 1.", show_default=False)],
+    gamma: Annotated[float, typer.Option(help="Resolution coefficient, at least 1.", show_default=False)],
+    phi: Annotated[str, typer.Option(metavar="LOW..HIGH", help="Whole compound steps.")] = "0..7",
+    classes: Classes = None,
+    depth_rounding: Rounding = None,
+    json: Json = False,
+) -> None:
+    """The family B0, B1, … of one coefficient triple, with real costs beside the nominal ones."""
+    from models.scaling.coefficients import Coefficients
+    from search.space.family import family as family_of
+
+    network, coefficients = baseline_of(baseline), Coefficients(alpha, beta, gamma)
+    rows = family_of(network, coefficients, _steps(phi), classes=classes, rounding=depth_rounding)
+    if json:
+        triple = {"alpha": alpha, "beta": beta, "gamma": gamma, "product": coefficients.product}
+        emit({"baseline": network.name, "coefficients": triple, "family": rows})
+    else:
+        table(FAMILY, [[row[name] for name in FAMILY] for row in rows])
+
+
+def _chosen(groups: Groups) -> tuple[str, list[float | str]]:
+    """The one group that is given, whole, and its values; anything mixed or missing is bad usage."""
+    given = {name: [key for key, value in group.items() if value is not None] for name, group in groups.items()}
+    begun = [name for name, keys in given.items() if keys]
+    choices = ", or ".join(" ".join(group) for group in groups.values())
+    if not begun:
+        raise UsageFailure(f"how far? Give {choices}")
+    if len(begun) > 1:
+        raise UsageFailure(f"{given[begun[0]][0]} and {given[begun[1]][0]} cannot be mixed: give {choices}")
+    group = groups[begun[0]]
+    if missing := [key for key, value in group.items() if value is None]:
+        raise UsageFailure(f"{' and '.join(missing)} missing: {' '.join(group)} belong together")
+    return begun[0], [value for value in group.values() if value is not None]
+
+
+def _steps(text: str) -> range:
+    low, dots, high = text.partition("..")
+    try:
+        first, last = int(low), int(high if dots else low)
+    except ValueError:
+        raise UsageFailure(f"--phi is a whole number or a range such as 0..7, got {text!r}") from None
+    if not 0 <= first <= last < first + MAX_FAMILY:
+        raise UsageFailure(f"--phi must rise from at least 0 over at most {MAX_FAMILY} steps, got {text!r}")
+    return range(first, last + 1)
+
+
+def _print(scaled: "Scaled") -> None:
+    from dataclasses import astuple
+
+    from models.scaling.anatomy import anatomy, memory
+
+    network, cost = scaled.architecture, scaled.cost
+    needs = memory(network)
+    pairs(
+        [
+            ("key", network.key),
+            ("depths", network.depths),
+            ("widths", network.widths),
+            ("stem, head", f"{network.stem}, {network.head or 'none'}"),
+            ("resolution", f"{network.resolution} px"),
+            ("receptive field", f"{cost.receptive_field} px"),
+            ("classes", network.classes),
+            ("dropout", network.dropout),
+            ("parameters", cost.params),
+            ("multiply-adds", f"{cost.macs:,} ({scaled.macs_ratio:.4g} times the baseline)"),
+            ("activations", cost.activations),
+            ("memory, inference", f"about {needs.inference / 1e6:,.1f} MB of maps an image"),
+            (
+                "memory, training",
+                f"about {needs.training_per_image / 1e6:,.1f} MB an image and {needs.training_state / 1e6:,.1f} MB",
+            ),
+        ]
+    )
+    table(PARTS, [list(astuple(part)) for part in anatomy(network)])

@@ -1,0 +1,1 @@
+"""What commands are given: shared options, specification files, tables of networks, recipes."""

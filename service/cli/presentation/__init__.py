@@ -1,0 +1,1 @@
+"""What commands print: tables, JSON, errors, the conclusion of a search."""

@@ -1,0 +1,111 @@
+"""The shapes in which a trial and its network travel, to clients and to workers, for the OpenAPI document.
+
+None is checked while serving: that would halve the speed of a list of 100 rows. Tests hold real responses against them.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = float
+DiagnosisName = Literal["diverged", "overfits", "noisy", "underfits", "fits"]
+
+
+class Response(BaseModel):
+    """A JSON document that the API sends: no field beside those declared."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ArchitectureOut(Response):
+    """A network in integers."""
+
+    key: str
+    depths: list[int]
+    widths: list[int]
+    stem: int
+    head: int
+    resolution: int = Field(description="Pixels.")
+    classes: int
+    dropout: float
+
+
+class TrialArchitectureOut(ArchitectureOut):
+    """A network in integers, and the rates it is trained with: what the recipe's rules give for its size."""
+
+    drop_path: float
+
+
+class ScaleCostOut(Response):
+    """Real cost after rounding."""
+
+    params: int
+    macs: int = Field(description="Multiply-adds, what papers call FLOPS.")
+    macs_ratio: float = Field(description="Relative to the unscaled baseline with the same classes.")
+    activations: int
+    receptive_field: int = Field(description="Pixels.")
+
+
+class MeasuredOut(Response):
+    """What was measured on the worker that trained (null: not measured)."""
+
+    latency_ms: float | None = Field(
+        description="Inference of one image, median; of those runs that `measure_latency` names."
+    )
+    images_per_second: float | None = Field(description="Training images in training time.")
+    peak_memory_bytes: int | None = Field(description="Most of the device's memory at a time, while training.")
+
+
+class CostOut(ScaleCostOut, MeasuredOut):
+    """Real cost, and what was measured in the trial's last completed training, a final one before a search's."""
+
+
+class TrialOut(Response):
+    """One distinct network and what it came to. `accuracy` is on the validation split, after the epoch `selection`."""
+
+    rank: int | None = None
+    number: int
+    state: str
+    reason: str | None
+    message: str | None
+    alpha: float
+    beta: float
+    gamma: float
+    phi: float
+    architecture: TrialArchitectureOut
+    cost: CostOut
+    accuracy: Fraction | None
+    accuracy_ci95: list[float] | None = Field(
+        description="Of the mean over seeds; holds for whichever finalist comes first, once the search has ended for "
+        "whichever of those that cannot be told from it. Null on one seed."
+    )
+    seeds: int
+    train_accuracy: Fraction | None
+    generalization_gap: float | None = Field(description="Training minus validation accuracy, after the last epoch.")
+    selection: Literal["last", "best"] = Field(description="The epoch that `accuracy` and the test accuracy are of.")
+    last_accuracy: Fraction | None
+    best_accuracy: Fraction | None
+    best_epoch: int | None
+    stopped_early: bool = Field(description="Validation did not get better for the recipe's `patience`.")
+    diagnosis: DiagnosisName | None = Field(description="What the curves say; null before a training has ended.")
+    diagnosis_rule: str | None = Field(description="The rule that gave the diagnosis, with its numbers.")
+    test_accuracy: Fraction | None = Field(description="Of the winner, once the search has succeeded; else null.")
+    epochs: int
+    device_seconds: float
+    compile_seconds: float = Field(description="What all trainings waited for their programs.")
+    compiled_ahead_seconds: float = Field(description="Of compiling that was over before a training asked for it.")
+    programs_compiled: int
+    programs_cached: int = Field(description="Programs that the cache on a worker's disk had.")
+    attempts: int
+    cached_from: str | None = Field(
+        description="Where a `cached` trial, or a pruned one that was not trained again, was trained, as search "
+        "id/trial number/seed; that search may be gone."
+    )
+    reference: bool = Field(description="The paper's own coefficients, or the feasible network nearest to them.")
+    reference_note: str | None
+    finalist: bool
+    probe: bool = Field(description="A finalist's coefficients at the phi of `transfer`; no leaderboard ranks it.")
+    ties: bool | None = Field(description="Not separable from rank 1 at 95 %; null: unknown, or rank 1 itself.")
+    created_at: str
+    started_at: str | None
+    finished_at: str | None

@@ -1,0 +1,200 @@
+"""One attempt: from a lease and its companions to their results, or to giving them back."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from queue import Empty
+
+from service.trainer.channel import Message
+from service.worker.drain import EPOCH_PATIENCE_SECONDS, Drain
+from service.worker.lease_client import LeaseClient
+from service.worker.lease_state import Hold
+from service.worker.leased_run import Member
+from service.worker.trainer_process import Child, Died, Inbox, Said, Stop
+
+log = logging.getLogger("effscale.worker")
+
+
+class TrainerDied(Exception):
+    """The trainer process has ended in the middle of a job."""
+
+
+class Overdue(Exception):
+    """The worker has to end, and the running epoch does not."""
+
+
+class Attempt:
+    """Drives the trainer through leased runs that differ in their seed alone. `jobs` numbers what is sent to it.
+
+    One run is a pack of one. Each run has its lease, is written of under it, and ends by itself: one that is stopped,
+    cancelled, diverged or lost leaves the job, and the others go on.
+    """
+
+    def __init__(
+        self,
+        holds: Sequence[Hold],
+        api: LeaseClient,
+        child: Child,
+        inbox: Inbox,
+        drain: Drain,
+        *,
+        jobs: Iterator[int],
+        directory: Path,
+        checkpoint_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._members = [Member(hold, api, drain, directory, self._keep) for hold in holds]
+        self._playing: dict[int, Member] = {}  # those that the trainer works on, by their place in the order
+        self._child = child
+        self._inbox = inbox
+        self._drain = drain
+        self._jobs = jobs
+        self._job = 0
+        self._directory = directory
+        self._checkpoint_seconds = checkpoint_seconds
+        self._clock = clock
+
+    def run(self) -> None:
+        """Train, report, and end each lease one way or another. Afterwards the trainer may still be busy."""
+        for member in self._members:
+            log.info("begins %s", member.lease.title)
+            with member.alone():
+                member.fetch()
+        try:
+            while self._live:
+                self._train()
+        except TrainerDied as death:
+            self._give_back("crashed", str(death))
+        except Overdue:
+            self._child.kill()
+            self._give_back("drain", f"the epoch did not end within {EPOCH_PATIENCE_SECONDS:g} s")
+        if self._playing:
+            self._answer({})  # it drops the job at the end of its epoch; the worker waits for that, or replaces it
+
+    @property
+    def _live(self) -> list[Member]:
+        return [member for member in self._members if not member.over]
+
+    def _train(self) -> None:
+        """One job of the trainer, with all that are live; it has to be begun again where this leaves some."""
+        self._job = next(self._jobs)
+        self._playing = dict(enumerate(self._live))
+        self._child.send(
+            {
+                "do": "train",
+                "job": self._job,
+                "runs": [
+                    {"work": member.lease.job, "checkpoint": None if member.start is None else str(member.start)}
+                    for member in self._playing.values()
+                ],
+                "directory": str(self._directory),
+                "checkpoint_seconds": self._checkpoint_seconds,
+            }
+        )
+        while (message := self._next()) is not None:
+            match message["say"]:
+                case "started":
+                    self._prepare()
+                case "epoch":
+                    self._epoch(message["reports"])
+                case "corrupt":
+                    self._fall_back(self._playing[message["run"]], message["message"])
+                    return
+                case "too-many":
+                    self._go_on_alone(message["message"])
+                    return
+                case "idle":
+                    self._give_back("error", "the trainer ended its job without a word on it")
+                case _:
+                    self._end(message)
+
+    def _prepare(self) -> None:
+        """Tell the trainer what will probably come next: it is of the same search, only the network is another."""
+        lease = self._members[0].lease
+        if lease.upcoming is not None:
+            shape = {name: lease.upcoming[name] for name in ("depths", "widths", "resolution")}
+            seeds = lease.upcoming.get("seeds", 1)
+            self._child.send({"do": "prepare", "work": {**lease.job, **shape}, "seeds": seeds})
+
+    def _epoch(self, reports: Sequence[Message]) -> None:
+        """Report what each run did and pass the answers on. Checkpoints travel while the next epoch is trained."""
+        commands: dict[int, str] = {}
+        for entry in reports:
+            member = self._playing[entry["run"]]
+            if not member.over:
+                with member.alone():
+                    commands[entry["run"]] = member.report(entry)
+        for entry in reports:
+            if entry["run"] not in commands:
+                del self._playing[entry["run"]]
+        self._answer(commands)
+        for entry in reports:
+            if entry["checkpoint"] is not None and commands.get(entry["run"]) == "continue":
+                member = self._playing[entry["run"]]
+                with member.alone():
+                    member.save(entry["checkpoint"])
+
+    def _end(self, message: Message) -> None:
+        """The trainer's last word on one run, or without a number on all."""
+        places = list(self._playing) if message.get("run") is None else [message["run"]]
+        for place in places:
+            member = self._playing.pop(place)
+            if not member.over:
+                with member.alone():
+                    member.end(message)
+
+    def _fall_back(self, member: Member, why: str) -> None:
+        log.warning("the saved state is corrupt, tries an older one: %s", why)
+        self._playing.clear()
+        with member.alone():
+            member.fetch()
+
+    def _go_on_alone(self, why: str) -> None:
+        """Together they need more memory than there is: that says nothing of one, so the first is trained by itself."""
+        self._playing.clear()
+        for member in self._live[1:]:
+            with member.alone():
+                member.release("drain", f"not together with another seed: {why}")
+
+    def _give_back(self, reason: str, message: str) -> None:
+        self._playing.clear()
+        for member in self._live:
+            with member.alone():
+                member.release(reason, message)
+
+    def _next(self) -> Message | None:
+        """The trainer's next word on this job; None when no run is left. All leases are kept while waiting."""
+        while True:
+            self._keep()
+            if not self._live:
+                return None
+            patience = self._drain.since + EPOCH_PATIENCE_SECONDS - self._clock()
+            if patience <= 0:
+                raise Overdue
+            due = min(member.hold.due() for member in self._live)
+            try:
+                event = self._inbox.get(timeout=min(due, patience))
+            except Empty:
+                continue
+            match event:
+                case Stop():
+                    self._drain.begin(self._clock())
+                case Died(pid, how) if pid == self._child.pid:
+                    raise TrainerDied(how)
+                case Said(message) if message["say"] == "prepared":
+                    log.info("the program of network %s is compiled ahead", message["network"])
+                case Said(message) if message.get("job") == self._job:
+                    return message
+
+    def _keep(self, busy: Member | None = None) -> None:
+        """Keep all leases but that of a member which is busy keeping its own."""
+        for member in self._live:
+            if member is not busy:
+                with member.alone():
+                    member.keep()
+
+    def _answer(self, commands: dict[int, str]) -> None:
+        """How each run goes on; the trainer drops those that are not named."""
+        named = {str(place): command for place, command in commands.items()}
+        self._child.send({"do": "answer", "job": self._job, "commands": named})
