@@ -17,7 +17,7 @@ UV_TO = -q --python $(BIN)/python
 # Fast folders first, so that the first failure comes early; folders not named here follow. Two processes share the
 # files; the acceptance tests, which run whole services themselves, then have the machine to themselves.
 JOBS ?= 2
-FAST := house ground search models service cli migrations contracts
+FAST := house search models service migrations
 ALONE := acceptance
 FOLDERS := $(patsubst tests/%/,%,$(wildcard tests/*/))
 ORDER := $(filter $(FOLDERS),$(FAST)) $(filter-out $(FAST) $(ALONE) golden benchmarks __pycache__,$(FOLDERS))

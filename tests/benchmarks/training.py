@@ -7,7 +7,7 @@ differ in the seventh digit, and a deep network with fresh weights makes ten tim
 rate of 0.001 a loss of 2.2 is off by 0.0004 after 8 steps, at 0.01 by tenths). At 32 px, where the last maps are one
 pixel and BatchNorm sees 32 values of a channel, it is faster: off by 4 % after 16 steps at 0.001, by 0.7 % after 24 at
 0.0001, by a millionth after 48 at 0.00001, which is taken there. That both sides compute the same thing to the last
-digits is shown on a small network by tests/models/test_rivals.py.
+digits is shown on a small network by tests/harness/test_rivals.py.
 """
 
 import tempfile

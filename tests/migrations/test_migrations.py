@@ -15,7 +15,7 @@ from service.store import migrate, revision
 from service.store.database import open_engine
 from service.store.revision import REVISIONS, VERSION_TABLE
 from service.store.tables import PREFIX, Table
-from tests.contracts.fleet import Fleet
+from tests.service.fleet import Fleet
 
 HEAD = REVISIONS[-1]
 OURS = {*Table.metadata.tables, VERSION_TABLE}

@@ -1,0 +1,1 @@
+"""Networks, data and training; a folder a room of `models`."""

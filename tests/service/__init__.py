@@ -1,1 +1,1 @@
-"""The service over HTTP, mostly on SQLite."""
+"""The service; a folder a room. What the database decides is tested on SQLite and on PostgreSQL."""

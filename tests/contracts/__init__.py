@@ -1,1 +1,0 @@
-"""What both engines promise: one suite, each test on SQLite and on PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The benchmarks run on this machine too, at tiny sizes: rivals, recorded table, accelerator harness."""

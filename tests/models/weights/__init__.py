@@ -1,0 +1,1 @@
+"""Weight files, start weights, growth, checkpoints."""

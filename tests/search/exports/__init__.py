@@ -1,0 +1,1 @@
+"""The scaling config and its check."""

@@ -1,0 +1,1 @@
+"""Statistics, leaderboard, races."""

@@ -1,0 +1,94 @@
+"""Requests made up from the OpenAPI document, valid and not: none of them is answered with a 5xx."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import BaseSchema
+from schemathesis.checks import not_a_server_error
+
+from service.api.app import create_app
+from service.api.context import Kernel, build_kernel
+from service.settings import Settings
+from tests.conftest import Clock, hurry
+from tests.service.api.conftest import headers
+from tests.service.api.test_authorization import RULES
+from tests.service.fleet import Fleet
+
+EXAMPLES = 10  # of each operation
+OWNER = "ann"
+# In the place of what was made up for these fields of a body: no long polls, and searches that are quick to plan
+KNOWN: dict[str, object] = {
+    "wait_seconds": 0,
+    "dataset": "digits",
+    "baseline": "efficientnet-nano",
+    "phi": 1.0,
+    "space": {"resolution_multiple": 4},
+}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def fuzzed(
+    request: pytest.FixtureRequest, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Kernel, str, str]]:
+    """A public kernel with a search that has ended, its id, and the id of a lease on another search."""
+    folder = tmp_path_factory.mktemp("fuzzed")
+    url = None
+    if request.param == "sqlite":
+        shutil.copy(migrated_sqlite, folder / "effscale.db")
+    else:
+        url = request.getfixturevalue("new_postgres")(migrated=True)
+    kernel = build_kernel(Settings(host="0.0.0.0", data_dir=folder, database_url=url), Clock())
+    hurry(kernel.engine)
+    fleet = Fleet(kernel)
+    ended = fleet.submit(owner=OWNER, trials=3, finalists={"count": 1, "seeds": 2})
+    fleet.run_dry()
+    fleet.submit(owner=OWNER, trials=1)
+    lease = fleet.must_lease()
+    yield kernel, ended, lease.id
+    kernel.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def authorization(fuzzed: tuple[Kernel, str, str]) -> dict[str, str]:
+    """The header with a key that may do everything."""
+    return headers(fuzzed[0], ["admin"], owner=OWNER)
+
+
+@pytest.fixture(scope="module")
+def api_schema(fuzzed: tuple[Kernel, str, str]) -> BaseSchema:
+    """What the app says of itself."""
+    return schemathesis.openapi.from_asgi("/openapi.json", create_app(fuzzed[0]))
+
+
+@pytest.mark.parametrize("mode", schemathesis.GenerationMode)
+@pytest.mark.parametrize("route", RULES, ids=" ".join)
+def test_nothing_that_is_sent_breaks_the_service(
+    api_schema: BaseSchema,
+    fuzzed: tuple[Kernel, str, str],
+    authorization: dict[str, str],
+    route: tuple[str, str],
+    mode: schemathesis.GenerationMode,
+) -> None:
+    _, search, lease = fuzzed
+    operation = api_schema[route[1]][route[0]]
+
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(operation.as_strategy(generation_mode=mode))
+    def send(case: Any) -> None:
+        for name, known in (("search_id", search), ("lease_id", lease)):
+            if name in case.path_parameters and case.method != "DELETE":
+                case.path_parameters[name] = known  # what is behind it is what can break
+        if isinstance(case.body, dict):
+            case.body |= {name: known for name, known in KNOWN.items() if name in case.body}
+        case.call_and_validate(headers=authorization, checks=[not_a_server_error])
+
+    try:
+        send()
+    except Unsatisfiable:
+        assert mode is schemathesis.GenerationMode.NEGATIVE  # a route without parameters: nothing can be wrong

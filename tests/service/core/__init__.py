@@ -1,0 +1,1 @@
+"""The life of searches, each test on SQLite and on PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Statements and databases, each test on SQLite and on PostgreSQL."""

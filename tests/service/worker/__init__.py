@@ -1,0 +1,1 @@
+"""The worker, with a fake API or a fake trainer."""
