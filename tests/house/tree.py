@@ -53,6 +53,36 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+def module(path: Path) -> str:
+    """The full name of the module in a file."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def runtime_imports(path: Path) -> set[str]:
+    """What a file imports when it runs, a name out of a package as the package's module where there is one."""
+    for_annotations = {
+        inner
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    names: set[str] = set()
+    for node in ast.walk(parsed(path)):
+        if node in for_annotations:
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {_module_of(node.module, alias.name) for alias in node.names}
+    return names
+
+
+def _module_of(package: str, attribute: str) -> str:
+    folder = ROOT.joinpath(*package.split("."))
+    is_module = (folder / f"{attribute}.py").is_file() or (folder / attribute / "__init__.py").is_file()
+    return f"{package}.{attribute}" if is_module else package
+
+
 def blocks(markdown: str, *languages: str) -> list[tuple[bool, str]]:
     """(runs, text) of each fenced block in these languages; `runs` when `<!-- runs -->` stands before it."""
     pattern = re.compile(r"^(<!-- runs -->\n)?```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

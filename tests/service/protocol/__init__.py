@@ -1,0 +1,1 @@
+"""The documents that travel between API and workers."""
