@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, event
 
-from service.api.context import Kernel, build_kernel
+from service.api.context import ServiceContext, build_context
 from service.settings import Settings
 from service.store.migrate import upgrade
 from service.store.tables import Table
@@ -121,9 +121,9 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 
 
 @pytest.fixture
-def kernel(settings: Settings, clock: Clock) -> Iterator[Kernel]:
+def context(settings: Settings, clock: Clock) -> Iterator[ServiceContext]:
     """A service without HTTP on a fresh database, with a clock that stands still."""
-    built = build_kernel(settings, clock)
+    built = build_context(settings, clock)
     hurry(built.engine)
     yield built
     built.engine.dispose()

@@ -12,7 +12,7 @@ from search.spec.spec import SearchSpec
 KNOWN_COSTS = ("macs", "params", "activations")  # at a rung; what is measured at a training's end is left out there
 MEDIAN_OTHERS = 4  # a median of fewer is one or two trials' luck; optuna's MedianPruner starts at 5 trials, too
 
-Verdict = Literal["continue", "stop", "await"]
+Decision = Literal["continue", "stop", "await"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Entrant:
         return self.over or self.epoch >= epoch
 
 
-def verdict(spec: SearchSpec, planned: int, entrants: Mapping[int, Entrant], number: int) -> Verdict:
+def decide(spec: SearchSpec, planned: int, entrants: Mapping[int, Entrant], number: int) -> Decision:
     """What becomes of a trial at the rungs that it has reached: it goes on, is stopped, or awaits others.
 
     `entrants` are the trials proposed so far, by number, of the `planned` that there will be. The reference is never
@@ -65,14 +65,14 @@ def verdict(spec: SearchSpec, planned: int, entrants: Mapping[int, Entrant], num
 
 def settle(
     spec: SearchSpec, planned: int, entrants: Mapping[int, Entrant], waiting: Sequence[int]
-) -> dict[int, Verdict]:
+) -> dict[int, Decision]:
     """The verdicts on trials that wait, by number, those still waiting left out.
 
     One that is stopped is over, which may be what another one waits for.
     """
-    known, found = dict(entrants), dict[int, Verdict]()
+    known, found = dict(entrants), dict[int, Decision]()
     while True:
-        judged = {number: verdict(spec, planned, known, number) for number in waiting if number not in found}
+        judged = {number: decide(spec, planned, known, number) for number in waiting if number not in found}
         decided = {number: each for number, each in judged.items() if each != "await"}
         if not decided:
             return found
@@ -99,7 +99,7 @@ def awaited(spec: SearchSpec, planned: int, entrants: Mapping[int, Entrant], num
 
 def _at_rung(
     spec: SearchSpec, planned: int, entrants: Mapping[int, Entrant], trial: Entrant, rung: int, epoch: int
-) -> Verdict:
+) -> Decision:
     missing = _missing(spec, planned, entrants, trial, rung, epoch)
     if spec.pruner.name == "curve":
         return _by_curve(spec, entrants, trial, epoch, waits=bool(missing))
@@ -135,7 +135,7 @@ def _better(judged: Sequence[Entrant], trial: Entrant, epoch: int, value: float)
     return sum((-(other.at(epoch) or 0.0), other.number) < place for other in judged)
 
 
-def _by_rank(spec: SearchSpec, judged: Sequence[Entrant], trial: Entrant, epoch: int) -> Verdict:
+def _by_rank(spec: SearchSpec, judged: Sequence[Entrant], trial: Entrant, epoch: int) -> Decision:
     """Whether a trial is among those that pass, by non-dominated front and then by crowding distance."""
     points = [_point(spec, other, other.at(epoch) or 0.0) for other in judged]
     passing = objectives.ranked(points)[: _passing(spec, len(judged))]
@@ -158,7 +158,9 @@ def _passing(spec: SearchSpec, judged: int) -> int:
     return math.ceil(judged / spec.pruner.reduction_factor)
 
 
-def _by_curve(spec: SearchSpec, entrants: Mapping[int, Entrant], trial: Entrant, epoch: int, *, waits: bool) -> Verdict:
+def _by_curve(
+    spec: SearchSpec, entrants: Mapping[int, Entrant], trial: Entrant, epoch: int, *, waits: bool
+) -> Decision:
     """Whether the best end that can be expected is below the best of the trials up to number - window."""
     from search.pruning import extrapolation  # NumPy: the API answers before it is there
 

@@ -1,4 +1,4 @@
-"""The ASGI application, made of a kernel; nothing exists before it is asked for."""
+"""The ASGI application, made of a context; nothing exists before it is asked for."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
 from service.api import problems
-from service.api.context import Kernel
-from service.api.middleware import Guard
+from service.api.context import ServiceContext
+from service.api.middleware import RequestLimits
 from service.api.responses.resources import ProblemOut
 from service.api.routes import catalogue, datasets, events, exports, health, leases, pages, searches, trials, weights
 from service.errors import DatabaseUnavailable
@@ -20,13 +20,13 @@ from service.version import VERSION
 PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ProblemOut}, "5XX": {"model": ProblemOut}}
 
 
-def create_app(kernel: Kernel) -> FastAPI:
+def create_app(context: ServiceContext) -> FastAPI:
     """The service over HTTP."""
     app = FastAPI(
         title="effscale", version=VERSION, summary="EfficientNet scaling search", lifespan=_lifespan, responses=PROBLEMS
     )
-    app.state.kernel = kernel
-    app.add_middleware(Guard, settings=kernel.settings)
+    app.state.context = context
+    app.add_middleware(RequestLimits, settings=context.settings)
     problems.install(app)
     for module in (searches, trials, events, exports, catalogue, datasets, weights, leases, health, pages):
         app.include_router(module.router)
@@ -36,20 +36,20 @@ def create_app(kernel: Kernel) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.closing = asyncio.Event()
-    sweeper = asyncio.create_task(_sweep(app.state.kernel))
+    sweeper = asyncio.create_task(_sweep(app.state.context))
     yield
     app.state.closing.set()
     sweeper.cancel()
-    app.state.kernel.engine.dispose()
+    app.state.context.engine.dispose()
 
 
-async def _sweep(kernel: Kernel) -> None:
+async def _sweep(context: ServiceContext) -> None:
     """Give the runs of silent workers back, for as long as the service runs."""
     while True:
         try:
-            await run_in_threadpool(kernel.sweep)
+            await run_in_threadpool(context.sweep)
         except DatabaseUnavailable as error:
             problems.log.warning("sweep: %s", error)
         except Exception:  # noqa: BLE001 - one failed look must not be the last: workers would never be missed again
             problems.log.exception("sweep failed; it is tried again")
-        await asyncio.sleep(kernel.settings.sweep_seconds)
+        await asyncio.sleep(context.settings.sweep_seconds)

@@ -1,4 +1,4 @@
-"""What every request needs: settings, database, artifacts, clock and bell, in one value."""
+"""What every request needs: settings, database, artifacts, clock and wakeups, in one value."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from service.api.wakeups import Bell
+from service.api.wakeups import Wakeups
 from service.core import leases, run_endings
 from service.core.leases import Terms
 from service.settings import Settings
@@ -18,7 +18,7 @@ from service.store.database import database_time, open_engine, reading, transact
 
 
 @dataclass(frozen=True, slots=True)
-class Kernel:
+class ServiceContext:
     """The running service without its HTTP face.
 
     `clock` gives seconds since 1970. Without one the database decides leases: PostgreSQL's own clock, or for SQLite
@@ -29,7 +29,7 @@ class Kernel:
     engine: Engine
     artifacts: Artifacts
     clock: Callable[[], float] | None = None
-    bell: Bell = field(default_factory=Bell)
+    wakeups: Wakeups = field(default_factory=Wakeups)
 
     def time(self) -> float:
         """Seconds since 1970 for what is only shown or compared with days: key expiry, `as_of`."""
@@ -54,7 +54,7 @@ class Kernel:
         for search_id, run_id in swept:
             self.artifacts.keep(search_id, run_id, set())
         if changed():
-            self.bell.ring()
+            self.wakeups.wake_all()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -76,6 +76,6 @@ class Kernel:
         return ended
 
 
-def build_kernel(settings: Settings, clock: Callable[[], float] | None = None) -> Kernel:
-    """The kernel for these settings; connects to nothing yet."""
-    return Kernel(settings, open_engine(settings.url), Artifacts(settings.data_dir / "checkpoints"), clock)
+def build_context(settings: Settings, clock: Callable[[], float] | None = None) -> ServiceContext:
+    """The context for these settings; connects to nothing yet."""
+    return ServiceContext(settings, open_engine(settings.url), Artifacts(settings.data_dir / "checkpoints"), clock)

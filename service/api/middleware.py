@@ -16,7 +16,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_DIGITS = 19  # of a Content-Length: more bytes than 2**63 nobody sends
 
 
-class Guard:
+class RequestLimits:
     """ASGI middleware. On loopback it also checks the Host header, so that no web page can reach the service by DNS."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:

@@ -8,7 +8,7 @@ import uvicorn
 
 from service.api import keys
 from service.api.app import create_app
-from service.api.context import Kernel, build_kernel
+from service.api.context import ServiceContext, build_context
 from service.errors import KeysRequired, ServiceError
 from service.settings import Settings
 from service.store.revision import check_current
@@ -28,13 +28,13 @@ class DataDirNotWritable(ServiceError):
 class _Server(uvicorn.Server):
     """Ends long polls and event streams at the signal, so that a shutdown need not wait for them."""
 
-    def __init__(self, config: uvicorn.Config, kernel: Kernel) -> None:
+    def __init__(self, config: uvicorn.Config, context: ServiceContext) -> None:
         super().__init__(config)
-        self.kernel = kernel
+        self.context = context
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.config.app.state.closing.set()  # type: ignore[union-attr]
-        self.kernel.bell.ring()
+        self.context.wakeups.wake_all()
         super().handle_exit(sig, frame)
 
 
@@ -68,14 +68,14 @@ def bind(settings: Settings) -> socket.socket:
     return listener
 
 
-def check_keys(kernel: Kernel) -> None:
+def check_keys(context: ServiceContext) -> None:
     """`KeysRequired` for an address that others can reach while there is no valid key."""
-    if kernel.settings.is_loopback:
+    if context.settings.is_loopback:
         return
-    with kernel.read() as session:
-        if not keys.has_keys(session, kernel.time()):
+    with context.read() as session:
+        if not keys.has_keys(session, context.time()):
             raise KeysRequired(
-                f"{kernel.settings.host} can be reached by others and there is no API key: "
+                f"{context.settings.host} can be reached by others and there is no API key: "
                 "create one first with 'effscale keys create', or bind 127.0.0.1"
             )
 
@@ -86,17 +86,17 @@ def run_api(settings: Settings) -> None:
     Raises `DataDirNotWritable`, `SchemaMismatch`, `KeysRequired`, `PortInUse`, `DatabaseUnavailable`.
     """
     prepare_data_dir(settings)
-    kernel = build_kernel(settings)
-    check_current(kernel.engine)
-    check_keys(kernel)
+    context = build_context(settings)
+    check_current(context.engine)
+    check_keys(context)
     listener = bind(settings)
     config = uvicorn.Config(
-        create_app(kernel),
+        create_app(context),
         log_level=settings.log_level,
         access_log=settings.log_level == "debug",
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
     )
-    server = _Server(config, kernel)
+    server = _Server(config, context)
     signal.signal(signal.SIGTERM, server.handle_exit)
     server.run(sockets=[listener])

@@ -4,15 +4,15 @@ import asyncio
 import threading
 
 
-class Bell:
-    """`ring` from any thread; `wait` in the event loop. News rung between a look and a wait is not missed."""
+class Wakeups:
+    """`wake_all` from any thread; `wait` in the event loop. What happens between a look and a wait is not missed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self.count = 0
 
-    def ring(self) -> None:
+    def wake_all(self) -> None:
         """Tell everyone who waits that something was committed."""
         with self._lock:
             self.count += 1
@@ -22,7 +22,7 @@ class Bell:
                 loop.call_soon_threadsafe(woken.set)
 
     async def wait(self, seen: int, seconds: float) -> None:
-        """Return when the bell has rung since its `count` was `seen`, or after `seconds`."""
+        """Return when `wake_all` was called since `count` was `seen`, or after `seconds`."""
         entry = (asyncio.get_running_loop(), asyncio.Event())
         with self._lock:
             if self.count != seen:

@@ -5,25 +5,24 @@ from typing import Any, NamedTuple
 from sqlalchemy.orm import Session
 
 from search.results import importance, leaderboard, racing
-from service.store import searches as rows
 from service.store import searches as search_rows
 from service.store import trials
 from service.store.tables import SearchRow
 
 
-class Verdict(NamedTuple):
+class Conclusion(NamedTuple):
     """One sentence, and the document of the importance; both None before the search has ended."""
 
     statement: str | None
     importance: dict[str, Any] | None
 
 
-def verdict(session: Session, search: SearchRow) -> Verdict:
+def conclude(session: Session, search: SearchRow) -> Conclusion:
     """Read from the records anew each time; equal ones cost the importance once."""
-    if search.state not in rows.TERMINAL:
-        return Verdict(None, None)
+    if search.state not in search_rows.TERMINAL:
+        return Conclusion(None, None)
     records = trials.records(session, search.id)
     plan = racing.rounds(search_rows.spec_of(search))
     found = importance.importance(records)
-    said = leaderboard.statement(records, quantum=plan.quantum, plan=plan, importance=found)
-    return Verdict(said, found.document())
+    statement = leaderboard.statement(records, quantum=plan.quantum, plan=plan, importance=found)
+    return Conclusion(statement, found.document())

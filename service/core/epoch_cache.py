@@ -28,16 +28,16 @@ def follow(session: Session, search: SearchRow, run: RunRow, now: float) -> bool
         if rung > last:
             break
         trained.copy_between(session, origin, run, begun, rung)
-        begun, field = rung, rungs.field(session, search)
-        if (found := field.verdict(run)) == "continue":
+        begun, state = rung, rungs.rung_state(session, search)
+        if (decision := state.decide(run)) == "continue":
             continue
         search.waiting -= 1
         run.cached_from = session.get_one(TrialRow, run.trial_id).cached_from = trained.place(origin)
         searches.begin(session, search, now)
-        if found == "stop":
+        if decision == "stop":
             rungs.prune(session, search, run, now)
         else:
-            rungs.pause(session, search, run, field.awaited(run), now)
+            rungs.pause(session, search, run, state.awaited(run), now)
         searches.advance(session, search, now)  # also those who waited for these epochs
         return True
     return False

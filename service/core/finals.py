@@ -41,14 +41,14 @@ def marked(session: Session, search: SearchRow, spec: SearchSpec) -> tuple[list[
     return trials.records(session, search.id), found
 
 
-def tell(session: Session, search: SearchRow, raced: Race | None, now: float) -> None:
+def add_round_event(session: Session, search: SearchRow, raced: Race | None, now: float) -> None:
     """The event of a round of a race."""
     if raced is not None:
         told = {"seeds": raced.seeds, "inside": list(raced.inside), "left": list(raced.left)}
         events.add(session, search.id, "finals.round", now, **told)
 
 
-def settle(session: Session, search: SearchRow, spec: SearchSpec, records: Sequence[TrialRecord]) -> None:
+def finish(session: Session, search: SearchRow, spec: SearchSpec, records: Sequence[TrialRecord]) -> None:
     """What is known once all finals have ended: what ties with the winner, and how it does on the test split.
 
     Only the winner's test accuracy is written, and only here: nothing was or can be chosen by it. The winner was chosen

@@ -108,7 +108,7 @@ def finish(session: Session, lease_id: str, body: FinishIn, now: float) -> str:
         run.accuracy = body.result.accuracy if outcome in ("completed", "pruned") else None
         search.device_seconds += body.result.device_seconds - counted
     else:
-        rungs.note(session, search, run)
+        rungs.keep_partial_result(session, search, run)
     _end(session, search, run, outcome, now, body.reason, body.message)
     return run.state
 
@@ -236,32 +236,32 @@ def _note_epoch(
 
 def _at_rung(session: Session, search: SearchRow, run: RunRow, now: float) -> tuple[Command, str | None]:
     """What a run is told that has reached a rung, by which others may learn what becomes of them."""
-    field = rungs.field(session, search)
-    found = field.verdict(run)
-    rungs.settle(session, search, now, field)
-    if found == "stop":
+    state = rungs.rung_state(session, search)
+    decision = state.decide(run)
+    rungs.release_waiting(session, search, now, state)
+    if decision == "stop":
         return "stop", "pruned"
     if search.state == "paused":
         return "drain", "search-paused"
-    return ("drain", rungs.REASON) if found == "await" else ("continue", None)
+    return ("drain", rungs.REASON) if decision == "await" else ("continue", None)
 
 
 def _requeue(
     session: Session, search: SearchRow, run: RunRow, terms: Terms, now: float, reason: str, message: str | None
 ) -> None:
     if run.attempts >= terms.max_attempts and reason != "drain":
-        rungs.note(session, search, run)
+        rungs.keep_partial_result(session, search, run)
         evidence = f"gave up after {run.attempts} attempts; the last: {message or reason}"
         _end(session, search, run, "quarantined", now, reason, evidence)
         return
-    field = rungs.field(session, search, run.role)
-    found = field.verdict(run)
-    waits = found == "await"
+    state = rungs.rung_state(session, search, run.role)
+    decision = state.decide(run)
+    waits = decision == "await"
     runs.end_attempt(session, run, now, "paused" if waits and reason == "drain" else reason, message)
     if waits:
-        rungs.pause(session, search, run, field.awaited(run), now)
+        rungs.pause(session, search, run, state.awaited(run), now)
         return
-    if found == "stop":
+    if decision == "stop":
         rungs.prune(session, search, run, now)
         searches.advance(session, search, now)
         return

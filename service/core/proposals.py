@@ -51,7 +51,7 @@ def resolved(session: Session, spec: SearchSpec, owner: str) -> SearchSpec:
             searches.get(session, search_id, owner)
         except NotFound as error:
             raise InvalidSpec(str(error), f"/warm_start/searches/{at}") from None
-        for alpha, beta, gamma, accuracy in outcomes.known(session, search_id):
+        for alpha, beta, gamma, accuracy in outcomes.accuracies(session, search_id):
             trials.setdefault(KnownTrial(alpha=alpha, beta=beta, gamma=gamma, accuracy=accuracy))
     if len(trials) > MAX_KNOWN:
         raise InvalidSpec(

@@ -79,5 +79,5 @@ def _settle(session: Session, search: SearchRow, run: RunRow, now: float) -> Non
         trial.cached_from = run.cached_from
         search.active -= 1
     searches.begin(session, search, now)
-    run_endings.tell(session, search, run, trial, now)
+    run_endings.publish(session, search, run, trial, now)
     searches.advance(session, search, now)

@@ -29,10 +29,10 @@ def close(
     run.diagnosis = None if found is None else found.document()
     if run.role == "search":
         search.active -= was_active
-    tell(session, search, run, trial, now)
+    publish(session, search, run, trial, now)
 
 
-def tell(session: Session, search: SearchRow, run: RunRow, trial: TrialRow, now: float) -> None:
+def publish(session: Session, search: SearchRow, run: RunRow, trial: TrialRow, now: float) -> None:
     """Bring a trial up to date with the last state of a run of it, and say so in an event."""
     if run.role == "search":
         trial.state, trial.reason, trial.message = run.state, run.reason, run.message

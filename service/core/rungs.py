@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from search.pruning import brackets, pruning
-from search.pruning.pruning import Entrant, Verdict
+from search.pruning.pruning import Decision, Entrant
 from search.spec.spec import SearchSpec
 from service.core import curves, run_endings, trial_summary
 from service.store import entrants, events, runs
@@ -20,40 +20,42 @@ REASON = "awaiting-rung"
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class RungState:
     """All that has been reported of a search, to judge its runs by."""
 
     spec: SearchSpec
     planned: int
     entrants: Mapping[int, Entrant]
 
-    def verdict(self, run: RunRow) -> Verdict:
+    def decide(self, run: RunRow) -> Decision:
         """What becomes of a run."""
         if run.role != "search" or not self.entrants:
             return "continue"
-        return pruning.verdict(self.spec, self.planned, self.entrants, run.number)
+        return pruning.decide(self.spec, self.planned, self.entrants, run.number)
 
     def awaited(self, run: RunRow) -> str:
         """What a run waits for, in words."""
         return pruning.awaited(self.spec, self.planned, self.entrants, run.number)
 
 
-def field(session: Session, search: SearchRow, role: str = "search") -> Field:
-    """The field as it is now; without entrants, which are all trials, where no run of that role is judged."""
+def rung_state(session: Session, search: SearchRow, role: str = "search") -> RungState:
+    """The state as it is now; without entrants, which are all trials, where no run of that role is judged."""
     spec = search_rows.spec_of(search)
     ladder = brackets.ladder(spec)
     epochs = None if spec.pruner.name == "curve" else ladder
-    return Field(spec, search.planned, entrants.of(session, search.id, epochs) if ladder and role == "search" else {})
+    return RungState(
+        spec, search.planned, entrants.of(session, search.id, epochs) if ladder and role == "search" else {}
+    )
 
 
-def settle(session: Session, search: SearchRow, now: float, known: Field | None = None) -> None:
+def release_waiting(session: Session, search: SearchRow, now: float, state: RungState | None = None) -> None:
     """Queue the paused runs whose wait is over and that go on; end those that do not."""
     waiting = {run.number: run for run in runs.paused(session, search.id)}
     if not waiting:
         return
-    at = known or field(session, search)
-    for number, found in sorted(pruning.settle(at.spec, at.planned, at.entrants, list(waiting)).items()):
-        if found == "continue":
+    state = state or rung_state(session, search)
+    for number, decision in sorted(pruning.settle(state.spec, state.planned, state.entrants, list(waiting)).items()):
+        if decision == "continue":
             resume(session, search, waiting[number], now)
         else:
             prune(session, search, waiting[number], now)
@@ -61,7 +63,7 @@ def settle(session: Session, search: SearchRow, now: float, known: Field | None 
 
 def prune(session: Session, search: SearchRow, run: RunRow, now: float) -> None:
     """End a run that no worker holds with what was reported of it."""
-    note(session, search, run)
+    keep_partial_result(session, search, run)
     run.accuracy = None if run.result is None else run.result["accuracy"]
     origin = None if run.cached_from is None else f"not trained again: its epochs are those of {run.cached_from}"
     run_endings.close(session, search, run, "pruned", now, "pruned", origin)
@@ -70,7 +72,7 @@ def prune(session: Session, search: SearchRow, run: RunRow, now: float) -> None:
 
 def pause(session: Session, search: SearchRow, run: RunRow, words: str, now: float) -> None:
     """Set a run aside that no worker holds any more, with what it has come to so far and the words that say why."""
-    note(session, search, run)
+    keep_partial_result(session, search, run)
     trial = session.get_one(TrialRow, run.trial_id)
     run.state, run.reason, run.message, run.expires_at = "paused", REASON, words, None
     trial.state, trial.reason, trial.message = "queued", REASON, words
@@ -93,7 +95,7 @@ def resume(session: Session, search: SearchRow, run: RunRow, now: float) -> None
     session.flush()
 
 
-def note(session: Session, search: SearchRow, run: RunRow) -> None:
+def keep_partial_result(session: Session, search: SearchRow, run: RunRow) -> None:
     """Keep what was reported as the result so far, and count the device time behind it."""
     before = (run.result or {}).get("device_seconds", 0.0)
     run.result = curves.result(session, search_rows.spec_of(search), run)

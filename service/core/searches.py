@@ -117,7 +117,7 @@ def advance(session: Session, search: SearchRow, now: float) -> None:
     if spec.max_device_seconds is not None and search.device_seconds >= spec.max_device_seconds:
         search.planned = search.proposed
     session.flush()
-    rungs.settle(session, search, now)
+    rungs.release_waiting(session, search, now)
     if search.state not in searches.OPEN or search.active or runs.unfinished(session, search.id):
         return
     if search.proposed < search.planned:
@@ -125,7 +125,7 @@ def advance(session: Session, search: SearchRow, now: float) -> None:
     records, raced = finals.marked(session, search, spec)
     step = lifecycle.next_step(spec, search.planned, records)
     if isinstance(step, lifecycle.Finals):
-        finals.tell(session, search, raced, now)
+        finals.add_round_event(session, search, raced, now)
         for number, seed in step.runs:
             trial = trials.get(session, search.id, number)
             trial.finalist = True
@@ -139,8 +139,8 @@ def advance(session: Session, search: SearchRow, now: float) -> None:
     elif isinstance(step, lifecycle.Fail):
         change(session, search, "failed", now, step.reason, step.message)
     elif isinstance(step, lifecycle.Succeed):
-        finals.tell(session, search, raced, now)
-        finals.settle(session, search, spec, records)
+        finals.add_round_event(session, search, raced, now)
+        finals.finish(session, search, spec, records)
         change(session, search, "succeeded", now)
 
 

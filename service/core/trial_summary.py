@@ -25,7 +25,7 @@ def refresh(session: Session, search: SearchRow, trial: TrialRow, now: float) ->
     trial.stopped_early = summary.stopped_early
     if summary.diagnosis is not None:
         trial.diagnosis, trial.diagnosis_rule = summary.diagnosis.label, summary.diagnosis.rule
-    trial.epochs, trial.device_seconds = summary.epochs, summary.device_seconds  # not test_accuracy: finals.settle
+    trial.epochs, trial.device_seconds = summary.epochs, summary.device_seconds  # not test_accuracy: finals.finish
     for name, value in {**asdict(summary.compilation), **asdict(summary.measured)}.items():
         setattr(trial, name, value)
     trial.standing = leaderboard.standing(found)

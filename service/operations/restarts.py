@@ -18,7 +18,7 @@ BAD_USAGE = 2  # exit status of a program that a person has to put right
 log = logging.getLogger("effscale.supervisor")
 
 
-class Keeper:
+class Restarts:
     """A program in a session of its own (Ctrl-C is not for it), and the thread that watches it.
 
     `gave_up` is called once with a message when the program cannot be kept running.

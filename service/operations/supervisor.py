@@ -15,9 +15,9 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TextIO
 
-from service.api.context import Kernel, build_kernel
+from service.api.context import ServiceContext, build_context
 from service.api.server import bind, check_keys, prepare_data_dir
-from service.operations.restarts import Keeper
+from service.operations.restarts import Restarts
 from service.settings import Settings
 from service.store.migrate import upgrade
 
@@ -64,8 +64,8 @@ class Supervisor:
         self._logs = logs
         self._lock: TextIO | None = None
         self._key_id: str | None = None
-        self._api: Keeper | None = None
-        self._keepers: list[Keeper] = []
+        self._api: Restarts | None = None
+        self._keepers: list[Restarts] = []
 
     @property
     def url(self) -> str:
@@ -73,7 +73,7 @@ class Supervisor:
         return f"http://{_bracketed(reachable(self._settings.host))}:{self._settings.port}"
 
     @property
-    def keepers(self) -> tuple[Keeper, ...]:
+    def keepers(self) -> tuple[Restarts, ...]:
         """The workers, by slot."""
         return tuple(self._keepers)
 
@@ -122,16 +122,16 @@ class Supervisor:
         for keeper in (*self._keepers, *([] if self._api is None else [self._api])):
             keeper.end(signal.SIGKILL)
 
-    def _keeper(self, name: str, command: list[str], environment: Mapping[str, str]) -> Keeper:
+    def _keeper(self, name: str, command: list[str], environment: Mapping[str, str]) -> Restarts:
         output = None
         if self._logs is not None:
             self._logs.mkdir(parents=True, exist_ok=True)
             output = self._logs / f"{name.removeprefix('the ').replace(' ', '-').lower()}.log"
         # -P: a directory "models" where the service is started must not stand in for ours
         program = [sys.executable, "-P", "-m", "service.cli", *command, "--parent", str(os.getpid())]
-        return Keeper(name, program, environment, lambda message: self.ends.put(GaveUp(message)), output)
+        return Restarts(name, program, environment, lambda message: self.ends.put(GaveUp(message)), output)
 
-    def _worker(self, slot: int, environment: Mapping[str, str]) -> Keeper:
+    def _worker(self, slot: int, environment: Mapping[str, str]) -> Restarts:
         name = f"{self._prefix()}-{slot}"
         command = ["worker", "--server", self.url, "--name", name, "--poll-seconds", str(LOCAL_POLL_SECONDS)]
         visible = accelerators(os.environ)
@@ -146,9 +146,9 @@ class Supervisor:
 
     def _environment(self) -> dict[str, str]:
         """This process's environment, with the settings of this service."""
-        kernel = build_kernel(self._settings)
+        context = build_context(self._settings)
         try:
-            check_keys(kernel)
+            check_keys(context)
             chosen = {
                 "EFFSCALE_DATA_DIR": str(self._settings.data_dir),
                 "EFFSCALE_HOST": self._settings.host,
@@ -158,16 +158,16 @@ class Supervisor:
             if self._settings.database_url is not None:
                 chosen["EFFSCALE_DATABASE_URL"] = self._settings.database_url
             if not self._settings.is_loopback and self._settings.api_key is None:
-                chosen["EFFSCALE_API_KEY"] = self._new_key(kernel)
+                chosen["EFFSCALE_API_KEY"] = self._new_key(context)
             return {**os.environ, **chosen}
         finally:
-            kernel.engine.dispose()
+            context.engine.dispose()
 
-    def _new_key(self, kernel: Kernel) -> str:
+    def _new_key(self, context: ServiceContext) -> str:
         """A key for our own workers, because this API asks everybody for one. It ends with us."""
         from service.api import keys
 
-        with kernel.write() as (session, now):
+        with context.write() as (session, now):
             for row in keys.list_keys(session):
                 if row.name == self._key_name():
                     keys.revoke_key(session, row.id, now)
@@ -185,10 +185,10 @@ class Supervisor:
             return
         from service.api import keys
 
-        kernel = build_kernel(self._settings)
-        with kernel.write() as (session, now):
+        context = build_context(self._settings)
+        with context.write() as (session, now):
             keys.revoke_key(session, self._key_id, now)
-        kernel.engine.dispose()
+        context.engine.dispose()
         self._key_id = None
 
     def _wait_for_api(self) -> None:
@@ -250,7 +250,7 @@ def lock_data_dir(settings: Settings) -> TextIO | None:
     return file
 
 
-def _end(keepers: list[Keeper], seconds: float) -> None:
+def _end(keepers: list[Restarts], seconds: float) -> None:
     for keeper in keepers:
         keeper.end()
     until = time.monotonic() + seconds

@@ -54,7 +54,7 @@ def outcomes(session: Session, search_id: str) -> "list[Outcome]":
     ]
 
 
-def known(session: Session, search_id: str) -> Sequence[tuple[float, float, float, float]]:
+def accuracies(session: Session, search_id: str) -> Sequence[tuple[float, float, float, float]]:
     """(alpha, beta, gamma, accuracy) of the trials that were trained to the end, in number order; no probes."""
     statement = select(TrialRow.alpha, TrialRow.beta, TrialRow.gamma, TrialRow.accuracy).where(
         TrialRow.search_id == search_id,

@@ -11,23 +11,23 @@ from service.trainer.channel import Message
 NICE = 19  # the lowest priority there is: the training comes first (setpriority(2))
 
 
-class Ahead:
-    """A thread that prepares the latest wish, one at a time. What goes wrong in it is told and harms nothing.
+class CompileAhead:
+    """A thread that prepares the latest request, one at a time. What goes wrong in it is logged and harms nothing.
 
     It is a daemon: whoever ends the process does not wait for a compilation.
     """
 
     def __init__(self, prepare: Callable[[Message], None]) -> None:
         self._prepare = prepare
-        self._wish: Message | None = None
+        self._requested: Message | None = None
         self._held = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def wish(self, order: Message) -> None:
-        """Prepare this instead of what was wished for and is not begun."""
+    def request(self, order: Message) -> None:
+        """Prepare this instead of what was requested before and is not begun."""
         with self._changed:
-            self._wish = order
+            self._requested = order
             self._changed.notify()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
@@ -35,9 +35,9 @@ class Ahead:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Begin nothing until this ends, and forget what was wished for before: another job has come instead."""
+        """Begin nothing until this ends, and forget what was requested before: another job has come instead."""
         with self._changed:
-            self._held, self._wish = True, None
+            self._held, self._requested = True, None
         try:
             yield
         finally:
@@ -57,7 +57,7 @@ class Ahead:
 
     def _next(self) -> Message:
         with self._changed:
-            while self._held or self._wish is None:
+            while self._held or self._requested is None:
                 self._changed.wait()
-            order, self._wish = self._wish, None
+            order, self._requested = self._requested, None
             return order

@@ -22,17 +22,17 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Holdings:
+class CacheContents:
     """How many files a cache holds, and of how many bytes together."""
 
     entries: int
     size: int
 
 
-def holdings(directory: Path) -> Holdings:
+def holdings(directory: Path) -> CacheContents:
     """Of a cache; nothing where there is no directory."""
     sizes = [entry.size for entry in _entries(directory)]
-    return Holdings(len(sizes), sum(sizes))
+    return CacheContents(len(sizes), sum(sizes))
 
 
 def trim(directory: Path, limit: int) -> int:

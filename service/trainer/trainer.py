@@ -27,7 +27,7 @@ from service.library.weights import weights_of
 from service.settings import COMPILE_CACHE_BYTES
 from service.trainer import compile_cache
 from service.trainer.channel import Channel, Message, claim_standard_streams
-from service.trainer.compile_ahead import Ahead
+from service.trainer.compile_ahead import CompileAhead
 from service.trainer.parent_watch import die_with_parent
 from service.trainer.replicas import Pack, Run, Saver, together
 
@@ -58,8 +58,8 @@ def main() -> None:
     use_compile_cache(options.compile_cache)
     compile_cache.trim(options.compile_cache, options.compile_cache_bytes)
     limit = options.memory_limit_bytes
-    ahead = Ahead(lambda order: prepare(order, channel, options.data_dir, limit))
-    channel.asides["prepare"] = ahead.wish
+    ahead = CompileAhead(lambda order: prepare(order, channel, options.data_dir, limit))
+    channel.asides["prepare"] = ahead.request
     channel.say("ready", devices=devices(), versions={"python": platform.python_version(), **versions()})
     while True:
         order = channel.next()
@@ -68,7 +68,7 @@ def main() -> None:
             compile_cache.trim(options.compile_cache, options.compile_cache_bytes)
 
 
-def obey(order: Message, channel: Channel, data_dir: Path, ahead: Ahead, memory: int | None = None) -> None:
+def obey(order: Message, channel: Channel, data_dir: Path, ahead: CompileAhead, memory: int | None = None) -> None:
     """Train one job; whatever happens is told to the worker as a message. `memory` in bytes, None: the device's."""
     job = order["job"]
     try:
@@ -89,7 +89,7 @@ def obey(order: Message, channel: Channel, data_dir: Path, ahead: Ahead, memory:
     channel.say("idle", job=job)
 
 
-def train(order: Message, channel: Channel, data_dir: Path, ahead: Ahead, memory: int | None = None) -> None:
+def train(order: Message, channel: Channel, data_dir: Path, ahead: CompileAhead, memory: int | None = None) -> None:
     """From the order to the results of its runs."""
     job = order["job"]
     with ahead.held():

@@ -9,9 +9,9 @@ from queue import Empty
 from service.trainer.channel import Message
 from service.worker.drain import EPOCH_PATIENCE_SECONDS, Drain
 from service.worker.lease_client import LeaseClient
-from service.worker.lease_state import Hold
-from service.worker.leased_run import Member
-from service.worker.trainer_process import Child, Died, Inbox, Said, Stop
+from service.worker.lease_state import LeaseState
+from service.worker.leased_run import LeasedRun
+from service.worker.trainer_process import Inbox, Stop, TrainerExit, TrainerMessage, TrainerProcess
 
 log = logging.getLogger("effscale.worker")
 
@@ -33,9 +33,9 @@ class Attempt:
 
     def __init__(
         self,
-        holds: Sequence[Hold],
+        holds: Sequence[LeaseState],
         api: LeaseClient,
-        child: Child,
+        child: TrainerProcess,
         inbox: Inbox,
         drain: Drain,
         *,
@@ -44,8 +44,8 @@ class Attempt:
         checkpoint_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._members = [Member(hold, api, drain, directory, self._keep) for hold in holds]
-        self._playing: dict[int, Member] = {}  # those that the trainer works on, by their place in the order
+        self._members = [LeasedRun(hold, api, drain, directory, self._keep) for hold in holds]
+        self._playing: dict[int, LeasedRun] = {}  # those that the trainer works on, by their place in the order
         self._child = child
         self._inbox = inbox
         self._drain = drain
@@ -73,7 +73,7 @@ class Attempt:
             self._answer({})  # it drops the job at the end of its epoch; the worker waits for that, or replaces it
 
     @property
-    def _live(self) -> list[Member]:
+    def _live(self) -> list[LeasedRun]:
         return [member for member in self._members if not member.over]
 
     def _train(self) -> None:
@@ -144,7 +144,7 @@ class Attempt:
                 with member.alone():
                     member.end(message)
 
-    def _fall_back(self, member: Member, why: str) -> None:
+    def _fall_back(self, member: LeasedRun, why: str) -> None:
         log.warning("the saved state is corrupt, tries an older one: %s", why)
         self._playing.clear()
         with member.alone():
@@ -180,14 +180,14 @@ class Attempt:
             match event:
                 case Stop():
                     self._drain.begin(self._clock())
-                case Died(pid, how) if pid == self._child.pid:
+                case TrainerExit(pid, how) if pid == self._child.pid:
                     raise TrainerDied(how)
-                case Said(message) if message["say"] == "prepared":
+                case TrainerMessage(message) if message["say"] == "prepared":
                     log.info("the program of network %s is compiled ahead", message["network"])
-                case Said(message) if message.get("job") == self._job:
+                case TrainerMessage(message) if message.get("job") == self._job:
                     return message
 
-    def _keep(self, busy: Member | None = None) -> None:
+    def _keep(self, busy: LeasedRun | None = None) -> None:
         """Keep all leases but that of a member which is busy keeping its own."""
         for member in self._live:
             if member is not busy:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from service.client.errors import Refused
 from service.worker.lease_client import Lease, LeaseClient
-from service.worker.reachability import AWAY, Reach
+from service.worker.reachability import AWAY, Reachability
 
 BEATS = 3  # heartbeats in a lease: two may be lost
 MAX_TIMEOUT_SECONDS = 10.0  # of one report
@@ -20,14 +20,14 @@ class LeaseExpired(Exception):
     """By this worker's own clock the lease has run out: somebody else may hold it now."""
 
 
-class Hold:
+class LeaseState:
     """Reports in order, each until the service took it. Once `LeaseExpired` was raised nothing more is written."""
 
     def __init__(
         self,
         lease: Lease,
         api: LeaseClient,
-        reach: Reach,
+        reach: Reachability,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,

@@ -10,7 +10,7 @@ from service.client.errors import ClientError, LeaseLost, Refused, Unknown
 from service.trainer.channel import Message
 from service.worker.drain import DRAIN_SECONDS, Drain
 from service.worker.lease_client import Damaged, LeaseClient, SavedState
-from service.worker.lease_state import Hold, LeaseExpired
+from service.worker.lease_state import LeaseExpired, LeaseState
 from service.worker.reachability import AWAY
 
 log = logging.getLogger("effscale.worker")
@@ -20,16 +20,16 @@ class Cancelled(Exception):
     """The service wants this run no more."""
 
 
-class Member:
+class LeasedRun:
     """What becomes of one run. While a state of it travels, `keep_others` is called again and again, with itself."""
 
     def __init__(
         self,
-        hold: Hold,
+        hold: LeaseState,
         api: LeaseClient,
         drain: Drain,
         directory: Path,
-        keep_others: Callable[["Member"], None],
+        keep_others: Callable[["LeasedRun"], None],
     ) -> None:
         self.lease = hold.lease
         self.hold = hold

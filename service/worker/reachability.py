@@ -12,7 +12,7 @@ AWAY = (Unreachable, Unavailable, ServerFault, NotAService)
 log = logging.getLogger("effscale.worker")
 
 
-class Reach:
+class Reachability:
     """Shared by all leases of a worker, so that an outage is told once."""
 
     def __init__(self, server: str, backoff: Backoff | None = None) -> None:

@@ -23,14 +23,14 @@ log = logging.getLogger("effscale.worker")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class TrainerMessage:
     """A message of the trainer."""
 
     message: Message
 
 
 @dataclass(frozen=True, slots=True)
-class Died:
+class TrainerExit:
     """A trainer process has ended. `pid` says which, `message` how and with which last lines."""
 
     pid: int
@@ -42,11 +42,11 @@ class Stop:
     """The worker itself has been told to end (SIGTERM, SIGINT)."""
 
 
-Event = Said | Died | Stop
+Event = TrainerMessage | TrainerExit | Stop
 Inbox = SimpleQueue[Event]
 
 
-class Child:
+class TrainerProcess:
     """One trainer process. What it says, and that it died, arrives in the inbox."""
 
     def __init__(self, inbox: Inbox, compile_cache: Path, cache_bytes: int, data_dir: Path, memory: int | None) -> None:
@@ -95,12 +95,12 @@ class Child:
     def _listen(self, pipe: IO[bytes], errors: threading.Thread) -> None:
         for line in pipe:
             try:
-                self._inbox.put(Said(json.loads(line)))
+                self._inbox.put(TrainerMessage(json.loads(line)))
             except ValueError:  # cut off by its death
                 log.debug("the trainer %d said half a line", self.pid)
         code = self._process.wait()
         errors.join(EXIT_SECONDS)
-        self._inbox.put(Died(self.pid, epitaph(code, list(self._last))))
+        self._inbox.put(TrainerExit(self.pid, epitaph(code, list(self._last))))
 
     def _copy_log(self, pipe: IO[bytes]) -> None:
         for line in pipe:

@@ -28,9 +28,9 @@ from service.trainer.channel import Message
 from service.worker.attempt import Attempt
 from service.worker.drain import Drain
 from service.worker.lease_client import Lease, LeaseClient
-from service.worker.lease_state import Hold
-from service.worker.reachability import AWAY, Reach
-from service.worker.trainer_process import Child, Died, Inbox, Said, Stop
+from service.worker.lease_state import LeaseState
+from service.worker.reachability import AWAY, Reachability
+from service.worker.trainer_process import Inbox, Stop, TrainerExit, TrainerMessage, TrainerProcess
 
 READY_SECONDS = 180.0  # for importing JAX and waking the accelerator; a cold disk takes a minute
 SETTLE_SECONDS = 5.0  # an abandoned job that does not end by then is ended with its process
@@ -133,7 +133,7 @@ class Worker:
         self._clock = clock
         self._inbox: Inbox = SimpleQueue()
         self._drain = Drain()
-        self._reach = Reach(api.server)
+        self._reach = Reachability(api.server)
         self._jobs = itertools.count(1)
         self._programs: dict[str, None] = {}  # networks that the trainer has at hand, the latest last
 
@@ -157,7 +157,7 @@ class Worker:
     def run(self) -> None:
         """Until drained. Raises `CannotTrain`, or a `ClientError` that the user has to act on (key, address)."""
         log.info("worker %s serves %s", self._options.name, self._api.server)
-        child: Child | None = None
+        child: TrainerProcess | None = None
         request: Message = {}
         try:
             while not self._drain.begun:
@@ -215,11 +215,11 @@ class Worker:
             except Empty:
                 return
 
-    def _attempt(self, lease: Lease, child: Child) -> None:
+    def _attempt(self, lease: Lease, child: TrainerProcess) -> None:
         directory = self._options.scratch
         shutil.rmtree(directory, ignore_errors=True)
         Attempt(
-            [Hold(each, self._api, self._reach, clock=self._clock) for each in (lease, *lease.companions)],
+            [LeaseState(each, self._api, self._reach, clock=self._clock) for each in (lease, *lease.companions)],
             self._api,
             child,
             self._inbox,
@@ -230,13 +230,13 @@ class Worker:
             clock=self._clock,
         ).run()
 
-    def _start(self) -> tuple[Child, Message | None]:
+    def _start(self) -> tuple[TrainerProcess, Message | None]:
         """A trainer process and its first message, `ready`; None when the worker is told to end meanwhile."""
         how = ""
         for _ in range(STARTS):
             options = self._options
             cache = options.compile_cache, options.cache_bytes
-            child = Child(self._inbox, *cache, options.data_dir, options.memory_limit)
+            child = TrainerProcess(self._inbox, *cache, options.data_dir, options.memory_limit)
             until = self._clock() + READY_SECONDS
             while True:
                 try:
@@ -245,17 +245,17 @@ class Worker:
                     how = f"the training process was not ready within {READY_SECONDS:g} s"
                     break
                 match event:
-                    case Said(message) if message["say"] == "ready":
+                    case TrainerMessage(message) if message["say"] == "ready":
                         return child, message
                     case Stop():
                         return child, None
-                    case Died(pid, text) if pid == child.pid:
+                    case TrainerExit(pid, text) if pid == child.pid:
                         how = text
                         break
             child.kill()
         raise CannotTrain(f"nothing can be trained on this machine: {how}. 'effscale doctor' says more")
 
-    def _settle(self, child: Child) -> None:
+    def _settle(self, child: TrainerProcess) -> None:
         """Wait until the trainer has dropped what it was doing; replace it if it does not."""
         until = self._clock() + SETTLE_SECONDS
         while child.alive:
@@ -266,7 +266,7 @@ class Worker:
                 child.kill()
                 return
             match event:
-                case Said(message) if message["say"] == "idle":
+                case TrainerMessage(message) if message["say"] == "idle":
                     return
-                case Died(pid) if pid == child.pid:
+                case TrainerExit(pid) if pid == child.pid:
                     return

@@ -125,9 +125,7 @@ class Simulation:
         rungs = brackets.rungs(self.spec, number)
         for epoch in range(done + 1, len(curve) + 1):
             self._note(number, "running", tuple(curve[:epoch]))
-            found = (
-                pruning.verdict(self.spec, self._planned, self._entrants(), number) if epoch in rungs else "continue"
-            )
+            found = pruning.decide(self.spec, self._planned, self._entrants(), number) if epoch in rungs else "continue"
             if found != "continue":
                 break
         self.oracle.charge(place, epoch - done, begun=done == 0)
@@ -139,8 +137,8 @@ class Simulation:
         while True:
             waiting = [number for number, trial in self.records.items() if not trial.terminal]
             found = pruning.settle(self.spec, self._planned, self._entrants(), waiting)
-            for number, verdict in sorted(found.items()):
-                if verdict == "stop":
+            for number, decide in sorted(found.items()):
+                if decide == "stop":
                     self._note(number, "pruned", self.records[number].runs[0].history)
                 else:
                     self._train(number)

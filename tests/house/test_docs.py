@@ -83,9 +83,9 @@ def test_every_command_is_in_the_readme() -> None:
 
 def test_every_route_is_described(tmp_path: Path) -> None:
     from service.api.app import create_app
-    from service.api.context import build_kernel
+    from service.api.context import build_context
 
-    document = create_app(build_kernel(Settings(data_dir=tmp_path))).openapi()
+    document = create_app(build_context(Settings(data_dir=tmp_path))).openapi()
     bare = [
         f"{method.upper()} {path}"
         for path, operations in document["paths"].items()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from service.api.context import build_kernel
+from service.api.context import build_context
 from service.errors import SchemaMismatch
 from service.settings import Settings
 from service.store import migrate, revision
@@ -80,8 +80,8 @@ def test_up_down_up(url: str, tables: Callable[[], set[str]]) -> None:
 
 def test_migrating_again_keeps_every_row(url: str, tmp_path: Path) -> None:
     migrate.upgrade(url)
-    kernel = build_kernel(Settings(data_dir=tmp_path, database_url=url))
-    fleet = Fleet(kernel)
+    context = build_context(Settings(data_dir=tmp_path, database_url=url))
+    fleet = Fleet(context)
     fleet.submit(key="k", finalists={"count": 1, "seeds": 2})
     held = fleet.must_lease("a")
     fleet.report(held, 1, 0.5)
@@ -90,7 +90,7 @@ def test_migrating_again_keeps_every_row(url: str, tmp_path: Path) -> None:
     assert migrate.upgrade(url) == HEAD
     assert fleet.dump() == before
     assert fleet.finish(held) == "completed"  # the work goes on
-    kernel.engine.dispose()
+    context.engine.dispose()
 
 
 def test_an_empty_database_says_what_to_do(url: str) -> None:
@@ -170,12 +170,12 @@ def test_optuna_may_share_the_database(url: str, tables: Callable[[], set[str]],
     assert tables() >= OURS | {"studies", "trials", "alembic_version"}
     assert differences(url) == []
 
-    kernel = build_kernel(Settings(data_dir=tmp_path, database_url=url))
-    revision.check_current(kernel.engine)
-    fleet = Fleet(kernel)
+    context = build_context(Settings(data_dir=tmp_path, database_url=url))
+    revision.check_current(context.engine)
+    fleet = Fleet(context)
     fleet.submit(trials=2)
     assert len(fleet.run_dry()) == 2
-    kernel.engine.dispose()
+    context.engine.dispose()
 
     use_optuna()
     assert migrate.downgrade(url, "base") == "empty"

@@ -70,7 +70,7 @@ class Race:
             self.enter(number, last=value)
             self.end(number, "completed")
         elif epoch in brackets.rungs(self.spec, number):
-            found = pruning.verdict(self.spec, len(self.curves), self.entrants, number)
+            found = pruning.decide(self.spec, len(self.curves), self.entrants, number)
             if found == "stop":
                 self.end(number, "pruned")
             elif found == "await":

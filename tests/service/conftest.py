@@ -14,7 +14,7 @@ import pytest
 
 from models.recipe.recipe import TrainingRecipe
 from models.scaling.architecture import Baseline, StageSpec
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from tests.service.fleet import Fleet
 
 PATIENCE_SECONDS = 120.0  # a compilation on a busy machine; nothing waits for it to pass
@@ -129,9 +129,9 @@ class Trainer:
 
 
 @pytest.fixture
-def fleet(kernel: Kernel) -> Fleet:
+def fleet(context: ServiceContext) -> Fleet:
     """Workers without processes, on a fresh database and a clock that stands still."""
-    return Fleet(kernel)
+    return Fleet(context)
 
 
 @pytest.fixture(scope="session")

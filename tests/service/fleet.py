@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 
 from search.spec.spec import SearchSpec
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.core import leases, searches
 from service.protocol.requests import Device, EpochMetrics, FinishIn, LeaseIn, ReleaseIn, ReportIn, RunResult
 from service.store import runs
@@ -77,14 +77,14 @@ def result(accuracy: float, seconds: float = 2.0, test_accuracy: float | None = 
 
 @dataclass(frozen=True)
 class Fleet:
-    """Drives a kernel as routes do: one transaction a request."""
+    """Drives a context as routes do: one transaction a request."""
 
-    kernel: Kernel
+    context: ServiceContext
 
     def submit(self, *, key: str | None = None, owner: str = OWNER, **changes: Any) -> str:
         """A new search of `SPEC` with these fields changed; its id."""
         spec = SearchSpec.model_validate({**SPEC, **changes})
-        with self.kernel.write() as (session, now):
+        with self.context.write() as (session, now):
             return searches.submit(session, spec, owner, key, now)[0].id
 
     def lease(
@@ -93,7 +93,7 @@ class Fleet:
         """What POST /v1/leases does without waiting."""
         cpu = Device(platform="cpu", kind="cpu")
         ask = LeaseIn(worker=worker, process=process, devices=[cpu], programs=list(programs), pack=pack)
-        self.kernel.sweep()
+        self.context.sweep()
         run = self._take(leases.reclaim, ask) or self._take(leases.claim, ask)
         while run is not None and run.state != "running":  # settled without training, or waits for an equal one
             run = self._take(leases.claim, ask)
@@ -105,7 +105,7 @@ class Fleet:
     def pack(self, size: int, worker: str = "w", process: str = "p1", programs: Sequence[str] = ()) -> list[Lease]:
         """A lease with its companions, for a worker that trains so many seeds at once."""
         first = self.lease(worker, process, programs, size)
-        with self.kernel.read() as session:
+        with self.context.read() as session:
             held = [Lease.of(run) for run in runs.held_by(session, worker)]
         assert first in held or not held
         return held
@@ -130,23 +130,23 @@ class Fleet:
         """The end of a run, with these fields of its result; the state that it has then."""
         body = {"lease_epoch": lease.epoch, "outcome": outcome}
         outcome_result = None if accuracy is None else {**result(accuracy, seconds).model_dump(), **more}
-        with self.kernel.write() as (session, now):
+        with self.context.write() as (session, now):
             return leases.finish(session, lease.id, FinishIn.model_validate({**body, "result": outcome_result}), now)
 
     def release(self, lease: Lease, reason: str = "crashed", message: str | None = None) -> str:
         """Give a run back unfinished; the state that it has then."""
         body = ReleaseIn.model_validate({"lease_epoch": lease.epoch, "reason": reason, "message": message})
-        with self.kernel.write() as (session, now):
-            return leases.release(session, lease.id, body, self.kernel.terms, now)
+        with self.context.write() as (session, now):
+            return leases.release(session, lease.id, body, self.context.terms, now)
 
     def change(self, search_id: str, what: str) -> None:
         """Pause, resume or cancel a search."""
-        with self.kernel.write() as (session, now):
+        with self.context.write() as (session, now):
             getattr(searches, what)(session, search_rows.lock(session, search_id), now)
 
     def remove(self, search_id: str) -> None:
         """Delete a search."""
-        with self.kernel.write() as (session, _now):
+        with self.context.write() as (session, _now):
             search_rows.remove(session, search_id)
 
     def run_dry(self, accuracy: float = 0.9) -> list[Lease]:
@@ -159,39 +159,39 @@ class Fleet:
 
     def search(self, search_id: str) -> SearchRow:
         """The row of a search."""
-        with self.kernel.read() as session:
+        with self.context.read() as session:
             return session.get_one(SearchRow, search_id)
 
     def trials(self, search_id: str) -> list[TrialRow]:
         """The trials of a search, in number order."""
-        with self.kernel.read() as session:
+        with self.context.read() as session:
             statement = select(TrialRow).where(TrialRow.search_id == search_id).order_by(TrialRow.number)
             return list(session.scalars(statement))
 
     def runs(self, search_id: str) -> list[RunRow]:
         """The runs of a search, in order of their making."""
-        with self.kernel.read() as session:
+        with self.context.read() as session:
             return list(session.scalars(select(RunRow).where(RunRow.search_id == search_id).order_by(RunRow.id)))
 
     def events(self, search_id: str) -> list[EventRow]:
         """The events of a search, in order of their ids."""
-        with self.kernel.read() as session:
+        with self.context.read() as session:
             statement = select(EventRow).where(EventRow.search_id == search_id).order_by(EventRow.id)
             return list(session.scalars(statement))
 
     def dump(self) -> Dump:
         """Every row of every table."""
-        with self.kernel.read() as session:
+        with self.context.read() as session:
             return {
                 table.name: [tuple(row) for row in session.execute(table.select().order_by(*table.primary_key))]
                 for table in Table.metadata.sorted_tables
             }
 
     def _take(self, take: Any, ask: LeaseIn) -> RunRow | None:
-        with self.kernel.write() as (session, now):
-            run: RunRow | None = take(session, ask, self.kernel.terms, now)
+        with self.context.write() as (session, now):
+            run: RunRow | None = take(session, ask, self.context.terms, now)
             return run
 
     def _report(self, lease: Lease, body: ReportIn) -> str:
-        with self.kernel.write() as (session, now):
-            return leases.report(session, lease.id, body, self.kernel.terms, now)[0]
+        with self.context.write() as (session, now):
+            return leases.report(session, lease.id, body, self.context.terms, now)[0]

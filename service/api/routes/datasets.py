@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from models.data.registry import Registry
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.api.routes.dependencies import KernelDep, Reader
 from service.errors import NotFound
 from service.library.datasets import registry_of
@@ -13,26 +13,26 @@ router = APIRouter(prefix="/v1/datasets", tags=["what there is"])
 
 
 @router.get("")
-def datasets(kernel: KernelDep, _caller: Reader) -> JSONResponse:
+def datasets(context: KernelDep, _caller: Reader) -> JSONResponse:
     """The data sets that can be trained on, built in and registered."""
-    return JSONResponse({"items": [info.document() for info in _registry(kernel).all()], "next_cursor": None})
+    return JSONResponse({"items": [info.document() for info in _registry(context).all()], "next_cursor": None})
 
 
 @router.get("/{name}")
-def dataset(name: str, kernel: KernelDep, _caller: Reader) -> JSONResponse:
+def dataset(name: str, context: KernelDep, _caller: Reader) -> JSONResponse:
     """One data set: classes with their counts, mean and deviation (pixels 0 to 255), problems and their policies."""
-    return JSONResponse(_registry(kernel).details(name))
+    return JSONResponse(_registry(context).details(name))
 
 
 @router.get("/{name}/thumbnails", responses={200: {"content": {"image/png": {}}}}, response_class=Response)
-def thumbnails(name: str, kernel: KernelDep, _caller: Reader) -> Response:
+def thumbnails(name: str, context: KernelDep, _caller: Reader) -> Response:
     """Examples as one PNG: a row a class, laid out as `thumbnails` of the data set says."""
-    path = _registry(kernel).thumbnails(name)
+    path = _registry(context).thumbnails(name)
     if not path.is_file():
         raise NotFound(f"{name} has no thumbnails")
     headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
     return Response(path.read_bytes(), media_type="image/png", headers=headers)
 
 
-def _registry(kernel: Kernel) -> Registry:
-    return registry_of(kernel.settings.data_dir)
+def _registry(context: ServiceContext) -> Registry:
+    return registry_of(context.settings.data_dir)

@@ -1,11 +1,11 @@
-"""What routes ask for: the kernel, and who is calling."""
+"""What routes ask for: the context, and who is calling."""
 
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.api.keys import LOCAL, Caller, Scope, authenticate
 from service.errors import Unauthorized
 
@@ -13,13 +13,13 @@ bearer = HTTPBearer(auto_error=False, description="An API key (`effs_…`). A se
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-def get_kernel(request: Request) -> Kernel:
-    """The kernel this app was created with."""
-    kernel: Kernel = request.app.state.kernel
-    return kernel
+def get_kernel(request: Request) -> ServiceContext:
+    """The context this app was created with."""
+    context: ServiceContext = request.app.state.context
+    return context
 
 
-KernelDep = Annotated[Kernel, Depends(get_kernel)]
+KernelDep = Annotated[ServiceContext, Depends(get_kernel)]
 
 
 class Needs:
@@ -28,14 +28,14 @@ class Needs:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
 
-    def __call__(self, request: Request, kernel: KernelDep, credentials: Credentials) -> Caller:
+    def __call__(self, request: Request, context: KernelDep, credentials: Credentials) -> Caller:
         """The caller; `Unauthorized` or `Forbidden` otherwise."""
         if credentials is None:
-            if "authorization" in request.headers or not kernel.settings.is_loopback:
+            if "authorization" in request.headers or not context.settings.is_loopback:
                 raise Unauthorized
             return LOCAL
-        with kernel.read() as session:
-            caller = authenticate(session, credentials.credentials, kernel.time())
+        with context.read() as session:
+            caller = authenticate(session, credentials.credentials, context.time())
         caller.require(self.scope)
         return caller
 

@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from service.api import documents
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.api.responses import resources
 from service.api.routes.dependencies import KernelDep, Reader
 from service.errors import BadQuery, ServiceError
@@ -21,7 +21,7 @@ from service.store import searches
 router = APIRouter(prefix="/v1/searches/{search_id}", tags=["events"])
 BATCH = 500  # events a look
 HEARTBEAT_SECONDS = 15.0
-LOOK_SECONDS = 1.0  # another API process may have written: the bell rings only in this one
+LOOK_SECONDS = 1.0  # another API process may have written: wake-ups reach only this one
 ENDS = tuple(f"search.{state}" for state in searches.TERMINAL)
 MAX_ID = 2**63 - 1
 log = logging.getLogger("effscale.api")
@@ -35,30 +35,32 @@ log = logging.getLogger("effscale.api")
 async def events(
     search_id: str,
     request: Request,
-    kernel: KernelDep,
+    context: KernelDep,
     caller: Reader,
     after: Annotated[int | None, Query(ge=0, le=MAX_ID, description="Answer JSON: the events behind this id.")] = None,
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> Response:
     """Server-Sent Events from the beginning or behind `Last-Event-ID`; the same rows as JSON with `after`."""
     if after is not None:
-        found, _ = await run_in_threadpool(_look, kernel, search_id, caller.owner, after)
+        found, _ = await run_in_threadpool(_look, context, search_id, caller.owner, after)
         return JSONResponse({"items": found, "next": found[-1]["id"] if found else after})
     if last_event_id is not None and not (last_event_id.isdecimal() and int(last_event_id) <= MAX_ID):
         raise BadQuery(f"Last-Event-ID must be the id of an event, got {last_event_id!r}")
     start = int(last_event_id or 0)
-    await run_in_threadpool(_look, kernel, search_id, caller.owner, start)  # a 404 must come before the stream
-    frames = _stream(kernel, request, search_id, caller.owner, start)
+    await run_in_threadpool(_look, context, search_id, caller.owner, start)  # a 404 must come before the stream
+    frames = _stream(context, request, search_id, caller.owner, start)
     return StreamingResponse(frames, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-async def _stream(kernel: Kernel, request: Request, search_id: str, owner: str, last: int) -> AsyncIterator[str]:
+async def _stream(
+    context: ServiceContext, request: Request, search_id: str, owner: str, last: int
+) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     heard = loop.time()
     while not (await request.is_disconnected() or request.app.state.closing.is_set()):
-        seen = kernel.bell.count
+        seen = context.wakeups.count
         try:
-            found, has_ended = await run_in_threadpool(_look, kernel, search_id, owner, last)
+            found, has_ended = await run_in_threadpool(_look, context, search_id, owner, last)
         except ServiceError as error:  # deleted, or the database is away: the client comes back and is told
             log.info("an event stream of search %s ends: %s", search_id, error)
             return
@@ -75,12 +77,12 @@ async def _stream(kernel: Kernel, request: Request, search_id: str, owner: str, 
         if loop.time() - heard >= HEARTBEAT_SECONDS:
             heard = loop.time()
             yield ": still here\n\n"
-        await kernel.bell.wait(seen, LOOK_SECONDS)
+        await context.wakeups.wait(seen, LOOK_SECONDS)
 
 
-def _look(kernel: Kernel, search_id: str, owner: str, after: int) -> tuple[Sequence[documents.Document], bool]:
+def _look(context: ServiceContext, search_id: str, owner: str, after: int) -> tuple[Sequence[documents.Document], bool]:
     """Events behind an id, and whether the search has ended."""
-    with kernel.read() as session:
+    with context.read() as session:
         search = searches.get(session, search_id, owner)
         found = [documents.event(row) for row in rows.after(session, search_id, after, BATCH)]
         return found, search.state in searches.TERMINAL

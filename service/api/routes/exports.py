@@ -14,7 +14,7 @@ from search.results.trial_records import FINISHED
 from service.api import documents
 from service.api.routes.dependencies import KernelDep, Reader
 from service.core import fronts, probes, searches
-from service.core.conclusions import verdict
+from service.core.conclusions import conclude
 from service.core.result_cache import TRAINED_ON
 from service.errors import NotFound
 from service.store import leaderboard as board
@@ -34,14 +34,14 @@ Plot = Literal["simplex", "pareto", "curves", "history", "parallel", "family"]
 @router.get("/export")
 def export_search(
     search_id: str,
-    kernel: KernelDep,
+    context: KernelDep,
     caller: Reader,
     form: Annotated[str, Query(alias="format", max_length=40)] = "json",
 ) -> Response:
     """The winner, what ties with it and the B0..B7 family (`json`, `yaml`), or all trials as a table (`csv`)."""
     if form not in config.MEDIA_TYPES:
         raise UnknownFormat(f"there is no export format {form!r}; there are: {', '.join(sorted(config.MEDIA_TYPES))}")
-    with kernel.read() as session:
+    with context.read() as session:
         search = search_rows.get(session, search_id, caller.owner)
         if form == "csv":
             everything = rows.page(session, search_id, state=None, after=-1, limit=ALL)
@@ -54,9 +54,9 @@ def export_search(
 
 
 @router.get("/plots/{name}")
-def plot(search_id: str, name: Plot, kernel: KernelDep, caller: Reader) -> JSONResponse:
+def plot(search_id: str, name: Plot, context: KernelDep, caller: Reader) -> JSONResponse:
     """A Plotly figure."""
-    with kernel.read() as session:
+    with context.read() as session:
         search = search_rows.get(session, search_id, caller.owner)
         found = rows.page(session, search_id, state=None, after=-1, limit=PLOTTED)
         found = [row for row in found if row.standing != leaderboard.PROBE]  # of another phi: nothing to compare
@@ -84,7 +84,7 @@ def _config(session: Session, search: SearchRow) -> dict[str, Any]:
         transfer=probes.document(session, search, spec),
         dataset_hash=_dataset_hash(session, winner),
         test_accuracy=None if winner is None else documents.trial(winner)["test_accuracy"],
-        importance=verdict(session, search).importance,
+        importance=conclude(session, search).importance,
         totals={"trials": search.proposed, "device_seconds": search.device_seconds},
         provenance={
             "versions": versions() | trained_on.get("versions", {}),

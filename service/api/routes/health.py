@@ -22,18 +22,18 @@ def healthz() -> JSONResponse:
 
 
 @router.get("/readyz", responses={503: {"description": "A part is not ready; `checks` says which."}})
-def readyz(kernel: KernelDep) -> JSONResponse:
+def readyz(context: KernelDep) -> JSONResponse:
     """The database answers, is at this version's migration, and there is room on the disk."""
     checks: dict[str, str] = {}
     try:
-        with kernel.read() as session:
+        with context.read() as session:
             session.execute(text("SELECT 1"))
         checks["database"] = "ok"
-        check_current(kernel.engine)
+        check_current(context.engine)
         checks["migrations"] = "ok"
     except ServiceError as error:
         checks["migrations" if "database" in checks else "database"] = str(error)
-    checks["disk"] = _disk(kernel.settings.data_dir)
+    checks["disk"] = _disk(context.settings.data_dir)
     is_ready = set(checks.values()) == {"ok"}
     return JSONResponse({"status": "ready" if is_ready else "not ready", "checks": checks}, 200 if is_ready else 503)
 
@@ -48,9 +48,9 @@ def _disk(data_dir: Path) -> str:
 
 
 @router.get("/metrics")
-def metrics(kernel: KernelDep) -> PlainTextResponse:
+def metrics(context: KernelDep) -> PlainTextResponse:
     """Prometheus metrics."""
     from service.api.metrics import exposition  # only a scrape needs the client library
 
-    with kernel.read() as session:
+    with context.read() as session:
         return PlainTextResponse(exposition(session), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -14,7 +14,7 @@ from search.results import training_key
 from search.space import catalogue
 from search.spec.spec import SearchSpec
 from service.api import documents
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.api.routes.dependencies import KernelDep, Worker
 from service.api.settlement import settle
 from service.core import compile_hints, leases, probes
@@ -27,7 +27,7 @@ from service.store.tables import CheckpointRow, RunRow, SearchRow, TrialRow
 
 router = APIRouter(prefix="/v1/leases", tags=["worker protocol"])
 KEPT_CHECKPOINTS = 2  # the newest, and the one before in case it is corrupt
-LOOK_SECONDS = 1.0  # leases expire, and other API processes write, without the bell of this one ringing
+LOOK_SECONDS = 1.0  # leases expire, and other API processes write, without a wake-up in this one
 SETTLED_AT_ONCE = 64  # runs that take over a result before a request looks at its deadline: about 20 ms each
 LeaseEpoch = Annotated[int, Query(ge=0, lt=2**31)]
 Epoch = Annotated[int, Path(ge=1, le=MAX_EPOCHS)]
@@ -37,54 +37,54 @@ Epoch = Annotated[int, Path(ge=1, le=MAX_EPOCHS)]
     "",
     responses={200: {"model": lease_responses.LeaseOut}, 204: {"description": "No work came within `wait_seconds`."}},
 )
-async def lease(body: LeaseIn, request: Request, kernel: KernelDep, _caller: Worker) -> Response:
+async def lease(body: LeaseIn, request: Request, context: KernelDep, _caller: Worker) -> Response:
     """Ask for work. The same worker process asking again gets the lease that it holds already, with its companions."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + body.wait_seconds
     while True:
-        seen = kernel.bell.count
-        granted = await run_in_threadpool(_try_lease, kernel, body)
+        seen = context.wakeups.count
+        granted = await run_in_threadpool(_try_lease, context, body)
         if granted is not None:
             return JSONResponse(granted)
         left = deadline - loop.time()
         if left <= 0 or request.app.state.closing.is_set() or await request.is_disconnected():
             return Response(status_code=204)
-        await kernel.bell.wait(seen, min(left, LOOK_SECONDS))
+        await context.wakeups.wait(seen, min(left, LOOK_SECONDS))
 
 
 @router.post("/{lease_id}/reports", responses={200: {"model": lease_responses.CommandOut}})
-def report(lease_id: str, body: ReportIn, kernel: KernelDep, _caller: Worker) -> JSONResponse:
+def report(lease_id: str, body: ReportIn, context: KernelDep, _caller: Worker) -> JSONResponse:
     """An epoch's metrics, or a sign of life; the answer says whether to go on."""
-    with kernel.write() as (session, now):
-        command, reason = leases.report(session, lease_id, body, kernel.terms, now)
-    expires_at = documents.timestamp(now + kernel.settings.lease_seconds)
+    with context.write() as (session, now):
+        command, reason = leases.report(session, lease_id, body, context.terms, now)
+    expires_at = documents.timestamp(now + context.settings.lease_seconds)
     return JSONResponse({"command": command, "reason": reason, "expires_at": expires_at})
 
 
 @router.post("/{lease_id}/finish", responses={200: {"model": lease_responses.RunStateOut}})
 def finish(
-    lease_id: str, body: FinishIn, kernel: KernelDep, _caller: Worker, background: BackgroundTasks
+    lease_id: str, body: FinishIn, context: KernelDep, _caller: Worker, background: BackgroundTasks
 ) -> JSONResponse:
     """Record the result, once."""
-    with kernel.write() as (session, now):
+    with context.write() as (session, now):
         state = leases.finish(session, lease_id, body, now)
         run = runs.by_lease(session, lease_id)
         waiting = trained.waiting(session, run) if state == "completed" else ()
-    kernel.artifacts.keep(run.search_id, run.id, set())
+    context.artifacts.keep(run.search_id, run.id, set())
     if waiting:
-        background.add_task(settle, kernel, waiting)
+        background.add_task(settle, context, waiting)
     return JSONResponse({"state": state})
 
 
 @router.post("/{lease_id}/release", responses={200: {"model": lease_responses.RunStateOut}})
-def release(lease_id: str, body: ReleaseIn, kernel: KernelDep, _caller: Worker) -> JSONResponse:
+def release(lease_id: str, body: ReleaseIn, context: KernelDep, _caller: Worker) -> JSONResponse:
     """Give the run back unfinished."""
-    with kernel.write() as (session, now):
-        state = leases.release(session, lease_id, body, kernel.terms, now)
+    with context.write() as (session, now):
+        state = leases.release(session, lease_id, body, context.terms, now)
         run = runs.by_lease(session, lease_id)
         resumes = runs.resumes(session, run.id)
     if not resumes:
-        kernel.artifacts.keep(run.search_id, run.id, set())
+        context.artifacts.keep(run.search_id, run.id, set())
     return JSONResponse({"state": state})
 
 
@@ -93,34 +93,34 @@ async def save_checkpoint(
     lease_id: str,
     epoch: Epoch,
     request: Request,
-    kernel: KernelDep,
+    context: KernelDep,
     _caller: Worker,
     lease_epoch: LeaseEpoch,
     x_content_sha256: Annotated[str, Header(pattern="^[0-9a-f]{64}$")],
 ) -> Response:
     """Store a checkpoint; the last two of a run are kept."""
     data = await request.body()
-    await run_in_threadpool(_store, kernel, lease_id, lease_epoch, epoch, x_content_sha256, data)
+    await run_in_threadpool(_store, context, lease_id, lease_epoch, epoch, x_content_sha256, data)
     return Response(status_code=204)
 
 
 @router.get("/{lease_id}/checkpoints/{epoch}")
 def load_checkpoint(
-    lease_id: str, epoch: Epoch, kernel: KernelDep, _caller: Worker, lease_epoch: LeaseEpoch
+    lease_id: str, epoch: Epoch, context: KernelDep, _caller: Worker, lease_epoch: LeaseEpoch
 ) -> Response:
     """The bytes of a checkpoint, to resume from."""
-    with kernel.read() as session:
+    with context.read() as session:
         run = _held(session, lease_id, lease_epoch)
         row = next((row for row in runs.checkpoints(session, run.id) if row.epoch == epoch), None)
     if row is None:
         raise NotFound(f"this run has no checkpoint of epoch {epoch}")
-    data = kernel.artifacts.get(run.search_id, run.id, row.sha256)
+    data = context.artifacts.get(run.search_id, run.id, row.sha256)
     return Response(data, media_type="application/octet-stream", headers={"X-Content-SHA256": row.sha256})
 
 
-def _try_lease(kernel: Kernel, ask: LeaseIn) -> documents.Document | None:
-    kernel.sweep()
-    with kernel.read() as session:
+def _try_lease(context: ServiceContext, ask: LeaseIn) -> documents.Document | None:
+    context.sweep()
+    with context.read() as session:
         claimable = search_rows.claimable(session)
         is_idle = not claimable and not runs.held_by(session, ask.worker)
         specs = [search_rows.spec_of(search_rows.get(session, search_id, None)) for search_id in claimable[:1]]
@@ -130,38 +130,38 @@ def _try_lease(kernel: Kernel, ask: LeaseIn) -> documents.Document | None:
         catalogue.of(spec)
     if is_idle:
         return None
-    with kernel.write() as (session, now):
-        held = leases.reclaim(session, ask, kernel.terms, now)
+    with context.write() as (session, now):
+        held = leases.reclaim(session, ask, context.terms, now)
         if held is not None:
-            return _lease_document(session, held, kernel, ask)
+            return _lease_document(session, held, context, ask)
     for _ in range(SETTLED_AT_ONCE):
-        with kernel.write() as (session, now):
-            run = leases.claim(session, ask, kernel.terms, now)
+        with context.write() as (session, now):
+            run = leases.claim(session, ask, context.terms, now)
             if run is not None and run.state == "running":
-                return _lease_document(session, run, kernel, ask)
+                return _lease_document(session, run, context, ask)
         if run is None:
             return None
     return None
 
 
-def _lease_document(session: Session, run: RunRow, kernel: Kernel, ask: LeaseIn) -> documents.Document:
+def _lease_document(session: Session, run: RunRow, context: ServiceContext, ask: LeaseIn) -> documents.Document:
     search, trial = session.get_one(SearchRow, run.search_id), session.get_one(TrialRow, run.trial_id)
     others = [held for held in runs.held_by(session, ask.worker) if held.id != run.id]
     return {
-        **_run_document(session, run, search, trial, kernel),
+        **_run_document(session, run, search, trial, context),
         "upcoming": compile_hints.network(session, search, run, ask.programs, ask.pack) if ask.upcoming else None,
-        "companions": [_run_document(session, other, search, trial, kernel) for other in others],
+        "companions": [_run_document(session, other, search, trial, context) for other in others],
     }
 
 
 def _run_document(
-    session: Session, run: RunRow, search: SearchRow, trial: TrialRow, kernel: Kernel
+    session: Session, run: RunRow, search: SearchRow, trial: TrialRow, context: ServiceContext
 ) -> documents.Document:
     spec = search_rows.spec_of(search)
     return {
         "id": run.lease_id,
         "lease_epoch": run.lease_epoch,
-        "lease_seconds": kernel.settings.lease_seconds,
+        "lease_seconds": context.settings.lease_seconds,
         "expires_at": documents.timestamp(run.expires_at),
         "search_id": search.id,
         "search_name": search.name,
@@ -208,20 +208,20 @@ def _held(session: Session, lease_id: str, lease_epoch: int) -> RunRow:
     return run
 
 
-def _store(kernel: Kernel, lease_id: str, lease_epoch: int, epoch: int, sha256: str, data: bytes) -> None:
+def _store(context: ServiceContext, lease_id: str, lease_epoch: int, epoch: int, sha256: str, data: bytes) -> None:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise BadContent(f"the {len(data)} bytes received do not have the SHA-256 that X-Content-SHA256 names")
-    with kernel.read() as session:
+    with context.read() as session:
         run = _held(session, lease_id, lease_epoch)
-    kernel.artifacts.put(run.search_id, run.id, sha256, data)
-    with kernel.write() as (session, now):
+    context.artifacts.put(run.search_id, run.id, sha256, data)
+    with context.write() as (session, now):
         leases.locked(session, lease_id, lease_epoch)  # the lease must not change hands before the commit
         run = _held(session, lease_id, lease_epoch)
-        run.expires_at = now + kernel.settings.lease_seconds
+        run.expires_at = now + context.settings.lease_seconds
         row = CheckpointRow(run_id=run.id, epoch=epoch, search_id=run.search_id, sha256=sha256, size=len(data))
         session.merge(row)
         session.flush()
         kept = runs.checkpoints(session, run.id)
         for old in kept[KEPT_CHECKPOINTS:]:
             session.delete(old)
-    kernel.artifacts.keep(run.search_id, run.id, {row.sha256 for row in kept[:KEPT_CHECKPOINTS]})
+    context.artifacts.keep(run.search_id, run.id, {row.sha256 for row in kept[:KEPT_CHECKPOINTS]})

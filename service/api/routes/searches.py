@@ -12,14 +12,14 @@ from search.planning.plan import plan, prepare
 from search.results.front import Front
 from search.spec.spec import SearchSpec
 from service.api import cursors, documents
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.api.responses import resources
 from service.api.responses.plans import PlanOut
 from service.api.routes.dependencies import KernelDep, Reader, Submitter
 from service.api.routes.submission import Spec
 from service.api.settlement import settle
 from service.core import fronts, probes, proposals, searches
-from service.core.conclusions import verdict
+from service.core.conclusions import conclude
 from service.errors import Conflict
 from service.library.weights import weights_of
 from service.store import events, runs
@@ -44,26 +44,26 @@ Change = Callable[[Session, SearchRow, float], None]
 )
 def submit(
     spec: Spec,
-    kernel: KernelDep,
+    context: KernelDep,
     caller: Submitter,
     background: BackgroundTasks,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> JSONResponse:
     """Submit a search. When this answers, the search is on disk; with an Idempotency-Key it is there only once."""
     try:
-        row, is_new, document = _submit(kernel, spec, caller.owner, idempotency_key)
+        row, is_new, document = _submit(context, spec, caller.owner, idempotency_key)
     except IntegrityError:  # the same key, in the same moment: by now the other one has been committed
-        row, is_new, document = _submit(kernel, spec, caller.owner, idempotency_key)
+        row, is_new, document = _submit(context, spec, caller.owner, idempotency_key)
     if is_new:
-        background.add_task(settle, kernel, [row.id])
+        background.add_task(settle, context, [row.id])
     return JSONResponse(document, 201 if is_new else 200, {"Location": f"/v1/searches/{row.id}"})
 
 
 @router.post("/plans", status_code=200, responses={200: {"model": PlanOut}})
-def preview(spec: Spec, kernel: KernelDep, caller: Reader) -> JSONResponse:
+def preview(spec: Spec, context: KernelDep, caller: Reader) -> JSONResponse:
     """What a search would cost and find, without storing anything. Its time is learned from finished trainings."""
-    spec = weights_of(kernel.settings.data_dir).pin(spec)
-    with kernel.read() as session:
+    spec = weights_of(context.settings.data_dir).pin(spec)
+    with context.read() as session:
         spec = proposals.resolved(session, spec, caller.owner)
         known = timings(session, caller.owner)
     return JSONResponse(plan(spec, known))
@@ -71,7 +71,7 @@ def preview(spec: Spec, kernel: KernelDep, caller: Reader) -> JSONResponse:
 
 @router.get("/searches", responses={200: {"model": resources.SearchesOut}})
 def listing(
-    kernel: KernelDep,
+    context: KernelDep,
     caller: Reader,
     state: State | None = None,
     name: Annotated[str | None, Query(max_length=200)] = None,
@@ -84,7 +84,7 @@ def listing(
     if cursor is not None:
         created_at, search_id = cursors.decode(cursor, scope, ((int, float), str))
         after = (float(created_at), str(search_id))
-    with kernel.read() as session:
+    with context.read() as session:
         page = rows.page(session, caller.owner, state=state, name=name, after=after, limit=limit + 1)
         shown = page[:limit]
         items = show_all(session, list(shown))
@@ -98,15 +98,15 @@ def listing(
 
 
 @router.get("/searches/{search_id}", responses={200: {"model": resources.SearchOut}})
-def show(search_id: str, kernel: KernelDep, caller: Reader) -> JSONResponse:
+def show(search_id: str, context: KernelDep, caller: Reader) -> JSONResponse:
     """One search: counters per trial state, progress, best trial so far, estimated time left."""
-    with kernel.read() as session:
+    with context.read() as session:
         row = rows.get(session, search_id, caller.owner)
         document = show_all(session, [row])[0]
         front = fronts.front(session, row)
         document["front"] = fronts.document(row, front)
         document["transfer"] = probes.document(session, row, search_rows.spec_of(row))
-        found = verdict(session, row)
+        found = conclude(session, row)
         document["statement"] = _said(found.statement, row, front, document["transfer"])
         document["importance"] = found.importance
         document["last_event_id"] = events.last_id(session, search_id)
@@ -114,35 +114,35 @@ def show(search_id: str, kernel: KernelDep, caller: Reader) -> JSONResponse:
 
 
 @router.post("/searches/{search_id}/pause", status_code=202, responses=CHANGED)
-def pause(search_id: str, kernel: KernelDep, caller: Submitter) -> JSONResponse:
+def pause(search_id: str, context: KernelDep, caller: Submitter) -> JSONResponse:
     """Lease nothing more; running trials save themselves and stop."""
-    return _change(kernel, search_id, caller.owner, searches.pause)
+    return _change(context, search_id, caller.owner, searches.pause)
 
 
 @router.post("/searches/{search_id}/resume", status_code=202, responses=CHANGED)
-def resume(search_id: str, kernel: KernelDep, caller: Submitter, background: BackgroundTasks) -> JSONResponse:
+def resume(search_id: str, context: KernelDep, caller: Submitter, background: BackgroundTasks) -> JSONResponse:
     """Go on after a pause."""
-    background.add_task(settle, kernel, [search_id])
-    return _change(kernel, search_id, caller.owner, searches.resume)
+    background.add_task(settle, context, [search_id])
+    return _change(context, search_id, caller.owner, searches.resume)
 
 
 @router.post("/searches/{search_id}/cancel", status_code=202, responses=CHANGED)
-def cancel(search_id: str, kernel: KernelDep, caller: Submitter) -> JSONResponse:
+def cancel(search_id: str, context: KernelDep, caller: Submitter) -> JSONResponse:
     """End a search. Finished trials keep their results."""
-    response = _change(kernel, search_id, caller.owner, searches.cancel)
-    kernel.artifacts.forget(search_id)  # nothing will be resumed
+    response = _change(context, search_id, caller.owner, searches.cancel)
+    context.artifacts.forget(search_id)  # nothing will be resumed
     return response
 
 
 @router.delete("/searches/{search_id}", status_code=204)
-def delete(search_id: str, kernel: KernelDep, caller: Submitter) -> Response:
+def delete(search_id: str, context: KernelDep, caller: Submitter) -> Response:
     """Delete a search that has ended, with all that was stored of it."""
-    with kernel.write() as (session, _now):
+    with context.write() as (session, _now):
         row = rows.lock(session, search_id, caller.owner)
         if row.state not in rows.TERMINAL:
             raise Conflict(f"a search that is {row.state} cannot be deleted; cancel it first")
         rows.remove(session, search_id)
-    kernel.artifacts.forget(search_id)
+    context.artifacts.forget(search_id)
     return Response(status_code=204)
 
 
@@ -176,17 +176,17 @@ def _said(
 
 
 def _submit(
-    kernel: Kernel, spec: SearchSpec, owner: str, key: str | None
+    context: ServiceContext, spec: SearchSpec, owner: str, key: str | None
 ) -> tuple[SearchRow, bool, documents.Document]:
     prepare(spec)  # may take seconds, and is kept: not while the database is locked
-    with kernel.write() as (session, now):
-        pin = weights_of(kernel.settings.data_dir).pin
+    with context.write() as (session, now):
+        pin = weights_of(context.settings.data_dir).pin
         row, is_new = searches.submit(session, spec, owner, key, now, pin)
         return row, is_new, show_all(session, [row])[0]
 
 
-def _change(kernel: Kernel, search_id: str, owner: str, change: Change) -> JSONResponse:
-    with kernel.write() as (session, now):
+def _change(context: ServiceContext, search_id: str, owner: str, change: Change) -> JSONResponse:
+    with context.write() as (session, now):
         row = rows.lock(session, search_id, owner)
         change(session, row, now)
         session.flush()

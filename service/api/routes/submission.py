@@ -27,11 +27,11 @@ class SearchSpec(specs.SearchSpec):
         return self
 
 
-def checked(body: SearchSpec, kernel: KernelDep) -> specs.SearchSpec:
+def checked(body: SearchSpec, context: KernelDep) -> specs.SearchSpec:
     """The specification with every default written out, as it is read back later; 422 when its data set is unknown."""
     try:
         return specs.SearchSpec.model_validate(
-            body.document(), context={"datasets": registry_of(kernel.settings.data_dir)}
+            body.document(), context={"datasets": registry_of(context.settings.data_dir)}
         )
     except ValidationError as error:
         raise RequestValidationError([{**part, "loc": ("body", *part["loc"])} for part in error.errors()]) from None

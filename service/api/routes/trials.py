@@ -27,7 +27,7 @@ NUMBER = (int, float)
 @router.get("/trials", responses={200: {"model": resources.TrialsOut}})
 def listing(
     search_id: str,
-    kernel: KernelDep,
+    context: KernelDep,
     caller: Reader,
     state: TrialState | None = None,
     limit: Limit = 100,
@@ -36,7 +36,7 @@ def listing(
     """All trials of a search in number order."""
     scope = f"trials {search_id} {state}"
     after = -1 if cursor is None else int(cursors.decode(cursor, scope, (int,))[0])
-    with kernel.read() as session:
+    with context.read() as session:
         searches.get(session, search_id, caller.owner)
         page = rows.page(session, search_id, state=state, after=after, limit=limit + 1)
     shown = page[:limit]
@@ -49,9 +49,9 @@ def listing(
 
 
 @router.get("/trials/{number}", responses={200: {"model": resources.TrialDetailOut}})
-def show(search_id: str, number: int, kernel: KernelDep, caller: Reader) -> JSONResponse:
+def show(search_id: str, number: int, context: KernelDep, caller: Reader) -> JSONResponse:
     """One trial with its runs, their epochs and attempts."""
-    with kernel.read() as session:
+    with context.read() as session:
         searches.get(session, search_id, caller.owner)
         if not 0 <= number < 2**31:
             raise BadQuery(f"trial numbers are whole and at least 0, got {number}")
@@ -68,7 +68,7 @@ def show(search_id: str, number: int, kernel: KernelDep, caller: Reader) -> JSON
 )
 def leaderboard(
     search_id: str,
-    kernel: KernelDep,
+    context: KernelDep,
     caller: Reader,
     limit: Limit = 20,
     cursor: Cursor = None,
@@ -90,7 +90,7 @@ def leaderboard(
     if sort is not None and sort.removeprefix("-") not in board.SORTABLE:
         raise BadQuery(f"cannot sort by {sort!r}; allowed, each also with '-' before it: {', '.join(board.SORTABLE)}")
     comparisons = () if where is None else where_filter.parse(where, tuple(board.SORTABLE))
-    with kernel.read() as session:
+    with context.read() as session:
         search = searches.get(session, search_id, caller.owner)
         scope = f"leaderboard {search_id} {comparisons} {pareto} {sort}"
         after = None if cursor is None else _place(cursor, scope)
@@ -103,7 +103,7 @@ def leaderboard(
         page = board.page(session, selection, sort=sort, after=after, limit=limit + 1)
         shown = page[:limit]
         first = board.rank_before(session, selection, sort, shown[0]) + 1 if shown and after is not None else 1
-        as_of = documents.timestamp(kernel.time())
+        as_of = documents.timestamp(context.time())
     items = [documents.trial(row, rank) for rank, row in enumerate(shown, first)]
     more = cursors.encode(_values(board.place(shown[-1], sort)), scope) if len(page) > limit else None
     return JSONResponse({"items": items, "next_cursor": more, "as_of": as_of}, headers={"ETag": etag})

@@ -11,13 +11,13 @@ router = APIRouter(prefix="/v1/weights", tags=["what there is"])
 
 
 @router.get("", responses={200: {"model": resources.WeightsListOut}})
-def listing(kernel: KernelDep, _caller: Reader) -> JSONResponse:
+def listing(context: KernelDep, _caller: Reader) -> JSONResponse:
     """The weights that were registered with `effscale weights add` in this service's data directory."""
-    items = [info.document() for info in weights_of(kernel.settings.data_dir).list()]
+    items = [info.document() for info in weights_of(context.settings.data_dir).list()]
     return JSONResponse({"items": items, "next_cursor": None})
 
 
 @router.get("/{name}", responses={200: {"model": resources.WeightsOut}})
-def show(name: str, kernel: KernelDep, _caller: Reader) -> JSONResponse:
+def show(name: str, context: KernelDep, _caller: Reader) -> JSONResponse:
     """One registered file."""
-    return JSONResponse(weights_of(kernel.settings.data_dir).get(name).document())
+    return JSONResponse(weights_of(context.settings.data_dir).get(name).document())

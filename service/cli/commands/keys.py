@@ -97,7 +97,7 @@ def _scopes(text: str) -> list["Scope"]:
 @contextmanager
 def _session(data_dir: str | None, database_url: str | None) -> Iterator[tuple["Session", float]]:
     """A transaction on the service's database, migrated first: keys are made before the service is started."""
-    from service.api.context import build_kernel
+    from service.api.context import build_context
     from service.api.server import prepare_data_dir
     from service.cli.commands.serve import start_failures
     from service.store.migrate import upgrade
@@ -107,9 +107,9 @@ def _session(data_dir: str | None, database_url: str | None) -> Iterator[tuple["
         if chosen.database_url is None:
             prepare_data_dir(chosen)
         upgrade(chosen.url)
-    kernel = build_kernel(chosen)
+    context = build_context(chosen)
     try:
-        with kernel.write() as (session, now):
+        with context.write() as (session, now):
             yield session, now
     finally:
-        kernel.engine.dispose()
+        context.engine.dispose()

@@ -13,7 +13,7 @@ from service.cli.inputs.latency_table import LatencyTable, with_latencies
 from service.cli.inputs.options import Identity, Json, Server, connect
 from service.cli.inputs.spec_file import read_document
 from service.cli.inputs.warm_start import WarmStart, with_results
-from service.cli.presentation.conclusion import verdict
+from service.cli.presentation.conclusion import conclusion_rows
 from service.cli.presentation.failure import UsageFailure
 from service.cli.presentation.output import duration, emit, pairs, percent, table
 
@@ -118,7 +118,7 @@ def leaderboard(
         show_leaderboard(board["items"], search["spec"]["objectives"])
         if pareto and search["front"]:
             print(front(search["front"]))
-        pairs(verdict(search))
+        pairs(conclusion_rows(search))
 
 
 def pause(identity: Identity, server: Server = None, json: Json = False) -> None:
@@ -181,7 +181,7 @@ def show_search(search: dict[str, Any]) -> None:
             ("best", None if best is None else _best(best)),
             ("front", front(search["front"]) if search.get("front") else None),
             ("transfer", transfer(search["transfer"]) if search.get("transfer") else None),
-            *verdict(search),
+            *conclusion_rows(search),
             ("its diagnosis", None if best is None else diagnosis(best)),
             ("diagnoses", ", ".join(f"{count} {label}" for label, count in search["diagnoses"].items()) or None),
             ("device time", duration(search["device_seconds"])),

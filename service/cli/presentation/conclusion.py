@@ -7,7 +7,7 @@ from service.cli.presentation.output import percent
 Document = dict[str, Any]
 
 
-def verdict(search: Document) -> list[tuple[str, str]]:
+def conclusion_rows(search: Document) -> list[tuple[str, str]]:
     """Names and texts; nothing before the search has ended.
 
     >>> share = {"share": 0.66, "ci95": [0.5, 0.8]}

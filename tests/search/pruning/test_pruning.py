@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from search.pruning import brackets
 from search.pruning.extrapolation import EXPONENTS, upper_bound
-from search.pruning.pruning import Entrant, awaited, settle, verdict
+from search.pruning.pruning import Entrant, awaited, decide, settle
 from search.spec.spec import SearchSpec
 from tests.search.race import Race
 from tests.search.records import spec
@@ -74,14 +74,14 @@ def _end(search: SearchSpec, number: int, rung: int) -> int | None:
 )
 def test_asha_keeps_one_in_three_of_all_judged_so_far(values: list[float | None], expected: list[str]) -> None:
     field = entrants(values, 2)
-    assert [verdict(ASHA, 30, field, number) for number in field] == expected
+    assert [decide(ASHA, 30, field, number) for number in field] == expected
 
 
 def test_whoever_waits_is_told_for_whom() -> None:
     field = entrants([0.9, None, 0.8, 0.85], 2)
-    assert verdict(ASHA, 4, field, 0) == "await"
+    assert decide(ASHA, 4, field, 0) == "await"
     assert awaited(ASHA, 4, field, 0) == "after epoch 2 it waits until trial 2 and those before have come as far"
-    assert verdict(ASHA, 4, field, 3) == "await"  # the block ends with the search
+    assert decide(ASHA, 4, field, 3) == "await"  # the block ends with the search
     assert "until trial 5 and" in awaited(ASHA, 30, field, 3)
     assert awaited(ASHA, 30, field, 1) == ""
 
@@ -89,17 +89,17 @@ def test_whoever_waits_is_told_for_whom() -> None:
 def test_what_is_over_is_waited_for_no_more() -> None:
     field = entrants([0.9, None, 0.8], 2)
     field[1] = Entrant(1, over=True, values={})
-    assert [verdict(ASHA, 30, field, number) for number in (0, 2)] == ["continue", "stop"]
+    assert [decide(ASHA, 30, field, number) for number in (0, 2)] == ["continue", "stop"]
     assert settle(ASHA, 30, field, [0, 2]) == {0: "continue", 2: "stop"}
     early = Entrant(1, over=True, values={}, last=0.95)  # patience ended it before the rung: its last epoch counts
-    assert verdict(ASHA, 30, {**field, 1: early}, 0) == "stop"
+    assert decide(ASHA, 30, {**field, 1: early}, 0) == "stop"
 
 
 def test_median_stops_the_lower_half_once_five_are_judged() -> None:
     field = entrants([0.1, 0.2, 0.3], 3)
-    assert [verdict(MEDIAN, 30, field, number) for number in field] == ["continue"] * 3
+    assert [decide(MEDIAN, 30, field, number) for number in field] == ["continue"] * 3
     field = entrants([0.1, 0.2, 0.3, 0.15, 0.25, 0.4], 3)
-    assert [verdict(MEDIAN, 30, field, number) for number in (3, 4, 5)] == ["stop", "continue", "continue"]
+    assert [decide(MEDIAN, 30, field, number) for number in (3, 4, 5)] == ["stop", "continue", "continue"]
 
 
 def test_curve_stops_what_cannot_reach_the_best_any_more() -> None:
@@ -109,12 +109,12 @@ def test_curve_stops_what_cannot_reach_the_best_any_more() -> None:
     best = Entrant(0, over=True, values=curve(0.9), last=curve(0.9)[20])
     half = {epoch: value for epoch, value in curve(0.6).items() if epoch <= 5}
     field = {0: best, 1: Entrant(1, over=False, values={1: 0.5}), 2: Entrant(2, over=False, values=half)}
-    assert verdict(CURVE, 30, field, 2) == "stop"
-    assert verdict(CURVE, 30, {**field, 2: Entrant(2, over=False, values=curve(0.95))}, 2) == "continue"
-    assert verdict(CURVE, 30, {**field, 0: Entrant(0, over=False, values={})}, 2) == "await"
+    assert decide(CURVE, 30, field, 2) == "stop"
+    assert decide(CURVE, 30, {**field, 2: Entrant(2, over=False, values=curve(0.95))}, 2) == "continue"
+    assert decide(CURVE, 30, {**field, 0: Entrant(0, over=False, values={})}, 2) == "await"
     found = awaited(CURVE, 30, {**field, 0: Entrant(0, over=False, values={})}, 2)
     assert found == "after epoch 5 it waits until trial 0 and those before are over"
-    assert verdict(CURVE, 30, {**field, 1: Entrant(1, over=False, values=half)}, 1) == "continue"  # nothing before it
+    assert decide(CURVE, 30, {**field, 1: Entrant(1, over=False, values=half)}, 1) == "continue"  # nothing before it
 
 
 def test_with_a_cost_among_the_objectives_the_front_goes_on() -> None:
@@ -125,18 +125,18 @@ def test_with_a_cost_among_the_objectives_the_front_goes_on() -> None:
         number: Entrant(number, over=False, values={2: value}, costs={"macs": cost})
         for number, (value, cost) in enumerate(zip(values, macs, strict=True))
     }
-    assert [verdict(search, 30, field, number) for number in field] == ["continue", "stop", "stop"] + ["stop"] * 3
-    assert verdict(search, 30, {0: field[0], 1: field[1]}, 1) == "await"
+    assert [decide(search, 30, field, number) for number in field] == ["continue", "stop", "stop"] + ["stop"] * 3
+    assert decide(search, 30, {0: field[0], 1: field[1]}, 1) == "await"
     bare = spec(recipe={"epochs": 20}, objectives=["accuracy", "latency_ms"], measure_latency="all")
-    assert verdict(bare, 30, entrants([0.5, 0.9, None], 2), 0) == "stop"  # a time that nobody knows yet is no place
+    assert decide(bare, 30, entrants([0.5, 0.9, None], 2), 0) == "stop"  # a time that nobody knows yet is no place
     cheap = Entrant(2, over=False, values=dict.fromkeys(range(1, 6), 0.5), costs={"macs": 1})
     best = Entrant(0, over=True, values={}, last=0.9, costs={"macs": 2})
     costly = spec(
         recipe={"epochs": 20}, pruner=CURVE.pruner.model_dump(), sampler={"window": 2}, objectives=["accuracy", "macs"]
     )
     around = {0: best, 1: Entrant(1, over=False, values={}), 2: cheap}
-    assert verdict(costly, 30, around, 2) == "continue"
-    assert verdict(CURVE, 30, around, 2) == "stop"
+    assert decide(costly, 30, around, 2) == "continue"
+    assert decide(CURVE, 30, around, 2) == "stop"
 
 
 @given(
@@ -167,9 +167,9 @@ def test_nothing_is_stopped_between_rungs_and_no_reference_ever(epoch: int, valu
     field = entrants(values, epoch)
     field[0] = Entrant(0, over=False, values={2: 0.0}, reference=True)
     for search in (ASHA, HYPERBAND, MEDIAN, NEVER):
-        assert verdict(search, 30, field, 0) == "continue"
-        assert all(verdict(search, 30, field, number) == "continue" for number in field if epoch < 2)
-    assert all(verdict(NEVER, 30, field, number) == "continue" for number in field)
+        assert decide(search, 30, field, 0) == "continue"
+        assert all(decide(search, 30, field, number) == "continue" for number in field if epoch < 2)
+    assert all(decide(NEVER, 30, field, number) == "continue" for number in field)
 
 
 @st.composite

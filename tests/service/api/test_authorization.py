@@ -9,7 +9,7 @@ import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.api.keys import MARK, Scope, list_keys, revoke_key
 from tests.conftest import Clock
 from tests.service.api.conftest import headers
@@ -76,29 +76,29 @@ def test_no_route_hides_from_the_document_but_pages(public: TestClient) -> None:
 
 @pytest.mark.parametrize(("route", "rule"), RULES.items(), ids=[" ".join(route) for route in RULES])
 def test_a_route_wants_its_scope_and_no_other(
-    public: TestClient, public_kernel: Kernel, route: tuple[str, str], rule: Scope | None
+    public: TestClient, public_context: ServiceContext, route: tuple[str, str], rule: Scope | None
 ) -> None:
     method, path = route[0], filled(route[1])
-    before = Fleet(public_kernel).dump()["effscale_searches"]
+    before = Fleet(public_context).dump()["effscale_searches"]
     if rule is None:
         assert public.request(method, path).status_code == 200
         return
     assert_problem(public.request(method, path), 401, "unauthorized")
     for scope in SCOPES:
-        answer = public.request(method, path, headers=headers(public_kernel, [scope]))
+        answer = public.request(method, path, headers=headers(public_context, [scope]))
         if scope in (rule, "admin"):
             assert answer.status_code in (200, 404, 409, 422), answer.text
         else:
             detail = assert_problem(answer, 403, "forbidden")["detail"]
             assert repr(rule) in detail
-    assert Fleet(public_kernel).dump()["effscale_searches"] == before
+    assert Fleet(public_context).dump()["effscale_searches"] == before
 
 
-def test_every_wrong_key_is_refused_alike(public: TestClient, public_kernel: Kernel, clock: Clock) -> None:
-    good = headers(public_kernel, SCOPES)["Authorization"].removeprefix("Bearer ")
-    revoked = headers(public_kernel, SCOPES)["Authorization"]
-    expired = headers(public_kernel, SCOPES, expires_at=clock() + DAY)["Authorization"]
-    with public_kernel.write() as (session, now):
+def test_every_wrong_key_is_refused_alike(public: TestClient, public_context: ServiceContext, clock: Clock) -> None:
+    good = headers(public_context, SCOPES)["Authorization"].removeprefix("Bearer ")
+    revoked = headers(public_context, SCOPES)["Authorization"]
+    expired = headers(public_context, SCOPES, expires_at=clock() + DAY)["Authorization"]
+    with public_context.write() as (session, now):
         revoke_key(session, _id_of(revoked), now)
     assert public.get("/v1/searches", headers={"Authorization": expired}).status_code == 200
     clock.advance(DAY)
@@ -146,11 +146,11 @@ def test_a_wrong_key_is_refused_on_loopback_too(client: TestClient) -> None:
     assert_problem(client.get("/v1/searches", headers={"Authorization": "Basic YTpi"}), 401)
 
 
-def test_what_belongs_to_another_is_not_there(public: TestClient, public_kernel: Kernel) -> None:
-    ann = headers(public_kernel, SCOPES, owner="ann")
-    bob = headers(public_kernel, SCOPES, owner="bob")  # even as an admin
+def test_what_belongs_to_another_is_not_there(public: TestClient, public_context: ServiceContext) -> None:
+    ann = headers(public_context, SCOPES, owner="ann")
+    bob = headers(public_context, SCOPES, owner="bob")  # even as an admin
     submitted = public.post("/v1/searches", json={**SPEC, "trials": 1}, headers=ann | {"Idempotency-Key": "k"}).json()
-    fleet = Fleet(public_kernel)
+    fleet = Fleet(public_context)
     fleet.run_dry()
     before = fleet.dump()
     paths = [route for route in RULES if "{search_id}" in route[1]]
@@ -171,24 +171,24 @@ def test_what_belongs_to_another_is_not_there(public: TestClient, public_kernel:
 
 
 def test_no_secret_is_stored_or_logged(
-    public: TestClient, public_kernel: Kernel, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    public: TestClient, public_context: ServiceContext, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    authorization = headers(public_kernel, SCOPES)
+    authorization = headers(public_context, SCOPES)
     secret = authorization["Authorization"].split("_", 2)[2]
     assert len(secret) >= 43  # 256 bits in base64
     assert public.post("/v1/searches", json=SPEC, headers=authorization).status_code == 201
     assert_problem(public.get("/v1/searches", headers={"Authorization": f"Bearer effs_wrong_{secret}"}), 401)
     assert secret not in caplog.text
-    assert secret not in str(Fleet(public_kernel).dump())
+    assert secret not in str(Fleet(public_context).dump())
     for file in tmp_path.iterdir():
         if file.is_file():
             assert secret.encode() not in file.read_bytes(), file.name
 
 
-def test_every_key_is_another(public_kernel: Kernel) -> None:
-    texts = {headers(public_kernel, ["read"])["Authorization"] for _ in range(20)}
+def test_every_key_is_another(public_context: ServiceContext) -> None:
+    texts = {headers(public_context, ["read"])["Authorization"] for _ in range(20)}
     assert len(texts) == 20
-    with public_kernel.read() as session:
+    with public_context.read() as session:
         keys = list_keys(session)
     assert len({key.prefix for key in keys}) == len({key.sha256 for key in keys}) == 20

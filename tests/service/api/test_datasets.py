@@ -10,7 +10,7 @@ from PIL import Image
 from models.data.problems import policies
 from models.data.registration import Wish, add, remove
 from models.data.registry import DATASETS
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.library.datasets import datasets_dir
 from tests.models.data.conftest import put
 from tests.service.api.conftest import headers
@@ -21,12 +21,12 @@ BODY = {"dataset": "pets", "baseline": "efficientnet-nano", "trials": 2, "finali
 
 
 @pytest.fixture
-def pets(tmp_path: Path, kernel: Kernel) -> Path:
+def pets(tmp_path: Path, context: ServiceContext) -> Path:
     """A registered data set of three classes; its directory."""
     for label in range(3):
         for i in range(10):
             put(tmp_path / "source" / f"class {label}" / f"{i}.png", 100 * label + i)
-    directory = datasets_dir(kernel.settings.data_dir)
+    directory = datasets_dir(context.settings.data_dir)
     add(directory, Wish("pets", tmp_path / "source", policies()))
     return directory
 
@@ -65,12 +65,12 @@ def test_a_damaged_manifest_is_a_problem_and_no_accident(client: TestClient, pet
     assert_problem(client.post("/v1/searches", json=BODY), 422, "invalid-body")
 
 
-def test_a_search_on_registered_data(client: TestClient, kernel: Kernel, pets: Path) -> None:
+def test_a_search_on_registered_data(client: TestClient, context: ServiceContext, pets: Path) -> None:
     plan = client.post("/v1/plans", json=BODY).json()
     assert (plan["dataset"]["name"], plan["dataset"]["train"]) == ("pets", 18)
     made = client.post("/v1/searches", json=BODY)
     assert made.status_code == 201
-    lease = Fleet(kernel).lease("w1")
+    lease = Fleet(context).lease("w1")
     assert lease is not None
     remove(pets, "pets")
     shown = client.get(f"/v1/searches/{made.json()['id']}").json()
@@ -82,7 +82,7 @@ def test_a_search_on_registered_data(client: TestClient, kernel: Kernel, pets: P
     assert "there is no data set 'pets'" in refused["errors"][0]["message"]
 
 
-def test_data_sets_want_a_key_where_others_can_reach_them(public: TestClient, public_kernel: Kernel) -> None:
+def test_data_sets_want_a_key_where_others_can_reach_them(public: TestClient, public_context: ServiceContext) -> None:
     for address in ("/v1/datasets", "/v1/datasets/digits", "/v1/datasets/digits/thumbnails"):
         assert public.get(address).status_code == 401
-        assert public.get(address, headers=headers(public_kernel, ["read"])).status_code == 200
+        assert public.get(address, headers=headers(public_context, ["read"])).status_code == 200

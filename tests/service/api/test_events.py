@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 
 from service.api.app import create_app
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.api.routes import events as routes
 from service.api.server import _Server
 from tests.service.api.problem import assert_problem
@@ -23,10 +23,10 @@ Document = dict[str, Any]
 
 
 @pytest.fixture
-def server(kernel: Kernel) -> Iterator[uvicorn.Server]:
-    """The kernel behind a real socket, in a thread."""
+def server(context: ServiceContext) -> Iterator[uvicorn.Server]:
+    """The context behind a real socket, in a thread."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = _Server(uvicorn.Config(create_app(kernel), log_level="error"), kernel)
+    server = _Server(uvicorn.Config(create_app(context), log_level="error"), context)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()  # the socket listens already: what comes early waits in its backlog
     server.config.port = listening.getsockname()[1]

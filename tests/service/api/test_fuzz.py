@@ -13,7 +13,7 @@ from schemathesis import BaseSchema
 from schemathesis.checks import not_a_server_error
 
 from service.api.app import create_app
-from service.api.context import Kernel, build_kernel
+from service.api.context import ServiceContext, build_context
 from service.settings import Settings
 from tests.conftest import Clock, hurry
 from tests.service.api.conftest import headers
@@ -35,33 +35,33 @@ KNOWN: dict[str, object] = {
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def fuzzed(
     request: pytest.FixtureRequest, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Kernel, str, str]]:
-    """A public kernel with a search that has ended, its id, and the id of a lease on another search."""
+) -> Iterator[tuple[ServiceContext, str, str]]:
+    """A public context with a search that has ended, its id, and the id of a lease on another search."""
     folder = tmp_path_factory.mktemp("fuzzed")
     url = None
     if request.param == "sqlite":
         shutil.copy(migrated_sqlite, folder / "effscale.db")
     else:
         url = request.getfixturevalue("new_postgres")(migrated=True)
-    kernel = build_kernel(Settings(host="0.0.0.0", data_dir=folder, database_url=url), Clock())
-    hurry(kernel.engine)
-    fleet = Fleet(kernel)
+    context = build_context(Settings(host="0.0.0.0", data_dir=folder, database_url=url), Clock())
+    hurry(context.engine)
+    fleet = Fleet(context)
     ended = fleet.submit(owner=OWNER, trials=3, finalists={"count": 1, "seeds": 2})
     fleet.run_dry()
     fleet.submit(owner=OWNER, trials=1)
     lease = fleet.must_lease()
-    yield kernel, ended, lease.id
-    kernel.engine.dispose()
+    yield context, ended, lease.id
+    context.engine.dispose()
 
 
 @pytest.fixture(scope="module")
-def authorization(fuzzed: tuple[Kernel, str, str]) -> dict[str, str]:
+def authorization(fuzzed: tuple[ServiceContext, str, str]) -> dict[str, str]:
     """The header with a key that may do everything."""
     return headers(fuzzed[0], ["admin"], owner=OWNER)
 
 
 @pytest.fixture(scope="module")
-def api_schema(fuzzed: tuple[Kernel, str, str]) -> BaseSchema:
+def api_schema(fuzzed: tuple[ServiceContext, str, str]) -> BaseSchema:
     """What the app says of itself."""
     return schemathesis.openapi.from_asgi("/openapi.json", create_app(fuzzed[0]))
 
@@ -70,7 +70,7 @@ def api_schema(fuzzed: tuple[Kernel, str, str]) -> BaseSchema:
 @pytest.mark.parametrize("route", RULES, ids=" ".join)
 def test_nothing_that_is_sent_breaks_the_service(
     api_schema: BaseSchema,
-    fuzzed: tuple[Kernel, str, str],
+    fuzzed: tuple[ServiceContext, str, str],
     authorization: dict[str, str],
     route: tuple[str, str],
     mode: schemathesis.GenerationMode,

@@ -7,19 +7,19 @@ from fastapi.testclient import TestClient
 
 from search.space import catalogue
 from search.spec.spec import SearchSpec
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.api.keys import LOCAL
 from tests.service.fleet import SPEC, Fleet
 
 
 def test_a_space_is_counted_once_and_outside_of_transactions(
-    client: TestClient, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, context: ServiceContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = []
     build = catalogue.build
 
     def noted(spec: SearchSpec, classes: int) -> catalogue.Catalogue:
-        with kernel.write() as (session, _now):  # waits for ever if this very thread holds SQLite's only pen
+        with context.write() as (session, _now):  # waits for ever if this very thread holds SQLite's only pen
             counted.append(session.connection().in_transaction())
         return build(spec, classes)
 
@@ -33,8 +33,8 @@ def test_a_space_is_counted_once_and_outside_of_transactions(
     assert len(counted) == 2
 
 
-def test_the_time_of_a_plan_is_learned_from_what_has_finished(client: TestClient, kernel: Kernel) -> None:
-    fleet = Fleet(kernel)
+def test_the_time_of_a_plan_is_learned_from_what_has_finished(client: TestClient, context: ServiceContext) -> None:
+    fleet = Fleet(context)
     wanted = {**SPEC, "finalists": {"count": 0}}
 
     def planned() -> dict[str, Any]:

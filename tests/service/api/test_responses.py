@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
 from service.api.app import create_app
-from service.api.context import build_kernel
+from service.api.context import build_context
 from service.api.responses import plans, resources
 from service.protocol import lease_responses
 from service.settings import Settings
@@ -47,7 +47,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A service that has done one search."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("answers"))
     upgrade(settings.url)
-    with TestClient(create_app(build_kernel(settings)), base_url="http://127.0.0.1") as opened:
+    with TestClient(create_app(build_context(settings)), base_url="http://127.0.0.1") as opened:
         yield opened
 
 

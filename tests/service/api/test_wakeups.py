@@ -8,9 +8,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.api.routes import leases as routes
-from service.api.wakeups import Bell
+from service.api.wakeups import Wakeups
 from service.core import searches
 from service.store import runs
 from service.store.tables import SearchRow
@@ -20,20 +20,20 @@ LONG = 60.0  # seconds; a test that waits as long has failed
 
 
 def test_a_ring_between_a_look_and_the_wait_is_not_missed() -> None:
-    bell = Bell()
-    seen = bell.count
-    bell.ring()
-    asyncio.run(asyncio.wait_for(bell.wait(seen, LONG), LONG / 2))
+    wakeups = Wakeups()
+    seen = wakeups.count
+    wakeups.wake_all()
+    asyncio.run(asyncio.wait_for(wakeups.wait(seen, LONG), LONG / 2))
 
 
 def test_a_ring_from_another_thread_wakes_everyone() -> None:
-    bell = Bell()
+    wakeups = Wakeups()
 
     async def wait_all() -> None:
-        seen = bell.count
-        waiting = [asyncio.create_task(bell.wait(seen, LONG)) for _ in range(10)]
+        seen = wakeups.count
+        waiting = [asyncio.create_task(wakeups.wait(seen, LONG)) for _ in range(10)]
         await asyncio.sleep(0)  # all of them wait now
-        threading.Thread(target=bell.ring).start()
+        threading.Thread(target=wakeups.wake_all).start()
         await asyncio.wait_for(asyncio.gather(*waiting), LONG / 2)
 
     asyncio.run(wait_all())
@@ -41,59 +41,59 @@ def test_a_ring_from_another_thread_wakes_everyone() -> None:
 
 def test_no_ring_of_many_is_missed_by_a_reader() -> None:
     """The reader looks, then waits; whatever was rung before it has stopped waiting it sees at its next look."""
-    bell, rings, news = Bell(), 2000, []
+    wakeups, rings, news = Wakeups(), 2000, []
 
     def ring() -> None:
         for number in range(rings):
             news.append(number)
-            bell.ring()
+            wakeups.wake_all()
 
     async def read() -> int:
         writer = threading.Thread(target=ring)
         writer.start()
         looks = 0
         while True:
-            seen = bell.count
+            seen = wakeups.count
             looks += 1
             if len(news) == rings:
                 writer.join()
                 return looks
-            await asyncio.wait_for(bell.wait(seen, LONG), LONG / 2)
+            await asyncio.wait_for(wakeups.wait(seen, LONG), LONG / 2)
 
     assert asyncio.run(read()) >= 1
 
 
 def test_who_waited_in_vain_is_forgotten() -> None:
-    bell = Bell()
+    wakeups = Wakeups()
 
     async def wait() -> None:
-        await bell.wait(bell.count, 0.01)
-        task = asyncio.create_task(bell.wait(bell.count, LONG))
+        await wakeups.wait(wakeups.count, 0.01)
+        task = asyncio.create_task(wakeups.wait(wakeups.count, LONG))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(wait())
-    assert bell._waiting == set()
-    bell.ring()  # the loop that waited is closed
+    assert wakeups._waiting == set()
+    wakeups.wake_all()  # the loop that waited is closed
 
 
-def test_only_a_transaction_that_changed_something_rings(kernel: Kernel, fleet: Fleet) -> None:
+def test_only_a_transaction_that_changed_something_rings(context: ServiceContext, fleet: Fleet) -> None:
     search = fleet.submit()
     lease = fleet.must_lease()
-    before = kernel.bell.count
-    with kernel.write() as (session, _now):
+    before = context.wakeups.count
+    with context.write() as (session, _now):
         assert len(session.scalars(select(SearchRow)).all()) == 1
-    with kernel.read() as session:
+    with context.read() as session:
         assert session.get(SearchRow, search) is not None
-    kernel.sweep()
-    assert kernel.bell.count == before
-    with kernel.write() as (session, now):
+    context.sweep()
+    assert context.wakeups.count == before
+    with context.write() as (session, now):
         searches.pause(session, session.get_one(SearchRow, search), now)
-    assert kernel.bell.count == before + 1
-    with kernel.write() as (session, now):
+    assert context.wakeups.count == before + 1
+    with context.write() as (session, now):
         assert runs.renew(session, lease.id, lease.epoch, now)  # a statement of its own, without the unit of work
-    assert kernel.bell.count == before + 2
+    assert context.wakeups.count == before + 2
 
 
 def test_an_idle_worker_does_not_keep_the_service_busy(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ def test_an_idle_worker_is_woken_by_a_submission(client: TestClient, fleet: Flee
 
     asking = threading.Thread(target=ask)
     asking.start()
-    while not fleet.kernel.bell._waiting:
+    while not fleet.context.wakeups._waiting:
         time.sleep(0.01)  # until it waits
     search = fleet.submit()
     asking.join(20)

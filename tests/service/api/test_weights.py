@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.api.responses.resources import WeightsListOut, WeightsOut
 from service.library.weights import weights_of
 from tests.service.library.test_weights import file_of, start
@@ -12,9 +12,9 @@ from tests.service.library.test_weights import file_of, start
 ASK = {"worker": "w", "process": "p", "devices": [], "versions": {}}
 
 
-def test_weights_are_listed_over_rest(client: TestClient, kernel: Kernel, tmp_path: Path) -> None:
+def test_weights_are_listed_over_rest(client: TestClient, context: ServiceContext, tmp_path: Path) -> None:
     assert client.get("/v1/weights").json() == {"items": [], "next_cursor": None}
-    info = weights_of(kernel.settings.data_dir).add("parent", file_of(tmp_path / "some.safetensors"))
+    info = weights_of(context.settings.data_dir).add("parent", file_of(tmp_path / "some.safetensors"))
     listed = client.get("/v1/weights").json()
     WeightsListOut.model_validate(listed)
     assert listed["items"] == [info.document()]
@@ -22,8 +22,10 @@ def test_weights_are_listed_over_rest(client: TestClient, kernel: Kernel, tmp_pa
     assert client.get("/v1/weights/nothing").status_code == 404
 
 
-def test_a_search_keeps_to_the_bytes_it_was_submitted_with(client: TestClient, kernel: Kernel, tmp_path: Path) -> None:
-    weights = weights_of(kernel.settings.data_dir)
+def test_a_search_keeps_to_the_bytes_it_was_submitted_with(
+    client: TestClient, context: ServiceContext, tmp_path: Path
+) -> None:
+    weights = weights_of(context.settings.data_dir)
     info = weights.add("parent", file_of(tmp_path / "some.safetensors"))
     headers = {"Idempotency-Key": "k"}
     search = client.post("/v1/searches", json=start(grow=True), headers=headers).json()

@@ -12,7 +12,7 @@ from service.cli.commands.demo import time_spent, unfinished
 from service.cli.commands.searches import show_search
 from service.cli.commands.trials import show_leaderboard, show_trial
 from service.cli.commands.watching import JsonView, LiveView, PlainView, follow, spoken
-from service.cli.presentation.conclusion import verdict
+from service.cli.presentation.conclusion import conclusion_rows
 from service.cli.presentation.failure import JobFailed
 from service.cli.presentation.output import duration, percent, show
 from service.operations.demo_spec import demo_spec
@@ -195,8 +195,8 @@ def test_a_search_that_has_ended_says_what_it_has_shown(capsys: pytest.CaptureFi
     assert "71.00 % of the variance of 10 trials' accuracies is explained" in out
     assert "gamma 60.00 % (40.00 % to 80.00 %)" in out
     silent = {**SIMULATED.document()["importance"], "explained": None, "message": "9 trials are too few"}
-    assert verdict({"statement": said, "importance": silent})[1] == ("coefficients", "9 trials are too few")
-    assert verdict({"statement": None, "importance": None}) == []
+    assert conclusion_rows({"statement": said, "importance": silent})[1] == ("coefficients", "9 trials are too few")
+    assert conclusion_rows({"statement": None, "importance": None}) == []
 
 
 def test_a_round_of_a_race_is_told() -> None:

@@ -12,7 +12,7 @@ from httpx import Response
 from sqlalchemy.orm import Session
 
 from service.api.app import create_app
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.api.routes import leases as routes
 from service.store.tables import RunRow
 from tests.conftest import Clock
@@ -22,9 +22,9 @@ Document = dict[str, Any]
 
 
 @pytest.fixture
-def client(kernel: Kernel) -> Iterator[TestClient]:
-    """The kernel over HTTP, on loopback."""
-    with TestClient(create_app(kernel), base_url="http://127.0.0.1") as client:
+def client(context: ServiceContext) -> Iterator[TestClient]:
+    """The context over HTTP, on loopback."""
+    with TestClient(create_app(context), base_url="http://127.0.0.1") as client:
         yield client
 
 
@@ -52,8 +52,8 @@ def address(lease: Document, epoch: int) -> str:
     return f"/v1/leases/{lease['id']}/checkpoints/{epoch}?lease_epoch={lease['lease_epoch']}"
 
 
-def files(kernel: Kernel) -> list[Path]:
-    return sorted(path for path in kernel.artifacts.root.rglob("*") if path.is_file())
+def files(context: ServiceContext) -> list[Path]:
+    return sorted(path for path in context.artifacts.root.rglob("*") if path.is_file())
 
 
 def assert_problem(answer: Response, status: int, code: str) -> None:
@@ -71,10 +71,12 @@ def test_what_was_stored_comes_back(client: TestClient, lease: Document) -> None
     assert client.get(address(lease, 3)).content == data
 
 
-def test_the_newest_two_are_kept_and_offered_newest_first(client: TestClient, lease: Document, kernel: Kernel) -> None:
+def test_the_newest_two_are_kept_and_offered_newest_first(
+    client: TestClient, lease: Document, context: ServiceContext
+) -> None:
     for epoch in range(1, 6):
         assert put(client, lease, epoch, f"state {epoch}".encode()).status_code == 204
-    assert len(files(kernel)) == 2
+    assert len(files(context)) == 2
     client.post(f"/v1/leases/{lease['id']}/release", json={"lease_epoch": lease["lease_epoch"], "reason": "drain"})
     again = take(client, "other")
     assert [(saved["epoch"], saved["size"]) for saved in again["checkpoints"]] == [(5, 7), (4, 7)]
@@ -85,11 +87,11 @@ def test_the_newest_two_are_kept_and_offered_newest_first(client: TestClient, le
 
 
 @pytest.mark.parametrize("damage", ["bit", "truncated", "emptied", "deleted"])
-def test_damage_on_the_disk_is_told(client: TestClient, lease: Document, kernel: Kernel, damage: str) -> None:
+def test_damage_on_the_disk_is_told(client: TestClient, lease: Document, context: ServiceContext, damage: str) -> None:
     put(client, lease, 1, b"older state")
     put(client, lease, 2, b"newer state")
     name = hashlib.sha256(b"newer state").hexdigest()
-    (path,) = [path for path in files(kernel) if path.name == name]
+    (path,) = [path for path in files(context) if path.name == name]
     match damage:
         case "bit":
             path.write_bytes(b"newer statf")
@@ -104,19 +106,23 @@ def test_damage_on_the_disk_is_told(client: TestClient, lease: Document, kernel:
     assert client.get(address(lease, 1)).content == b"older state"  # what the worker falls back to
 
 
-def test_bytes_that_differ_from_their_checksum_are_refused(client: TestClient, lease: Document, kernel: Kernel) -> None:
-    before = Fleet(kernel).dump()
+def test_bytes_that_differ_from_their_checksum_are_refused(
+    client: TestClient, lease: Document, context: ServiceContext
+) -> None:
+    before = Fleet(context).dump()
     answer = put(client, lease, 1, b"state", hashlib.sha256(b"other").hexdigest())
     assert_problem(answer, 422, "bad-content")
-    assert files(kernel) == []
-    assert Fleet(kernel).dump() == before
+    assert files(context) == []
+    assert Fleet(context).dump() == before
 
 
 @pytest.mark.parametrize("sha256", ["", "abc", "../" * 21 + "a", "G" * 64, "a" * 65])
-def test_a_checksum_that_is_none_is_refused(client: TestClient, lease: Document, kernel: Kernel, sha256: str) -> None:
+def test_a_checksum_that_is_none_is_refused(
+    client: TestClient, lease: Document, context: ServiceContext, sha256: str
+) -> None:
     answer = client.put(address(lease, 1), content=b"state", headers={"X-Content-SHA256": sha256})
     assert_problem(answer, 422, "invalid-body")
-    assert files(kernel) == []
+    assert files(context) == []
 
 
 @pytest.mark.parametrize("epoch", ["0", "-1", "10001", "99999999999999999999", "x"])
@@ -126,14 +132,14 @@ def test_an_epoch_that_is_none_is_refused(client: TestClient, lease: Document, e
     assert_problem(client.get(url), 422, "invalid-body")
 
 
-def test_a_zombie_neither_writes_nor_reads(client: TestClient, lease: Document, kernel: Kernel) -> None:
+def test_a_zombie_neither_writes_nor_reads(client: TestClient, lease: Document, context: ServiceContext) -> None:
     put(client, lease, 1, b"state")
     take(client, "w", "p2")
-    before, stored = Fleet(kernel).dump(), files(kernel)
+    before, stored = Fleet(context).dump(), files(context)
     assert_problem(put(client, lease, 2, b"zombie"), 409, "lease-lost")
     assert_problem(client.get(address(lease, 1)), 409, "lease-lost")
-    assert Fleet(kernel).dump() == before
-    assert files(kernel) == stored
+    assert Fleet(context).dump() == before
+    assert files(context) == stored
 
 
 def test_a_lease_does_not_change_hands_while_a_checkpoint_is_recorded(
@@ -163,20 +169,20 @@ def test_a_lease_does_not_change_hands_while_a_checkpoint_is_recorded(
     assert len(fleet.dump()["effscale_checkpoints"]) == 1
 
 
-def test_storing_renews_the_lease(client: TestClient, lease: Document, kernel: Kernel, clock: Clock) -> None:
+def test_storing_renews_the_lease(client: TestClient, lease: Document, context: ServiceContext, clock: Clock) -> None:
     clock.advance(29)
     put(client, lease, 1, b"state")
     clock.advance(29)
-    assert kernel.sweep() == 0
+    assert context.sweep() == 0
 
 
 @pytest.mark.parametrize("end", ["finish", "cancel", "quarantine", "silence", "delete"])
 def test_nothing_is_left_on_the_disk(
-    client: TestClient, lease: Document, kernel: Kernel, clock: Clock, fleet: Fleet, end: str
+    client: TestClient, lease: Document, context: ServiceContext, clock: Clock, fleet: Fleet, end: str
 ) -> None:
     put(client, lease, 1, b"state")
     put(client, lease, 2, b"state")
-    assert files(kernel) != []
+    assert files(context) != []
     base, body = f"/v1/leases/{lease['id']}", {"lease_epoch": lease["lease_epoch"]}
     match end:
         case "finish":
@@ -187,7 +193,7 @@ def test_nothing_is_left_on_the_disk(
         case "quarantine":
             for _ in range(3):
                 client.post(f"{base}/release", json={**body, "reason": "crashed"})
-                if Fleet(kernel).trials(lease["search_id"])[0].state == "quarantined":
+                if Fleet(context).trials(lease["search_id"])[0].state == "quarantined":
                     break
                 lease = take(client)
                 base, body = f"/v1/leases/{lease['id']}", {"lease_epoch": lease["lease_epoch"]}
@@ -195,16 +201,16 @@ def test_nothing_is_left_on_the_disk(
             for attempt in range(3):
                 fleet.lease(f"w{attempt}", "p")
                 clock.advance(31)
-                kernel.sweep()
+                context.sweep()
         case "delete":
             client.post(f"/v1/searches/{lease['search_id']}/cancel")
             assert client.delete(f"/v1/searches/{lease['search_id']}").status_code == 204
-    assert files(kernel) == []
-    assert Fleet(kernel).dump()["effscale_checkpoints"] == []
+    assert files(context) == []
+    assert Fleet(context).dump()["effscale_checkpoints"] == []
 
 
 def test_a_full_disk_is_a_503_and_leaves_no_half_file(
-    client: TestClient, lease: Document, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, lease: Document, context: ServiceContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -214,6 +220,6 @@ def test_a_full_disk_is_a_503_and_leaves_no_half_file(
     assert answer.status_code == 503
     assert answer.headers["retry-after"].isdigit()
     assert "No space left on device" in answer.json()["detail"]
-    assert files(kernel) == []
+    assert files(context) == []
     monkeypatch.undo()
     assert put(client, lease, 1, b"state").status_code == 204

@@ -13,7 +13,7 @@ def test_what_compiling_cost_is_shown_for_trials_and_summed_in_metrics(fleet: Fl
     for cached in (0, 0, 1, 1):
         took = dict(zip(NAMES, (1.5, 0.25, 1 - cached, cached), strict=True))
         fleet.finish(fleet.must_lease(), **took)
-    with TestClient(create_app(fleet.kernel), base_url="http://127.0.0.1") as client:
+    with TestClient(create_app(fleet.context), base_url="http://127.0.0.1") as client:
         trials = client.get(f"/v1/searches/{search}/trials").json()["items"]
         lines = client.get("/metrics").text.splitlines()
         table = client.get(f"/v1/searches/{search}/export?format=csv").text.splitlines()

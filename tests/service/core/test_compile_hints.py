@@ -17,7 +17,7 @@ ASK = {"worker": "w", "process": "p"}
 
 @pytest.fixture
 def client(fleet: Fleet) -> Iterator[TestClient]:
-    with TestClient(create_app(fleet.kernel), base_url="http://127.0.0.1") as opened:
+    with TestClient(create_app(fleet.context), base_url="http://127.0.0.1") as opened:
         yield opened
 
 
@@ -44,9 +44,9 @@ def counted(fleet: Fleet) -> Iterator[list[str]]:
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         heard.append(statement)
 
-    event.listen(fleet.kernel.engine, "before_cursor_execute", note)
+    event.listen(fleet.context.engine, "before_cursor_execute", note)
     yield heard
-    event.remove(fleet.kernel.engine, "before_cursor_execute", note)
+    event.remove(fleet.context.engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize("sampler", [{"name": "random"}, {"name": "tpe", "startup_trials": 5}])

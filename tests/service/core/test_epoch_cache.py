@@ -27,7 +27,7 @@ def ended(fleet: Fleet, search: str) -> list[tuple[int, str, int, float | None]]
 
 
 def curves(fleet: Fleet, search: str) -> list[tuple[int, int, float]]:
-    with fleet.kernel.read() as session:
+    with fleet.context.read() as session:
         statement = select(EpochRow).where(EpochRow.search_id == search).order_by(EpochRow.run_id, EpochRow.epoch)
         first = min(run.id for run in fleet.runs(search))
         return [(row.run_id - first, row.epoch, row.validation_accuracy) for row in session.scalars(statement)]
@@ -50,7 +50,7 @@ def test_an_equal_search_with_pruning_trains_nothing_and_comes_to_the_same(fleet
     first, _ = train(fleet, 4, random.Random(0), **spec)
     assert {row.state for row in fleet.trials(first)} == {"completed", "pruned"}
     second = fleet.submit(**spec)
-    settle(fleet.kernel, [second])
+    settle(fleet.context, [second])
     assert fleet.lease("w") is None
     assert fleet.search(second).state == "succeeded"
     assert ended(fleet, second) == ended(fleet, first)
@@ -71,7 +71,7 @@ def test_copies_of_pruned_trainings_serve_when_their_source_is_gone(fleet: Fleet
     first, _ = train(fleet, 4, random.Random(0), **SHARED)
     before = ended(fleet, first)
     second = fleet.submit(**SHARED)
-    settle(fleet.kernel, [second])
+    settle(fleet.context, [second])
     fleet.remove(first)
     third = fleet.submit(**SHARED)
     assert work_off(fleet) == []
@@ -114,7 +114,7 @@ def test_one_that_waits_at_a_copied_rung_is_trained_once_it_may_go_on(fleet: Fle
 def test_one_that_waits_belongs_to_no_worker_and_the_search_may_be_cancelled(fleet: Fleet) -> None:
     train(fleet, 4, random.Random(0), **{**SHARED, "trials": 6})
     second = fleet.submit(**SHARED)  # of 12 trials: the sixth has a whole block to wait for
-    settle(fleet.kernel, [second])
+    settle(fleet.context, [second])
     waits = [row for row in fleet.trials(second) if row.reason == "awaiting-rung"]
     assert waits
     assert {row.state for row in waits} == {"queued"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.store.tables import CheckpointRow
 from tests.conftest import Clock
 from tests.service.fleet import Fleet, Lease
@@ -111,19 +111,19 @@ def test_a_trial_that_waits_says_so_and_blocks_no_worker(fleet: Fleet, paused: t
 
 @pytest.mark.parametrize(("others", "state"), [(0.7, "queued"), (0.9, "pruned")])
 def test_the_last_of_a_block_decides(
-    fleet: Fleet, kernel: Kernel, paused: tuple[str, Lease, Lease], others: float, state: str
+    fleet: Fleet, context: ServiceContext, paused: tuple[str, Lease, Lease], others: float, state: str
 ) -> None:
     search, second, third = paused
     run = fleet.runs(search)[1]
-    with kernel.write() as (session, _now):
+    with context.write() as (session, _now):
         session.add(CheckpointRow(run_id=run.id, epoch=1, search_id=search, sha256="0" * 64, size=5))
-    kernel.artifacts.put(search, run.id, "0" * 64, b"state")
+    context.artifacts.put(search, run.id, "0" * 64, b"state")
     fleet.report(second, 1, 0.1)
     assert fleet.runs(search)[1].state == "paused"
     fleet.report(third, 1, others)
     run, trial = fleet.runs(search)[1], fleet.trials(search)[1]
     assert (run.state, trial.state) == (state, state)
-    kept = list(kernel.artifacts.root.rglob("0" * 64))
+    kept = list(context.artifacts.root.rglob("0" * 64))
     kinds = [event.type for event in fleet.events(search) if event.data.get("number") == 1]
     if state == "pruned":
         assert (trial.accuracy, trial.epochs, trial.device_seconds, trial.diagnosis) == (0.8, 1, 1.0, "fits")
@@ -142,7 +142,7 @@ def test_a_worker_that_dies_at_its_rung_leaves_a_trial_that_waits(fleet: Fleet, 
     leases = [fleet.must_lease(f"w{number}") for number in range(4)]
     assert fleet.report(leases[1], 1, 0.8) == "drain"
     clock.advance(31)
-    fleet.kernel.sweep()
+    fleet.context.sweep()
     assert [run.state for run in fleet.runs(search)] == ["queued", "paused", "queued", "queued"]
     assert fleet.runs(search)[1].attempts == 1
     assert fleet.report(fleet.must_lease(), 1, 0.5) == "continue"

@@ -9,7 +9,7 @@ from search.results.leaderboard import LEADING, REPLICATED
 from search.results.racing import final_seeds
 from search.spec.spec import SearchSpec
 from service.api.app import create_app
-from service.api.context import build_kernel
+from service.api.context import build_context
 from service.api.routes.searches import show_all
 from tests.service.fleet import SPEC, Fleet, Lease
 
@@ -35,7 +35,7 @@ def begin(fleet: Fleet, **changes: Any) -> tuple[str, tuple[int, ...]]:
 
 def progress(fleet: Fleet, search: str) -> dict[str, Any]:
     """The search's document."""
-    with fleet.kernel.read() as session:
+    with fleet.context.read() as session:
         return show_all(session, [fleet.search(search)])[0]
 
 
@@ -71,7 +71,7 @@ def test_a_race_goes_on_across_a_restart_and_a_pause_as_if_nothing_had_been(flee
         driver = fleet
         for step in range(100):
             if broken and step % 6 == 4:  # in the first round, and in a later one
-                driver = Fleet(build_kernel(fleet.kernel.settings, fleet.kernel.clock))
+                driver = Fleet(build_context(fleet.context.settings, fleet.context.clock))
                 driver.change(search, "pause")
                 assert driver.lease() is None
                 driver.change(search, "resume")
@@ -80,7 +80,7 @@ def test_a_race_goes_on_across_a_restart_and_a_pause_as_if_nothing_had_been(flee
                 break
             driver.finish(lease, accuracy(lease, seeds))
             if driver is not fleet:
-                driver.kernel.engine.dispose()
+                driver.context.engine.dispose()
                 driver = fleet
         assert fleet.search(search).state == "succeeded"
         outcomes.append([(row.number, row.seeds, row.accuracy, row.ties) for row in fleet.trials(search)])
@@ -101,7 +101,7 @@ def test_no_further_round_is_begun_once_the_device_time_is_spent(fleet: Fleet) -
 @pytest.mark.parametrize("race", [None, 6])
 def test_only_the_winner_is_shown_on_the_test_split_and_only_at_the_end(fleet: Fleet, race: int | None) -> None:
     search, seeds = begin(fleet, finalists={"count": 3, "seeds": 3, "max_seeds": race})
-    with TestClient(create_app(fleet.kernel), base_url="http://127.0.0.1") as client:
+    with TestClient(create_app(fleet.context), base_url="http://127.0.0.1") as client:
 
         def shown() -> dict[int, Any]:
             """What the trials and their runs show, by number; nothing where they show none."""

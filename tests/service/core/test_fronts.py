@@ -11,7 +11,7 @@ from search.exports.verify import from_export
 from search.results.front import front_of
 from search.results.objectives import Point, front, vector
 from service.api.app import create_app
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.store import trials as rows
 from service.store.tables import TrialRow
 from tests.search.records import spec
@@ -22,9 +22,9 @@ ALL = ["accuracy", "macs", "params", "activations", "latency_ms", "peak_memory_b
 
 
 @pytest.fixture
-def client(kernel: Kernel) -> TestClient:
-    """The kernel over HTTP, on loopback."""
-    return TestClient(create_app(kernel), base_url="http://127.0.0.1")
+def client(context: ServiceContext) -> TestClient:
+    """The context over HTTP, on loopback."""
+    return TestClient(create_app(context), base_url="http://127.0.0.1")
 
 
 def point(row: TrialRow, objectives: list[str]) -> Point:
@@ -39,7 +39,7 @@ def test_the_front_in_sql_is_the_front_in_python(client: TestClient, fleet: Flee
     for seed in range(2):
         objectives = ALL[:1] + random.Random(seed).sample(ALL[1:], count - 1)
         search = fleet.submit(objectives=objectives, measure_latency="all")
-        fill(fleet.kernel, search, random.Random(count + seed))
+        fill(fleet.context, search, random.Random(count + seed))
         done = [row for row in fleet.trials(search) if row.state == "completed" and row.accuracy is not None]
         compared = objectives if count > 1 else ["accuracy", "macs"]
         expected = [done[at].number for at in front([point(row, compared) for row in done])]

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from search.results.trial_records import TERMINAL
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.errors import Conflict, LeaseLost
 from service.store import searches as search_rows
 from service.store.tables import RunRow
@@ -41,10 +41,10 @@ class LeaseMachine(RuleBasedStateMachine):
 
     leases = Bundle("leases")  # every lease ever given, long lost ones too
 
-    def __init__(self, kernel: Kernel, clock: Clock) -> None:
+    def __init__(self, context: ServiceContext, clock: Clock) -> None:
         super().__init__()
-        empty(kernel.engine)
-        self.fleet, self.clock = Fleet(kernel), clock
+        empty(context.engine)
+        self.fleet, self.clock = Fleet(context), clock
         self.processes: Counter[str] = Counter()
         self.searches: list[str] = []
         self.ended: dict[Any, Any] = {}  # what was seen of rows in a terminal state
@@ -128,7 +128,7 @@ class LeaseMachine(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         """The service looks for silent workers."""
-        self.fleet.kernel.sweep()
+        self.fleet.context.sweep()
 
     @rule(what=st.sampled_from(["pause", "resume", "resume", "cancel"]), number=st.integers(0, MAX_SEARCHES - 1))
     def change(self, what: str, number: int) -> None:
@@ -242,14 +242,14 @@ def recorded(run: RunRow) -> tuple[Any, ...]:
 
 
 @pytest.mark.timeout(240)
-def test_no_order_of_events_breaks_the_protocol(kernel: Kernel, clock: Clock) -> None:
+def test_no_order_of_events_breaks_the_protocol(context: ServiceContext, clock: Clock) -> None:
     def machine() -> LeaseMachine:
-        return LeaseMachine(kernel, clock)
+        return LeaseMachine(context, clock)
 
     run_state_machine_as_test(
         machine,  # type: ignore[arg-type]  # any callable will do
         settings=settings(
-            max_examples=EXAMPLES[kernel.engine.dialect.name],
+            max_examples=EXAMPLES[context.engine.dialect.name],
             stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=list(HealthCheck),

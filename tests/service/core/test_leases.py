@@ -90,7 +90,7 @@ def test_a_zombie_changes_nothing_after_its_lease_ran_out(
     fleet.submit()
     zombie = fleet.must_lease("zombie")
     clock.advance(LEASE_SECONDS + 1)
-    assert fleet.kernel.sweep() == 1
+    assert fleet.context.sweep() == 1
     before = fleet.dump()
     if write in (WRITES["release"], WRITES["drain"]):  # given back already: saying so again is harmless
         assert write(fleet, zombie) == "queued"
@@ -106,7 +106,7 @@ def test_a_heartbeat_renews_the_lease(fleet: Fleet, clock: Clock) -> None:
     for _ in range(5):
         clock.advance(LEASE_SECONDS - 1)
         assert fleet.heartbeat(lease) == "continue"
-        assert fleet.kernel.sweep() == 0
+        assert fleet.context.sweep() == 0
     assert fleet.runs(search)[0].state == "running"
 
 
@@ -116,7 +116,7 @@ def test_a_report_renews_the_lease(fleet: Fleet, clock: Clock) -> None:
     clock.advance(LEASE_SECONDS - 1)
     fleet.report(lease, 1, 0.5)
     clock.advance(LEASE_SECONDS - 1)
-    assert fleet.kernel.sweep() == 0
+    assert fleet.context.sweep() == 0
     assert fleet.runs(search)[0].state == "running"
 
 
@@ -124,9 +124,9 @@ def test_a_silent_worker_loses_its_lease_and_the_run_goes_to_another(fleet: Flee
     search = fleet.submit()
     old = fleet.must_lease("silent")
     clock.advance(LEASE_SECONDS)
-    assert fleet.kernel.sweep() == 0  # to the last second
+    assert fleet.context.sweep() == 0  # to the last second
     clock.advance(0.001)
-    assert fleet.kernel.sweep() == 1
+    assert fleet.context.sweep() == 1
     (run,) = fleet.runs(search)
     assert (run.state, run.reason, run.expires_at) == ("queued", "lease-expired", None)
     new = fleet.must_lease("other")
@@ -140,9 +140,9 @@ def test_a_lease_that_was_renewed_after_the_sweep_looked_lives_on(fleet: Fleet, 
     clock.advance(LEASE_SECONDS + 1)
     fleet.heartbeat(lease)  # nobody has swept yet: it is still this worker's
     before = fleet.dump()
-    with fleet.kernel.write() as (session, now):
-        assert not leases.expire(session, search, lease.run, fleet.kernel.terms, now)
-        assert not leases.expire(session, "unknown", lease.run + 1, fleet.kernel.terms, now)
+    with fleet.context.write() as (session, now):
+        assert not leases.expire(session, search, lease.run, fleet.context.terms, now)
+        assert not leases.expire(session, "unknown", lease.run + 1, fleet.context.terms, now)
     assert fleet.dump() == before
 
 
@@ -151,7 +151,7 @@ def test_after_three_counted_attempts_a_trial_is_quarantined_and_the_search_goes
     for attempt in range(3):
         assert fleet.must_lease(f"w{attempt}").number == 0
         clock.advance(LEASE_SECONDS + 1)
-        fleet.kernel.sweep()
+        fleet.context.sweep()
     (poisoned,) = fleet.trials(search)
     assert (poisoned.state, poisoned.reason, poisoned.attempts) == ("quarantined", "lease-expired", 3)
     assert poisoned.message is not None

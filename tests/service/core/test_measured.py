@@ -17,7 +17,7 @@ def test_what_was_measured_is_shown_sorted_by_and_selected_by(fleet: Fleet) -> N
     fleet.finish(fleet.must_lease(), 0.9, images_per_second=100.0, peak_memory_bytes=2**40)
     fleet.finish(fleet.must_lease(), 0.8, images_per_second=300.0, peak_memory_bytes=2**30)
     first = fleet.must_lease()
-    with TestClient(create_app(fleet.kernel), base_url="http://127.0.0.1") as client:
+    with TestClient(create_app(fleet.context), base_url="http://127.0.0.1") as client:
 
         def numbers(**query: str) -> list[int]:
             answer = client.get(f"/v1/searches/{search}/leaderboard", params=query)
@@ -47,7 +47,7 @@ def test_what_was_measured_is_shown_sorted_by_and_selected_by(fleet: Fleet) -> N
 def test_a_job_says_whether_its_run_measures_latency(fleet: Fleet, chosen: str | None, asked: list[bool]) -> None:
     given = {} if chosen is None else {"measure_latency": chosen}
     fleet.submit(trials=1, finalists={"count": 1, "seeds": 2}, **given)
-    with TestClient(create_app(fleet.kernel), base_url="http://127.0.0.1") as client:
+    with TestClient(create_app(fleet.context), base_url="http://127.0.0.1") as client:
         said = {}
         for _ in range(3):
             lease = fleet.must_lease()

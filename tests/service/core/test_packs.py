@@ -28,7 +28,7 @@ def finals(fleet: Fleet, **changes: Any) -> str:
 
 def save(fleet: Fleet, lease: Lease, epoch: int) -> None:
     """A checkpoint of a run, as far as the tables know."""
-    with fleet.kernel.write() as (session, _now):
+    with fleet.context.write() as (session, _now):
         session.add(CheckpointRow(run_id=lease.run, epoch=epoch, search_id=lease.search, sha256="0" * 64, size=1))
 
 
@@ -99,7 +99,7 @@ def test_the_same_process_gets_all_it_holds_back_and_no_more(fleet: Fleet, clock
     clock.advance(20)
     assert fleet.pack(4) == pack
     clock.advance(20)
-    assert fleet.kernel.sweep() == 0  # asking again renewed them all
+    assert fleet.context.sweep() == 0  # asking again renewed them all
     fleet.finish(pack[0])
     assert fleet.pack(8) == pack[1:]
 
@@ -123,7 +123,7 @@ def test_one_that_expires_goes_to_another_worker_and_the_others_stay(fleet: Flee
     for lease in kept:
         assert fleet.heartbeat(lease) == "continue"
     clock.advance(11)
-    assert fleet.kernel.sweep() == 1
+    assert fleet.context.sweep() == 1
     assert state_of(fleet, lost) == "queued"
     assert {state_of(fleet, lease) for lease in kept} == {"running"}
     others = [fleet.pack(1, worker)[0] for worker in "bc"]  # first a network that nobody trains
@@ -156,7 +156,7 @@ def test_cancel_and_pause_reach_each(fleet: Fleet) -> None:
 @pytest.fixture
 def client(fleet: Fleet) -> Iterator[TestClient]:
     """The service over HTTP."""
-    with TestClient(create_app(fleet.kernel), base_url="http://127.0.0.1") as opened:
+    with TestClient(create_app(fleet.context), base_url="http://127.0.0.1") as opened:
         yield opened
 
 

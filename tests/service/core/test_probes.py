@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from search.exports.verify import from_export
 from service.api.app import create_app
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from tests.conftest import Clock
 from tests.service.fleet import Fleet, Lease
 
@@ -22,9 +22,9 @@ ROLES = ["search"] * 4 + ["final"] * 4 + ["probe"] * 4
 
 
 @pytest.fixture
-def client(kernel: Kernel) -> TestClient:
-    """The kernel over HTTP, on loopback."""
-    return TestClient(create_app(kernel), base_url="http://127.0.0.1")
+def client(context: ServiceContext) -> TestClient:
+    """The context over HTTP, on loopback."""
+    return TestClient(create_app(context), base_url="http://127.0.0.1")
 
 
 def accuracy(lease: Lease, *, probes: float = 0.0) -> float:
@@ -103,7 +103,7 @@ def test_a_job_of_a_probe_is_its_own_network_at_its_own_size(client: TestClient,
 def test_a_probe_survives_what_other_runs_survive(client: TestClient, fleet: Fleet, clock: Clock) -> None:
     search = fleet.submit(**ASKED)
     lease = to_the_probe(fleet)
-    clock.advance(fleet.kernel.settings.lease_seconds + 1)  # its worker died
+    clock.advance(fleet.context.settings.lease_seconds + 1)  # its worker died
     again = fleet.must_lease("other")
     assert (again.run, again.epoch) == (lease.run, lease.epoch + 1)
     fleet.change(search, "pause")

@@ -86,7 +86,7 @@ def test_a_sampler_that_uses_no_results_waits_for_nobody(fleet: Fleet, sampler: 
 def test_columns_say_what_whole_records_say(fleet: Fleet, sampler: str) -> None:
     search = fleet.submit(trials=24, sampler={**LEARNS, "name": sampler})
     work_off(fleet, 3, 0)
-    with fleet.kernel.read() as session:
+    with fleet.context.read() as session:
         row = fleet.search(search)
         spec = spec_of(row)
         records = trials.records(session, search)
@@ -105,10 +105,10 @@ def test_a_proposal_reads_trials_once_and_no_run(fleet: Fleet) -> None:
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         heard.append(statement)
 
-    event.listen(fleet.kernel.engine, "before_cursor_execute", note)
-    with fleet.kernel.read() as session:
+    event.listen(fleet.context.engine, "before_cursor_execute", note)
+    with fleet.context.read() as session:
         proposals.network(session, row, spec_of(row), 9)
-    event.remove(fleet.kernel.engine, "before_cursor_execute", note)
+    event.remove(fleet.context.engine, "before_cursor_execute", note)
     read = [statement for statement in heard if "_trials" in statement or "_runs" in statement]
     assert len(read) == 1
     assert "_runs" not in read[0]

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.api.app import create_app
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.errors import LeaseLost
 from tests.service.fleet import SPEC, Fleet, Lease
 
@@ -32,14 +32,14 @@ def at_once(work: Callable[[int], T], threads: int = THREADS) -> list[T]:
 
 
 @contextmanager
-def served(kernel: Kernel) -> Iterator[TestClient]:
-    """The kernel over HTTP, on loopback."""
-    with TestClient(create_app(kernel), base_url="http://127.0.0.1") as client:
+def served(context: ServiceContext) -> Iterator[TestClient]:
+    """The context over HTTP, on loopback."""
+    with TestClient(create_app(context), base_url="http://127.0.0.1") as client:
         yield client
 
 
-def test_one_idempotency_key_from_many_threads_is_one_search(kernel: Kernel) -> None:
-    with served(kernel) as client:
+def test_one_idempotency_key_from_many_threads_is_one_search(context: ServiceContext) -> None:
+    with served(context) as client:
 
         def submit(_number: int) -> list[tuple[int, str]]:
             answers = [client.post("/v1/searches", json=SPEC, headers={"Idempotency-Key": "once"}) for _ in range(5)]
@@ -135,8 +135,8 @@ def test_a_lease_expires_once_however_many_look(fleet: Fleet, sweepers: int) -> 
     search = fleet.submit(trials=3)
     for number in range(3):
         fleet.must_lease(f"w{number}")
-    fleet.kernel.clock.advance(31)  # type: ignore[union-attr]
-    assert sum(at_once(lambda _: fleet.kernel.sweep(), sweepers)) == 3
+    fleet.context.clock.advance(31)  # type: ignore[union-attr]
+    assert sum(at_once(lambda _: fleet.context.sweep(), sweepers)) == 3
     row = fleet.search(search)
     assert (row.waiting, row.active) == (3, 3)
     assert [event.type for event in fleet.events(search)].count("run.requeued") == 3

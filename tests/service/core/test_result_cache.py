@@ -38,7 +38,7 @@ def submit(fleet: Fleet, count: int, **fields: Any) -> list[str]:
     found = []
     for _ in range(count):
         found.append(fleet.submit(**SHARED | {"trials": 1}, **fields))
-        fleet.kernel.clock.advance(1)  # type: ignore[union-attr]
+        fleet.context.clock.advance(1)  # type: ignore[union-attr]
     return found
 
 
@@ -51,7 +51,7 @@ def places(fleet: Fleet, search: str) -> list[str | None]:
 
 
 def epochs(fleet: Fleet, run: RunRow) -> list[tuple[int, dict[str, float]]]:
-    with fleet.kernel.read() as session:
+    with fleet.context.read() as session:
         statement = select(EpochRow.epoch, EpochRow.metrics).where(EpochRow.run_id == run.id, EpochRow.role == run.role)
         return [(epoch, metrics) for epoch, metrics in session.execute(statement.order_by(EpochRow.epoch))]
 
@@ -78,12 +78,12 @@ def test_known_networks_are_settled_without_a_worker_and_the_next_one_waits_for_
     fleet.submit(**FINALS)
     work_off(fleet)
     second, longer = fleet.submit(**FINALS), fleet.submit(**FINALS | {"trials": 4})
-    settle(fleet.kernel, [second, longer, "gone"])
+    settle(fleet.context, [second, longer, "gone"])
     assert fleet.search(second).state == "succeeded"
     row = fleet.search(longer)
     assert (row.state, row.proposed, row.active, row.waiting) == ("running", 3, 0, 0)
     before = fleet.dump()
-    settle(fleet.kernel, [second, longer])
+    settle(fleet.context, [second, longer])
     assert fleet.dump() == before
     assert (fleet.must_lease().search, fleet.trials(longer)[3].state) == (longer, "running")
 
@@ -112,7 +112,7 @@ def test_the_document_counts_cached_trials_as_finished(fleet: Fleet) -> None:
     second = fleet.submit(**SHARED | {"trials": 4})
     lease = fleet.must_lease()
     assert (lease.search, lease.number) == (second, 3)
-    with fleet.kernel.read() as session:
+    with fleet.context.read() as session:
         trial = rows.get(session, second, 2)
         document = documents.trial_detail(trial, *rows.detail(session, trial.id))
         front = board.page(
@@ -226,7 +226,7 @@ def test_probes_at_another_phi_are_trained_once_too(fleet: Fleet) -> None:
     first = fleet.submit(**wide)
     assert {lease.role for lease in work_off(fleet)} == {"search", "final", "probe"}
     second = fleet.submit(**wide)
-    settle(fleet.kernel, [second])
+    settle(fleet.context, [second])
     assert fleet.search(second).state == "succeeded"
     assert {(run.role, run.state) for run in fleet.runs(second)} == {
         (role, "cached") for role in ("search", "final", "probe")
@@ -268,7 +268,7 @@ def test_waiting_is_no_work_to_ask_for(fleet: Fleet) -> None:
     fleet.must_lease("a")
     assert fleet.lease("b") is None
     before = fleet.dump()
-    with fleet.kernel.read() as session:
+    with fleet.context.read() as session:
         assert searches.claimable(session) == []
     assert fleet.lease("b") is None
     assert fleet.dump() == before
@@ -294,8 +294,8 @@ def test_when_the_first_comes_to_nothing_the_next_trains(fleet: Fleet) -> None:
         if end == "cancel":
             fleet.change(first, "cancel")
         elif end == "expire":
-            fleet.kernel.clock.advance(31)  # type: ignore[union-attr]
-            fleet.kernel.sweep()
+            fleet.context.clock.advance(31)  # type: ignore[union-attr]
+            fleet.context.sweep()
             fleet.change(first, "pause")
         elif end == "drain":
             fleet.change(first, "pause")

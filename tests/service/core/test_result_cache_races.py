@@ -64,11 +64,11 @@ def test_when_the_first_fails_while_others_ask_at_most_one_trains(fleet: Fleet) 
 
 def test_nobody_begins_a_key_that_another_transaction_decides_about(fleet: Fleet) -> None:
     """PostgreSQL lets both in, and the second passes over the key without waiting. SQLite lets in one."""
-    (first, second), is_postgres = submit(fleet, 2), fleet.kernel.engine.dialect.name == "postgresql"
+    (first, second), is_postgres = submit(fleet, 2), fleet.context.engine.dialect.name == "postgresql"
     fleet.release(fleet.must_lease("a"), "drain")
     (run,) = fleet.runs(first)
     with ThreadPoolExecutor(1) as pool:
-        with fleet.kernel.write() as (session, _now):
+        with fleet.context.write() as (session, _now):
             assert trained.reserve(session, session.get_one(RunRow, run.id))
             asked = pool.submit(fleet.lease, "b")
             if is_postgres:
@@ -82,7 +82,7 @@ def test_the_database_itself_refuses_a_second_training_of_a_key(fleet: Fleet) ->
     fleet.must_lease("a")
     assert fleet.lease("b") is None
     (run,) = fleet.runs(second)
-    with pytest.raises(IntegrityError), fleet.kernel.write() as (session, _now):
+    with pytest.raises(IntegrityError), fleet.context.write() as (session, _now):
         session.get_one(RunRow, run.id).state = "running"
 
 
@@ -111,7 +111,7 @@ def test_equal_searches_that_run_beside_each_other_train_each_key_once(fleet: Fl
     def work(number: int) -> list[Lease]:
         done = []
         if number % 4 == 3:
-            settle(fleet.kernel, searches)
+            settle(fleet.context, searches)
         while lease := fleet.lease(f"w{number}"):
             train(fleet, lease, (20 + lease.number + 10 * lease.seed) / 100)
             done.append(lease)

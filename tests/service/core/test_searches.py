@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from search.results.racing import final_seeds
 from search.spec.spec import SearchSpec
-from service.api.context import build_kernel
+from service.api.context import build_context
 from service.errors import Conflict, IdempotencyMismatch, LeaseLost
 from service.store.tables import Table
 from tests.conftest import Clock
@@ -112,7 +112,7 @@ def test_equal_searches_propose_equal_networks_even_across_a_restart(fleet: Flee
     _train(fleet, 12)
     second = fleet.submit(name="second", **changes)
     _train(fleet, 6)
-    restarted = build_kernel(fleet.kernel.settings, fleet.kernel.clock)
+    restarted = build_context(fleet.context.settings, fleet.context.clock)
     _train(Fleet(restarted), 6)
     restarted.engine.dispose()
     keys = [[trial.key for trial in fleet.trials(search)] for search in (first, second)]
@@ -203,7 +203,7 @@ def test_a_deleted_search_leaves_no_row(fleet: Fleet) -> None:
         fleet.finish(lease)
     fleet.release(lease, "drain")
     fleet.remove(search)
-    with fleet.kernel.read() as session:
+    with fleet.context.read() as session:
         for table in Table.metadata.sorted_tables:
             if "search_id" in table.c:
                 found = session.execute(select(table.c.search_id)).scalars()

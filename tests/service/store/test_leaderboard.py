@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert
 
 from search.results.leaderboard import OTHER, PRUNED
 from service.api.app import create_app
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from service.store.leaderboard import SORTABLE
 from service.store.tables import TrialRow
 from tests.conftest import Clock
@@ -25,13 +25,13 @@ Document = dict[str, Any]
 
 
 @pytest.fixture
-def client(kernel: Kernel) -> Iterator[TestClient]:
-    """The kernel over HTTP, on loopback."""
-    with TestClient(create_app(kernel), base_url="http://127.0.0.1") as client:
+def client(context: ServiceContext) -> Iterator[TestClient]:
+    """The context over HTTP, on loopback."""
+    with TestClient(create_app(context), base_url="http://127.0.0.1") as client:
         yield client
 
 
-def fill(kernel: Kernel, search_id: str, chance: random.Random) -> int:
+def fill(context: ServiceContext, search_id: str, chance: random.Random) -> int:
     """Put made-up trials into a search: many equal values, many without one. Answers how many."""
     count = chance.randrange(0, 25)
     rows = []
@@ -69,7 +69,7 @@ def fill(kernel: Kernel, search_id: str, chance: random.Random) -> int:
                 "peak_memory_bytes": chance.choice([None, 5, 2**40 + 1, chance.randrange(2**50)]),
             }
         )
-    with kernel.write() as (session, _now):
+    with context.write() as (session, _now):
         session.execute(delete(TrialRow).where(TrialRow.search_id == search_id))
         if rows:
             session.execute(insert(TrialRow), rows)
@@ -109,10 +109,12 @@ def expected_order(items: list[Document], sort: str) -> list[Document]:
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
-def test_pages_in_every_order_make_up_the_whole(client: TestClient, fleet: Fleet, kernel: Kernel, seed: int) -> None:
+def test_pages_in_every_order_make_up_the_whole(
+    client: TestClient, fleet: Fleet, context: ServiceContext, seed: int
+) -> None:
     chance = random.Random(seed)
     search = fleet.submit()
-    count = fill(kernel, search, chance)
+    count = fill(context, search, chance)
     path = f"/v1/searches/{search}/leaderboard"
     for sort in SORTS:
         query = {} if sort is None else {"sort": sort}
@@ -125,9 +127,11 @@ def test_pages_in_every_order_make_up_the_whole(client: TestClient, fleet: Fleet
             assert whole == expected_order(whole, sort), sort
 
 
-def test_the_default_order_is_by_standing_then_accuracy(client: TestClient, fleet: Fleet, kernel: Kernel) -> None:
+def test_the_default_order_is_by_standing_then_accuracy(
+    client: TestClient, fleet: Fleet, context: ServiceContext
+) -> None:
     search = fleet.submit()
-    fill(kernel, search, random.Random(11))
+    fill(context, search, random.Random(11))
     rows = sorted(fleet.trials(search), key=lambda row: (row.standing, -(row.accuracy or 0.0), row.number))
     shown = pages(client, f"/v1/searches/{search}/leaderboard", 7)
     assert [item["number"] for item in shown] == [row.number for row in rows]
@@ -150,10 +154,10 @@ def test_the_default_order_is_by_standing_then_accuracy(client: TestClient, flee
     ],
 )
 def test_a_filter_keeps_what_python_would_keep(
-    client: TestClient, fleet: Fleet, kernel: Kernel, where: str, keep: Any
+    client: TestClient, fleet: Fleet, context: ServiceContext, where: str, keep: Any
 ) -> None:
     search = fleet.submit()
-    fill(kernel, search, random.Random(1))
+    fill(context, search, random.Random(1))
     kept = [row.number for row in fleet.trials(search) if keep(row)]
     path = f"/v1/searches/{search}/leaderboard"
     assert [item["number"] for item in pages(client, path, 500, where=where, sort="number")] == kept
@@ -162,10 +166,10 @@ def test_a_filter_keeps_what_python_would_keep(
     assert [item["rank"] for item in by_page] == list(range(1, len(kept) + 1))
 
 
-def test_the_pareto_front_is_what_none_beats(client: TestClient, fleet: Fleet, kernel: Kernel) -> None:
+def test_the_pareto_front_is_what_none_beats(client: TestClient, fleet: Fleet, context: ServiceContext) -> None:
     for seed in range(3):
         search = fleet.submit()
-        fill(kernel, search, random.Random(seed))
+        fill(context, search, random.Random(seed))
         rows = [row for row in fleet.trials(search) if row.state == "completed" and row.accuracy is not None]
         front = [
             row.number
@@ -221,9 +225,11 @@ def test_an_unchanged_leaderboard_is_a_304_until_something_changes(
     assert client.get(path, params={"limit": 1}).headers["etag"] != seen  # another question
 
 
-def test_trials_come_in_number_order_whatever_the_page(client: TestClient, fleet: Fleet, kernel: Kernel) -> None:
+def test_trials_come_in_number_order_whatever_the_page(
+    client: TestClient, fleet: Fleet, context: ServiceContext
+) -> None:
     search = fleet.submit()
-    count = fill(kernel, search, random.Random(5))
+    count = fill(context, search, random.Random(5))
     path = f"/v1/searches/{search}/trials"
     assert [item["number"] for item in pages(client, path, 3)] == list(range(count))
     running = [trial.number for trial in fleet.trials(search) if trial.state == "running"]

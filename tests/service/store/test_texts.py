@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.api.app import create_app
-from service.api.context import Kernel
+from service.api.context import ServiceContext
 from tests.service.api.problem import assert_problem
 from tests.service.fleet import SPEC, Fleet
 
@@ -15,9 +15,9 @@ WIDE = "𝔼"  # four bytes in UTF-8, and one character of a limit
 
 
 @pytest.fixture
-def client(kernel: Kernel) -> Iterator[TestClient]:
-    """The kernel over HTTP, on loopback."""
-    with TestClient(create_app(kernel), base_url="http://127.0.0.1") as opened:
+def client(context: ServiceContext) -> Iterator[TestClient]:
+    """The context over HTTP, on loopback."""
+    with TestClient(create_app(context), base_url="http://127.0.0.1") as opened:
         yield opened
 
 
@@ -53,7 +53,7 @@ def test_a_text_that_an_engine_does_not_take_is_refused_and_changes_nothing(clie
         (f"{address}/release", {**epoch, "reason": "crashed", "message": "a\0b"}),
         ("/v1/leases", {"worker": "a\0b", "process": "p"}),
     ]
-    takes = fleet.kernel.engine.dialect.name == "sqlite"
+    takes = fleet.context.engine.dialect.name == "sqlite"
     for path, body in requests:
         before = fleet.dump()
         answer = client.post(path, json=body)

@@ -6,7 +6,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from service.trainer.compile_ahead import Ahead
+from service.trainer.compile_ahead import CompileAhead
 from service.worker.worker import compiles_ahead
 from tests.acceptance.stack import Document, stack
 from tests.service.conftest import PATIENCE_SECONDS, TINY, Message, Trainer, tiny_job
@@ -33,11 +33,11 @@ class Workshop:
 
 def test_the_latest_wish_is_prepared_and_an_error_ends_nothing() -> None:
     shop = Workshop()
-    ahead = Ahead(shop.prepare)
-    ahead.wish({"bad": True})
+    ahead = CompileAhead(shop.prepare)
+    ahead.request({"bad": True})
     assert shop.begun.get(timeout=PATIENCE_SECONDS) == {"bad": True}
-    ahead.wish({"number": 1})
-    ahead.wish({"number": 2})
+    ahead.request({"number": 1})
+    ahead.request({"number": 2})
     shop.go.release()
     assert shop.begun.get(timeout=PATIENCE_SECONDS) == {"number": 2}
     assert shop.begun.empty()
@@ -46,13 +46,13 @@ def test_the_latest_wish_is_prepared_and_an_error_ends_nothing() -> None:
 
 def test_a_job_forgets_older_wishes_and_those_made_meanwhile_wait_for_its_program() -> None:
     shop = Workshop()
-    ahead = Ahead(shop.prepare)
-    ahead.wish({"number": 1})
+    ahead = CompileAhead(shop.prepare)
+    ahead.request({"number": 1})
     shop.begun.get(timeout=PATIENCE_SECONDS)
-    ahead.wish({"number": 2})
+    ahead.request({"number": 2})
     with ahead.held():
         shop.go.release(2)
-        ahead.wish({"number": 3})
+        ahead.request({"number": 3})
         assert shop.begun.empty()
     assert shop.begun.get(timeout=PATIENCE_SECONDS) == {"number": 3}
     assert shop.begun.empty()

@@ -170,4 +170,4 @@ async def _frames(fake: Fake, request: Request, sent: int) -> AsyncIterator[str]
             yield f"id: {sent}\nevent: {event['type']}\ndata: {json.dumps(event)}\n\n"
             if event["type"] in ENDS:
                 return
-        await asyncio.sleep(LOOK_SECONDS)  # the fake has no bell to wait for
+        await asyncio.sleep(LOOK_SECONDS)  # the fake has no wake-ups

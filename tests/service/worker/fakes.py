@@ -5,7 +5,7 @@ from typing import Any
 
 from service.client.errors import ClientError
 from service.worker.lease_client import Lease, SavedState
-from service.worker.trainer_process import Died, Inbox, Said
+from service.worker.trainer_process import Inbox, TrainerExit, TrainerMessage
 from tests.service.conftest import tiny_job
 
 CONTINUE = {"command": "continue", "reason": None}
@@ -72,7 +72,7 @@ class Api:
         path.write_bytes(data)
 
 
-class Child:
+class TrainerProcess:
     """A trainer that plays a script: the n-th message it is sent makes it say the n-th entry."""
 
     pid = 4711
@@ -90,7 +90,9 @@ class Child:
         self.told.append(message)
         self.job = message.get("job", self.job)
         for line in self.script.pop(0) if self.script else []:
-            self.inbox.put(Died(self.pid, line) if isinstance(line, str) else Said({"job": self.job, **line}))
+            self.inbox.put(
+                TrainerExit(self.pid, line) if isinstance(line, str) else TrainerMessage({"job": self.job, **line})
+            )
 
     def kill(self) -> None:
         """Note it."""

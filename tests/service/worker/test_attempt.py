@@ -12,10 +12,10 @@ from service.client.errors import Invalid, LeaseLost, Unreachable
 from service.worker.attempt import Attempt
 from service.worker.drain import EPOCH_PATIENCE_SECONDS, Drain
 from service.worker.lease_client import Damaged, Lease
-from service.worker.lease_state import Hold
-from service.worker.reachability import Reach
+from service.worker.lease_state import LeaseState
+from service.worker.reachability import Reachability
 from service.worker.trainer_process import Inbox, Stop
-from tests.service.worker.fakes import CONTINUE, Api, Child, Clock, epoch, lease
+from tests.service.worker.fakes import CONTINUE, Api, Clock, TrainerProcess, epoch, lease
 
 STARTED: dict[str, Any] = {"say": "started"}
 RESULT: dict[str, Any] = {"say": "result", "result": {"accuracy": 0.5}}
@@ -29,16 +29,16 @@ class Stage:
         self.clock = Clock()
         self.api = Api()
         self.inbox: Inbox = SimpleQueue()
-        self.child = Child(self.inbox, script)
+        self.child = TrainerProcess(self.inbox, script)
         self.drain = Drain()
         self.leases = granted or (lease(),)
 
     def play(self) -> list[tuple[Any, ...]]:
         """Run the attempt; what was written to the service."""
-        reach = Reach(self.api.server)
+        reach = Reachability(self.api.server)
         Attempt(
             [
-                Hold(each, self.api, reach, clock=self.clock, sleep=self.clock.sleep)  # type: ignore[arg-type]
+                LeaseState(each, self.api, reach, clock=self.clock, sleep=self.clock.sleep)  # type: ignore[arg-type]
                 for each in self.leases
             ],
             self.api,  # type: ignore[arg-type]

@@ -7,8 +7,8 @@ import pytest
 
 from service.client.errors import Invalid, LeaseLost, Unreachable
 from service.worker.drain import EPOCH_PATIENCE_SECONDS
-from service.worker.lease_state import Hold
-from service.worker.reachability import Reach
+from service.worker.lease_state import LeaseState
+from service.worker.reachability import Reachability
 from service.worker.trainer_process import Stop
 from tests.service.worker.fakes import CONTINUE, Api, Clock, epoch, lease
 from tests.service.worker.test_attempt import STARTED, Stage
@@ -189,7 +189,7 @@ def test_what_is_true_of_the_network_is_true_of_all(tmp_path: Path) -> None:
 def test_an_absent_service_is_tried_once_for_all_leases() -> None:
     """Each try may take a whole timeout, and all together longer than a lease."""
     clock, api, tries = Clock(), Api(), []
-    reach = Reach(api.server)
+    reach = Reachability(api.server)
 
     def report(*_: Any) -> dict[str, Any]:
         tries.append(clock())
@@ -198,7 +198,7 @@ def test_an_absent_service_is_tried_once_for_all_leases() -> None:
         return CONTINUE
 
     api.report = report  # type: ignore[method-assign]
-    holds = [Hold(lease(name=f"L{seed}"), api, reach, clock=clock, sleep=clock.sleep) for seed in ALL]  # type: ignore[arg-type]
+    holds = [LeaseState(lease(name=f"L{seed}"), api, reach, clock=clock, sleep=clock.sleep) for seed in ALL]  # type: ignore[arg-type]
     clock.sleep(10.0)
     for hold in holds:
         hold.keep()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from service.api.context import build_kernel
+from service.api.context import build_context
 from service.settings import Settings
 from service.store.tables import Table
 from tests.service.conftest import Message, Trainer, tiny_job
@@ -24,9 +24,9 @@ def test_a_trial_that_waited_at_a_rung_ends_as_if_it_had_not(tmp_path: Path, sha
     expected = shared_trainer.hear("result")["result"]
     shared_trainer.hear("idle")
 
-    kernel = build_kernel(Settings(data_dir=tmp_path, lease_seconds=600))
-    Table.metadata.create_all(kernel.engine)
-    fleet = Fleet(kernel)
+    context = build_context(Settings(data_dir=tmp_path, lease_seconds=600))
+    Table.metadata.create_all(context.engine)
+    fleet = Fleet(context)
     pruner = {"name": "asha", "min_epochs": 2, "reduction_factor": 4}
     search = fleet.submit(pruner=pruner, recipe={"epochs": 4, "batch_size": 128})
     first, lease, *others = [fleet.must_lease(f"w{number}") for number in range(4)]
@@ -51,4 +51,4 @@ def test_a_trial_that_waited_at_a_rung_ends_as_if_it_had_not(tmp_path: Path, sha
     assert before + after == alone
     assert (result["accuracy"], result["epochs"]) == (expected["accuracy"], 4)
     assert [run.state for run in fleet.runs(search)] == ["running", "completed", "running", "running"]
-    kernel.engine.dispose()
+    context.engine.dispose()
