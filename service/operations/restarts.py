@@ -41,7 +41,7 @@ class Restarts:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.RLock()  # a signal handler may come while its own thread holds it
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name=f"keeper {name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"restarts {name}", daemon=True)
 
     def start(self) -> None:
         """Begin."""
@@ -66,7 +66,7 @@ class Restarts:
             self._thread.join(seconds)
         return not self._thread.is_alive()
 
-    def _keep(self) -> None:
+    def _run(self) -> None:
         deaths: deque[float] = deque(maxlen=DEATHS)
         backoff = Backoff()
         while (process := self._start()) is not None:

@@ -65,7 +65,7 @@ class Supervisor:
         self._lock: TextIO | None = None
         self._key_id: str | None = None
         self._api: Restarts | None = None
-        self._keepers: list[Restarts] = []
+        self._worker_programs: list[Restarts] = []
 
     @property
     def url(self) -> str:
@@ -73,9 +73,9 @@ class Supervisor:
         return f"http://{_bracketed(reachable(self._settings.host))}:{self._settings.port}"
 
     @property
-    def keepers(self) -> tuple[Restarts, ...]:
+    def worker_programs(self) -> tuple[Restarts, ...]:
         """The workers, by slot."""
-        return tuple(self._keepers)
+        return tuple(self._worker_programs)
 
     def __enter__(self) -> Self:
         self.start()
@@ -97,11 +97,11 @@ class Supervisor:
             bind(self._settings).close()  # a clear message now, rather than from a child later
             upgrade(self._settings.url)
             environment = self._environment()
-            self._api = self._keeper("the API", ["api"], environment)
+            self._api = self._restarting("the API", ["api"], environment)
             self._api.start()
-            self._keepers = [self._worker(slot, environment) for slot in range(self._workers)]
-            for keeper in self._keepers:
-                keeper.start()
+            self._worker_programs = [self._worker(slot, environment) for slot in range(self._workers)]
+            for program in self._worker_programs:
+                program.start()
             self._wait_for_api()
         except BaseException:
             self.stop()
@@ -109,7 +109,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Drain the workers, then end the API. What does not end in time is killed."""
-        _end(self._keepers, WORKER_STOP_SECONDS)
+        _end(self._worker_programs, WORKER_STOP_SECONDS)
         if self._api is not None:
             _end([self._api], API_STOP_SECONDS)
         self._forget_key()
@@ -119,10 +119,10 @@ class Supervisor:
 
     def kill(self) -> None:
         """End everything at once."""
-        for keeper in (*self._keepers, *([] if self._api is None else [self._api])):
-            keeper.end(signal.SIGKILL)
+        for program in (*self._worker_programs, *([] if self._api is None else [self._api])):
+            program.end(signal.SIGKILL)
 
-    def _keeper(self, name: str, command: list[str], environment: Mapping[str, str]) -> Restarts:
+    def _restarting(self, name: str, command: list[str], environment: Mapping[str, str]) -> Restarts:
         output = None
         if self._logs is not None:
             self._logs.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ class Supervisor:
         command = ["worker", "--server", self.url, "--name", name, "--poll-seconds", str(LOCAL_POLL_SECONDS)]
         visible = accelerators(os.environ)
         device = {"CUDA_VISIBLE_DEVICES": visible[slot % len(visible)]} if len(visible) > 1 else {}
-        return self._keeper(f"worker {name}", command, {**environment, **device})
+        return self._restarting(f"worker {name}", command, {**environment, **device})
 
     def _prefix(self) -> str:
         """The same after a restart, so that a worker takes its lease over; unlike any other's on a shared database."""
@@ -250,15 +250,15 @@ def lock_data_dir(settings: Settings) -> TextIO | None:
     return file
 
 
-def _end(keepers: list[Restarts], seconds: float) -> None:
-    for keeper in keepers:
-        keeper.end()
+def _end(programs: list[Restarts], seconds: float) -> None:
+    for program in programs:
+        program.end()
     until = time.monotonic() + seconds
-    for keeper in keepers:
-        if not keeper.join(max(0.0, until - time.monotonic())):
-            log.warning("%s does not end in time and is killed", keeper.name)
-            keeper.end(signal.SIGKILL)
-            keeper.join(API_STOP_SECONDS)
+    for program in programs:
+        if not program.join(max(0.0, until - time.monotonic())):
+            log.warning("%s does not end in time and is killed", program.name)
+            program.end(signal.SIGKILL)
+            program.join(API_STOP_SECONDS)
 
 
 def _bracketed(host: str) -> str:

@@ -27,7 +27,7 @@ class Channel:
         self._inbox: SimpleQueue[Message] = SimpleQueue()
         threading.Thread(target=self._read, args=(source,), name="inbox", daemon=True).start()
 
-    def say(self, what: str, **fields: object) -> None:
+    def send(self, what: str, **fields: object) -> None:
         """Send one message, from any thread. A number that is not finite raises ValueError: JSON has none."""
         line = json.dumps({"say": what, **fields}, allow_nan=False) + "\n"
         with self._saying:

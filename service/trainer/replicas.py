@@ -100,7 +100,7 @@ class Pack:
             }
             for seed, run in zip(reports, runs, strict=True)
         ]
-        self._channel.say("epoch", job=self._job, reports=told)
+        self._channel.send("epoch", job=self._job, reports=told)
         commands = self._channel.answer(self._job)
         complete = [run for run in runs if commands.get(run.place) == "continue" and run.training.finished]
         for run in runs:
@@ -129,7 +129,7 @@ class Pack:
     def _end(self, seed: int, what: str, **fields: object) -> None:
         run = self._runs.pop(seed)
         self._replicas.drop(seed)
-        self._channel.say(what, job=self._job, run=run.place, **fields)
+        self._channel.send(what, job=self._job, run=run.place, **fields)
 
     def _result(
         self, run: Run, *, test_accuracy: float | None = None, latency_ms: float | None = None

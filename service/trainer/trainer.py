@@ -54,39 +54,39 @@ def main() -> None:
     """Serve one worker until it goes away."""
     options = _options()
     channel = claim_standard_streams()
-    _settle_in(options.parent)
+    _prepare_process(options.parent)
     use_compile_cache(options.compile_cache)
     compile_cache.trim(options.compile_cache, options.compile_cache_bytes)
     limit = options.memory_limit_bytes
     ahead = CompileAhead(lambda order: prepare(order, channel, options.data_dir, limit))
     channel.asides["prepare"] = ahead.request
-    channel.say("ready", devices=devices(), versions={"python": platform.python_version(), **versions()})
+    channel.send("ready", devices=devices(), versions={"python": platform.python_version(), **versions()})
     while True:
         order = channel.next()
         if order["do"] == "train":
-            obey(order, channel, options.data_dir, ahead, limit)
+            execute(order, channel, options.data_dir, ahead, limit)
             compile_cache.trim(options.compile_cache, options.compile_cache_bytes)
 
 
-def obey(order: Message, channel: Channel, data_dir: Path, ahead: CompileAhead, memory: int | None = None) -> None:
+def execute(order: Message, channel: Channel, data_dir: Path, ahead: CompileAhead, memory: int | None = None) -> None:
     """Train one job; whatever happens is told to the worker as a message. `memory` in bytes, None: the device's."""
     job = order["job"]
     try:
         train(order, channel, data_dir, ahead, memory)
     except InvalidWeights as error:
-        channel.say("unfit", job=job, message=headline(error, named=False))
+        channel.send("unfit", job=job, message=headline(error, named=False))
     except NotEnoughMemory as error:
-        channel.say("out-of-memory", job=job, message=headline(error, named=False))
+        channel.send("out-of-memory", job=job, message=headline(error, named=False))
     except NotHere as error:
-        channel.say("not-here", job=job, reason=error.reason, message=headline(error, named=False))
+        channel.send("not-here", job=job, reason=error.reason, message=headline(error, named=False))
     except Exception as error:  # noqa: BLE001 the worker decides what becomes of the trial, whatever it was
         if out_of_memory(error):
             what = "too-many" if len(order["runs"]) > 1 else "out-of-memory"
-            channel.say(what, job=job, message=headline(error))
+            channel.send(what, job=job, message=headline(error))
         else:
             traceback.print_exc()
-            channel.say("error", job=job, message=headline(error))
-    channel.say("idle", job=job)
+            channel.send("error", job=job, message=headline(error))
+    channel.send("idle", job=job)
 
 
 def train(order: Message, channel: Channel, data_dir: Path, ahead: CompileAhead, memory: int | None = None) -> None:
@@ -102,9 +102,9 @@ def train(order: Message, channel: Channel, data_dir: Path, ahead: CompileAhead,
                 try:
                     run.training.restore(Path(asked["checkpoint"]).read_bytes())
                 except CorruptCheckpoint as error:
-                    channel.say("corrupt", job=job, run=run.place, message=str(error))
+                    channel.send("corrupt", job=job, run=run.place, message=str(error))
                     return
-        channel.say("started", job=job)
+        channel.send("started", job=job)
         replicas = together([run.training for run in runs])
         replicas.compile()
     Pack(channel, job, runs, replicas, Saver(Path(order["directory"]), order["checkpoint_seconds"])).train()
@@ -132,7 +132,7 @@ def prepare(order: Message, channel: Channel, data_dir: Path, memory: int | None
     work, replicas = order["work"], order["seeds"]
     network = _network(work)
     fit.prepare(network, _recipe(work), data_of(work, data_dir), replicas=replicas, memory=memory)
-    channel.say("prepared", network=network.key)
+    channel.send("prepared", network=network.key)
 
 
 def _network(work: Message) -> "ScaledArchitecture":
@@ -220,7 +220,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _settle_in(parent: int) -> None:
+def _prepare_process(parent: int) -> None:
     """Die with the worker, leave Ctrl-C and SIGTERM to it, say where a crash happened."""
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

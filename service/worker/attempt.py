@@ -44,8 +44,8 @@ class Attempt:
         checkpoint_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._members = [LeasedRun(hold, api, drain, directory, self._keep) for hold in holds]
-        self._playing: dict[int, LeasedRun] = {}  # those that the trainer works on, by their place in the order
+        self._leased_runs = [LeasedRun(lease_state, api, drain, directory, self._keep) for lease_state in holds]
+        self._training: dict[int, LeasedRun] = {}  # those that the trainer works on, by their place in the order
         self._child = child
         self._inbox = inbox
         self._drain = drain
@@ -57,36 +57,36 @@ class Attempt:
 
     def run(self) -> None:
         """Train, report, and end each lease one way or another. Afterwards the trainer may still be busy."""
-        for member in self._members:
-            log.info("begins %s", member.lease.title)
-            with member.alone():
-                member.fetch()
+        for leased_run in self._leased_runs:
+            log.info("begins %s", leased_run.lease.title)
+            with leased_run.isolated():
+                leased_run.fetch()
         try:
-            while self._live:
+            while self._active:
                 self._train()
         except TrainerDied as death:
             self._give_back("crashed", str(death))
         except Overdue:
             self._child.kill()
             self._give_back("drain", f"the epoch did not end within {EPOCH_PATIENCE_SECONDS:g} s")
-        if self._playing:
+        if self._training:
             self._answer({})  # it drops the job at the end of its epoch; the worker waits for that, or replaces it
 
     @property
-    def _live(self) -> list[LeasedRun]:
-        return [member for member in self._members if not member.over]
+    def _active(self) -> list[LeasedRun]:
+        return [leased_run for leased_run in self._leased_runs if not leased_run.over]
 
     def _train(self) -> None:
-        """One job of the trainer, with all that are live; it has to be begun again where this leaves some."""
+        """One job of the trainer, with all that are active; it has to be begun again where this leaves some."""
         self._job = next(self._jobs)
-        self._playing = dict(enumerate(self._live))
+        self._training = dict(enumerate(self._active))
         self._child.send(
             {
                 "do": "train",
                 "job": self._job,
                 "runs": [
-                    {"work": member.lease.job, "checkpoint": None if member.start is None else str(member.start)}
-                    for member in self._playing.values()
+                    {"work": each.lease.job, "checkpoint": None if each.start is None else str(each.start)}
+                    for each in self._training.values()
                 ],
                 "directory": str(self._directory),
                 "checkpoint_seconds": self._checkpoint_seconds,
@@ -99,10 +99,10 @@ class Attempt:
                 case "epoch":
                     self._epoch(message["reports"])
                 case "corrupt":
-                    self._fall_back(self._playing[message["run"]], message["message"])
+                    self._fall_back(self._training[message["run"]], message["message"])
                     return
                 case "too-many":
-                    self._go_on_alone(message["message"])
+                    self._train_in_turn(message["message"])
                     return
                 case "idle":
                     self._give_back("error", "the trainer ended its job without a word on it")
@@ -111,7 +111,7 @@ class Attempt:
 
     def _prepare(self) -> None:
         """Tell the trainer what will probably come next: it is of the same search, only the network is another."""
-        lease = self._members[0].lease
+        lease = self._leased_runs[0].lease
         if lease.upcoming is not None:
             shape = {name: lease.upcoming[name] for name in ("depths", "widths", "resolution")}
             seeds = lease.upcoming.get("seeds", 1)
@@ -121,58 +121,58 @@ class Attempt:
         """Report what each run did and pass the answers on. Checkpoints travel while the next epoch is trained."""
         commands: dict[int, str] = {}
         for entry in reports:
-            member = self._playing[entry["run"]]
-            if not member.over:
-                with member.alone():
-                    commands[entry["run"]] = member.report(entry)
+            leased_run = self._training[entry["run"]]
+            if not leased_run.over:
+                with leased_run.isolated():
+                    commands[entry["run"]] = leased_run.report(entry)
         for entry in reports:
             if entry["run"] not in commands:
-                del self._playing[entry["run"]]
+                del self._training[entry["run"]]
         self._answer(commands)
         for entry in reports:
             if entry["checkpoint"] is not None and commands.get(entry["run"]) == "continue":
-                member = self._playing[entry["run"]]
-                with member.alone():
-                    member.save(entry["checkpoint"])
+                leased_run = self._training[entry["run"]]
+                with leased_run.isolated():
+                    leased_run.save(entry["checkpoint"])
 
     def _end(self, message: Message) -> None:
         """The trainer's last word on one run, or without a number on all."""
-        places = list(self._playing) if message.get("run") is None else [message["run"]]
+        places = list(self._training) if message.get("run") is None else [message["run"]]
         for place in places:
-            member = self._playing.pop(place)
-            if not member.over:
-                with member.alone():
-                    member.end(message)
+            leased_run = self._training.pop(place)
+            if not leased_run.over:
+                with leased_run.isolated():
+                    leased_run.end(message)
 
-    def _fall_back(self, member: LeasedRun, why: str) -> None:
+    def _fall_back(self, leased_run: LeasedRun, why: str) -> None:
         log.warning("the saved state is corrupt, tries an older one: %s", why)
-        self._playing.clear()
-        with member.alone():
-            member.fetch()
+        self._training.clear()
+        with leased_run.isolated():
+            leased_run.fetch()
 
-    def _go_on_alone(self, why: str) -> None:
+    def _train_in_turn(self, why: str) -> None:
         """Together they need more memory than there is: that says nothing of one, so the first is trained by itself."""
-        self._playing.clear()
-        for member in self._live[1:]:
-            with member.alone():
-                member.release("drain", f"not together with another seed: {why}")
+        self._training.clear()
+        for leased_run in self._active[1:]:
+            with leased_run.isolated():
+                leased_run.release("drain", f"not together with another seed: {why}")
 
     def _give_back(self, reason: str, message: str) -> None:
-        self._playing.clear()
-        for member in self._live:
-            with member.alone():
-                member.release(reason, message)
+        self._training.clear()
+        for leased_run in self._active:
+            with leased_run.isolated():
+                leased_run.release(reason, message)
 
     def _next(self) -> Message | None:
         """The trainer's next word on this job; None when no run is left. All leases are kept while waiting."""
         while True:
             self._keep()
-            if not self._live:
+            if not self._active:
                 return None
             patience = self._drain.since + EPOCH_PATIENCE_SECONDS - self._clock()
             if patience <= 0:
                 raise Overdue
-            due = min(member.hold.due() for member in self._live)
+            due = min(leased_run.lease_state.due() for leased_run in self._active)
             try:
                 event = self._inbox.get(timeout=min(due, patience))
             except Empty:
@@ -189,10 +189,10 @@ class Attempt:
 
     def _keep(self, busy: LeasedRun | None = None) -> None:
         """Keep all leases but that of a member which is busy keeping its own."""
-        for member in self._live:
-            if member is not busy:
-                with member.alone():
-                    member.keep()
+        for leased_run in self._active:
+            if leased_run is not busy:
+                with leased_run.isolated():
+                    leased_run.send_due()
 
     def _answer(self, commands: dict[int, str]) -> None:
         """How each run goes on; the trainer drops those that are not named."""

@@ -27,7 +27,7 @@ class LeaseState:
         self,
         lease: Lease,
         api: LeaseClient,
-        reach: Reachability,
+        reachability: Reachability,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -36,7 +36,7 @@ class LeaseState:
         self.command = SEVERITY[0]
         self.reason: str | None = None
         self._api = api
-        self._reach = reach
+        self._reachability = reachability
         self._clock = clock
         self._sleep = sleep
         self._unsent: deque[tuple[int, dict[str, float]]] = deque()
@@ -47,29 +47,29 @@ class LeaseState:
     def report(self, epoch: int, metrics: dict[str, float]) -> None:
         """Note the metrics of a 1-based epoch, and try to send them."""
         self._unsent.append((epoch, metrics))
-        self.keep()
+        self.send_due()
 
-    def keep(self) -> None:
+    def send_due(self) -> None:
         """Send what is due: reports, or a heartbeat. An absent service is not waited for.
 
         Raises `LeaseExpired`, and `LeaseLost` when the service says so.
         """
         self._check()
-        if self._clock() < self._reach.retry_at:  # one lease's failure tells it for all: each may take a timeout
+        if self._clock() < self._reachability.retry_at:  # one lease's failure tells it for all: each may take a timeout
             return
         try:
             self._send()
         except AWAY as error:
-            delay = self._reach.failed(error)
-            self._reach.retry_at = self._clock() + delay
+            delay = self._reachability.failed(error)
+            self._reachability.retry_at = self._clock() + delay
 
     def due(self) -> float:
-        """Seconds until `keep` has something to do; at least 0."""
+        """Seconds until `send_due` has something to do; at least 0."""
         waiting = bool(self._unsent) or self._clock() >= self._next_beat
-        due = self._reach.retry_at if waiting else self._next_beat
+        due = self._reachability.retry_at if waiting else self._next_beat
         return max(0.0, min(due, self._valid_until) - self._clock())
 
-    def insist(self, write: Callable[[float], T], until: float = float("inf")) -> T:
+    def write_until_accepted(self, write: Callable[[float], T], until: float = float("inf")) -> T:
         """Do one write, again and again while the service is away, until the lease or `until` (clock) has passed.
 
         `write` gets a timeout in seconds. Reports that are still unsent go first.
@@ -80,12 +80,12 @@ class LeaseState:
                 self._send()
                 answer = write(self._timeout)
             except AWAY as error:
-                delay = self._reach.failed(error)
+                delay = self._reachability.failed(error)
                 if self._clock() + delay > until:
                     raise
                 self._sleep(delay)
             else:
-                self._reach.answered()
+                self._reachability.answered()
                 return answer
 
     def _check(self) -> None:
@@ -95,18 +95,18 @@ class LeaseState:
     def _send(self) -> None:
         while self._unsent:
             try:
-                self._tell(*self._unsent[0])
+                self._send_report(*self._unsent[0])
             except Refused:
                 self._unsent.popleft()  # it would be refused again, and stand in the way of the release
                 raise
             self._unsent.popleft()
         if self._clock() >= self._next_beat:
-            self._tell(None, None)
+            self._send_report(None, None)
 
-    def _tell(self, epoch: int | None, metrics: dict[str, float] | None) -> None:
+    def _send_report(self, epoch: int | None, metrics: dict[str, float] | None) -> None:
         sent = self._clock()  # the lease is renewed when the report arrives, which is later
         answer = self._api.report(self.lease, epoch, metrics, self._timeout)
-        self._reach.answered()
+        self._reachability.answered()
         self._valid_until = sent + self.lease.seconds
         self._next_beat = sent + self.lease.seconds / BEATS
         if SEVERITY.index(answer["command"]) > SEVERITY.index(self.command):

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,14 @@ class LeasedRun:
 
     def __init__(
         self,
-        hold: LeaseState,
+        lease_state: LeaseState,
         api: LeaseClient,
         drain: Drain,
         directory: Path,
         keep_others: Callable[["LeasedRun"], None],
     ) -> None:
-        self.lease = hold.lease
-        self.hold = hold
+        self.lease = lease_state.lease
+        self.lease_state = lease_state
         self.over = False  # whether the lease has been ended, or lost: nothing more is written of it
         self.start: Path | None = None  # the state to go on from
         self._api = api
@@ -42,13 +43,13 @@ class LeasedRun:
         self._untried = iter(self.lease.checkpoints)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def isolated(self) -> Iterator[None]:
         """What goes wrong in here ends this run and no other."""
         try:
             try:
                 yield
             except Cancelled:
-                self.finish("cancelled", self.hold.reason)
+                self.finish("cancelled", self.lease_state.reason)
             except Refused as error:
                 if isinstance(error, LeaseLost | Unknown):
                     raise
@@ -60,10 +61,10 @@ class LeasedRun:
             log.warning("could not give back %s, its lease will run out: %s", self.lease.title, error)
             self.over = True
 
-    def keep(self) -> None:
+    def send_due(self) -> None:
         """Send what is due. Raises `Cancelled` when the service says so."""
-        self.hold.keep()
-        if self.hold.command == "cancel":
+        self.lease_state.send_due()
+        if self.lease_state.command == "cancel":
             raise Cancelled
 
     def fetch(self) -> None:
@@ -71,7 +72,7 @@ class LeasedRun:
         for state in self._untried:
             path = self._directory / f"resume-{self.lease.id}-{state.epoch}"
             try:
-                self.hold.insist(lambda _, s=state, p=path: self._api.load(self.lease, s, p, self._between))  # type: ignore[misc]
+                self.lease_state.write_until_accepted(partial(self._load, state, path))
             except LeaseLost:
                 raise
             except (Damaged, Refused) as error:
@@ -84,10 +85,13 @@ class LeasedRun:
             log.warning("no saved state of %s could be used: begins from scratch", self.lease.title)
         self.start = None
 
+    def _load(self, state: SavedState, path: Path, _timeout: float) -> None:
+        self._api.load(self.lease, state, path, self._between)
+
     def report(self, entry: Message) -> str:
         """Report an epoch; how the run goes on: continue, stop or drain."""
-        self.hold.report(entry["epoch"], entry["metrics"])
-        command = self.hold.command
+        self.lease_state.report(entry["epoch"], entry["metrics"])
+        command = self.lease_state.command
         if command == "cancel":
             raise Cancelled
         if command == "continue" and self._drain.begun:
@@ -100,10 +104,10 @@ class LeasedRun:
             case "result":
                 self.finish("completed", None, result=message["result"])
             case "stopped":
-                self.finish("pruned", self.hold.reason, result=message["result"])
+                self.finish("pruned", self.lease_state.reason, result=message["result"])
             case "checkpoint":
                 self.save(message["checkpoint"])
-                self.release("drain", self.hold.reason)
+                self.release("drain", self.lease_state.reason)
             case "diverged":
                 self.finish("infeasible", "diverged", text=message["message"])
             case "unfit":
@@ -133,18 +137,22 @@ class LeasedRun:
     ) -> None:
         """Record how the run ended."""
         body = {"outcome": outcome, "reason": reason, "message": text, "result": result}
-        answer = self.hold.insist(lambda timeout: self._api.finish(self.lease, body, timeout), self._give_up_at())
+        answer = self.lease_state.write_until_accepted(
+            lambda timeout: self._api.finish(self.lease, body, timeout), self._give_up_at()
+        )
         log.info("ends %s: %s", self.lease.title, answer["state"])
         self.over = True
 
     def release(self, reason: str, message: str | None) -> None:
         """Give the run back unfinished."""
         log.info("gives back %s: %s", self.lease.title, reason if message is None else f"{reason}: {message}")
-        self.hold.insist(lambda timeout: self._api.release(self.lease, reason, message, timeout), self._give_up_at())
+        self.lease_state.write_until_accepted(
+            lambda timeout: self._api.release(self.lease, reason, message, timeout), self._give_up_at()
+        )
         self.over = True
 
     def _between(self) -> None:
-        self.hold.keep()
+        self.lease_state.send_due()
         self._keep_others(self)
 
     def _give_up_at(self) -> float:

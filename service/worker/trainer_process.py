@@ -66,7 +66,7 @@ class TrainerProcess:
         self._stdin = cast(IO[bytes], self._process.stdin)  # a pipe was asked for, so there is one
         errors = threading.Thread(target=self._copy_log, args=(self._process.stderr,), daemon=True)
         errors.start()
-        threading.Thread(target=self._listen, args=(self._process.stdout, errors), daemon=True).start()
+        threading.Thread(target=self._read_messages, args=(self._process.stdout, errors), daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -92,7 +92,7 @@ class TrainerProcess:
             self._process.kill()
         self._process.wait(EXIT_SECONDS)
 
-    def _listen(self, pipe: IO[bytes], errors: threading.Thread) -> None:
+    def _read_messages(self, pipe: IO[bytes], errors: threading.Thread) -> None:
         for line in pipe:
             try:
                 self._inbox.put(TrainerMessage(json.loads(line)))
@@ -100,7 +100,7 @@ class TrainerProcess:
                 log.debug("the trainer %d said half a line", self.pid)
         code = self._process.wait()
         errors.join(EXIT_SECONDS)
-        self._inbox.put(TrainerExit(self.pid, epitaph(code, list(self._last))))
+        self._inbox.put(TrainerExit(self.pid, exit_message(code, list(self._last))))
 
     def _copy_log(self, pipe: IO[bytes]) -> None:
         for line in pipe:
@@ -110,10 +110,10 @@ class TrainerProcess:
                 log.info("trainer: %s", text)
 
 
-def epitaph(code: int, lines: list[str]) -> str:
+def exit_message(code: int, lines: list[str]) -> str:
     """How a process ended, for a person.
 
-    >>> epitaph(-11, ["Fatal Python error: Segmentation fault"])
+    >>> exit_message(-11, ["Fatal Python error: Segmentation fault"])
     'the training process was ended by SIGSEGV; its last lines: Fatal Python error: Segmentation fault'
     """
     how = f"exited with status {code}"

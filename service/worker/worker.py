@@ -133,7 +133,7 @@ class Worker:
         self._clock = clock
         self._inbox: Inbox = SimpleQueue()
         self._drain = Drain()
-        self._reach = Reachability(api.server)
+        self._reachability = Reachability(api.server)
         self._jobs = itertools.count(1)
         self._programs: dict[str, None] = {}  # networks that the trainer has at hand, the latest last
 
@@ -171,7 +171,7 @@ class Worker:
                 if lease is not None:
                     self._attempt(lease, child)
                     self._remember(lease.network)
-                    self._settle(child)
+                    self._await_idle(child)
         finally:
             if child is not None:
                 child.kill()
@@ -199,11 +199,11 @@ class Worker:
         try:
             lease = self._api.lease(request, self._options.poll_seconds)
         except AWAY as error:
-            if isinstance(error, NotAService) and not self._reach.served:
+            if isinstance(error, NotAService) and not self._reachability.served:
                 raise
-            self._pause(self._reach.failed(error))
+            self._pause(self._reachability.failed(error))
             return None
-        self._reach.answered()
+        self._reachability.answered()
         return lease
 
     def _pause(self, seconds: float) -> None:
@@ -219,7 +219,7 @@ class Worker:
         directory = self._options.scratch
         shutil.rmtree(directory, ignore_errors=True)
         Attempt(
-            [LeaseState(each, self._api, self._reach, clock=self._clock) for each in (lease, *lease.companions)],
+            [LeaseState(each, self._api, self._reachability, clock=self._clock) for each in (lease, *lease.companions)],
             self._api,
             child,
             self._inbox,
@@ -255,7 +255,7 @@ class Worker:
             child.kill()
         raise CannotTrain(f"nothing can be trained on this machine: {how}. 'effscale doctor' says more")
 
-    def _settle(self, child: TrainerProcess) -> None:
+    def _await_idle(self, child: TrainerProcess) -> None:
         """Wait until the trainer has dropped what it was doing; replace it if it does not."""
         until = self._clock() + SETTLE_SECONDS
         while child.alive:

@@ -5,7 +5,7 @@ from fastapi.responses import JSONResponse
 
 from models.data.registry import Registry
 from service.api.context import ServiceContext
-from service.api.routes.dependencies import KernelDep, Reader
+from service.api.routes.dependencies import ContextDep, Reader
 from service.errors import NotFound
 from service.library.datasets import registry_of
 
@@ -13,19 +13,19 @@ router = APIRouter(prefix="/v1/datasets", tags=["what there is"])
 
 
 @router.get("")
-def datasets(context: KernelDep, _caller: Reader) -> JSONResponse:
+def datasets(context: ContextDep, _caller: Reader) -> JSONResponse:
     """The data sets that can be trained on, built in and registered."""
     return JSONResponse({"items": [info.document() for info in _registry(context).all()], "next_cursor": None})
 
 
 @router.get("/{name}")
-def dataset(name: str, context: KernelDep, _caller: Reader) -> JSONResponse:
+def dataset(name: str, context: ContextDep, _caller: Reader) -> JSONResponse:
     """One data set: classes with their counts, mean and deviation (pixels 0 to 255), problems and their policies."""
     return JSONResponse(_registry(context).details(name))
 
 
 @router.get("/{name}/thumbnails", responses={200: {"content": {"image/png": {}}}}, response_class=Response)
-def thumbnails(name: str, context: KernelDep, _caller: Reader) -> Response:
+def thumbnails(name: str, context: ContextDep, _caller: Reader) -> Response:
     """Examples as one PNG: a row a class, laid out as `thumbnails` of the data set says."""
     path = _registry(context).thumbnails(name)
     if not path.is_file():

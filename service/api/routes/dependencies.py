@@ -13,13 +13,13 @@ bearer = HTTPBearer(auto_error=False, description="An API key (`effs_…`). A se
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-def get_kernel(request: Request) -> ServiceContext:
+def get_context(request: Request) -> ServiceContext:
     """The context this app was created with."""
     context: ServiceContext = request.app.state.context
     return context
 
 
-KernelDep = Annotated[ServiceContext, Depends(get_kernel)]
+ContextDep = Annotated[ServiceContext, Depends(get_context)]
 
 
 class Needs:
@@ -28,7 +28,7 @@ class Needs:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
 
-    def __call__(self, request: Request, context: KernelDep, credentials: Credentials) -> Caller:
+    def __call__(self, request: Request, context: ContextDep, credentials: Credentials) -> Caller:
         """The caller; `Unauthorized` or `Forbidden` otherwise."""
         if credentials is None:
             if "authorization" in request.headers or not context.settings.is_loopback:

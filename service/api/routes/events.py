@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from service.api import documents
 from service.api.context import ServiceContext
 from service.api.responses import resources
-from service.api.routes.dependencies import KernelDep, Reader
+from service.api.routes.dependencies import ContextDep, Reader
 from service.errors import BadQuery, ServiceError
 from service.store import events as rows
 from service.store import searches
@@ -35,19 +35,19 @@ log = logging.getLogger("effscale.api")
 async def events(
     search_id: str,
     request: Request,
-    context: KernelDep,
+    context: ContextDep,
     caller: Reader,
     after: Annotated[int | None, Query(ge=0, le=MAX_ID, description="Answer JSON: the events behind this id.")] = None,
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> Response:
     """Server-Sent Events from the beginning or behind `Last-Event-ID`; the same rows as JSON with `after`."""
     if after is not None:
-        found, _ = await run_in_threadpool(_look, context, search_id, caller.owner, after)
+        found, _ = await run_in_threadpool(_read_events, context, search_id, caller.owner, after)
         return JSONResponse({"items": found, "next": found[-1]["id"] if found else after})
     if last_event_id is not None and not (last_event_id.isdecimal() and int(last_event_id) <= MAX_ID):
         raise BadQuery(f"Last-Event-ID must be the id of an event, got {last_event_id!r}")
     start = int(last_event_id or 0)
-    await run_in_threadpool(_look, context, search_id, caller.owner, start)  # a 404 must come before the stream
+    await run_in_threadpool(_read_events, context, search_id, caller.owner, start)  # a 404 must come before the stream
     frames = _stream(context, request, search_id, caller.owner, start)
     return StreamingResponse(frames, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
@@ -60,7 +60,7 @@ async def _stream(
     while not (await request.is_disconnected() or request.app.state.closing.is_set()):
         seen = context.wakeups.count
         try:
-            found, has_ended = await run_in_threadpool(_look, context, search_id, owner, last)
+            found, has_ended = await run_in_threadpool(_read_events, context, search_id, owner, last)
         except ServiceError as error:  # deleted, or the database is away: the client comes back and is told
             log.info("an event stream of search %s ends: %s", search_id, error)
             return
@@ -80,7 +80,9 @@ async def _stream(
         await context.wakeups.wait(seen, LOOK_SECONDS)
 
 
-def _look(context: ServiceContext, search_id: str, owner: str, after: int) -> tuple[Sequence[documents.Document], bool]:
+def _read_events(
+    context: ServiceContext, search_id: str, owner: str, after: int
+) -> tuple[Sequence[documents.Document], bool]:
     """Events behind an id, and whether the search has ended."""
     with context.read() as session:
         search = searches.get(session, search_id, owner)

@@ -12,7 +12,7 @@ from search.exports import config
 from search.results import leaderboard
 from search.results.trial_records import FINISHED
 from service.api import documents
-from service.api.routes.dependencies import KernelDep, Reader
+from service.api.routes.dependencies import ContextDep, Reader
 from service.core import fronts, probes, searches
 from service.core.conclusions import conclude
 from service.core.result_cache import TRAINED_ON
@@ -34,7 +34,7 @@ Plot = Literal["simplex", "pareto", "curves", "history", "parallel", "family"]
 @router.get("/export")
 def export_search(
     search_id: str,
-    context: KernelDep,
+    context: ContextDep,
     caller: Reader,
     form: Annotated[str, Query(alias="format", max_length=40)] = "json",
 ) -> Response:
@@ -54,7 +54,7 @@ def export_search(
 
 
 @router.get("/plots/{name}")
-def plot(search_id: str, name: Plot, context: KernelDep, caller: Reader) -> JSONResponse:
+def plot(search_id: str, name: Plot, context: ContextDep, caller: Reader) -> JSONResponse:
     """A Plotly figure."""
     with context.read() as session:
         search = search_rows.get(session, search_id, caller.owner)

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy import text
 
-from service.api.routes.dependencies import KernelDep
+from service.api.routes.dependencies import ContextDep
 from service.errors import ServiceError
 from service.store.revision import check_current
 
@@ -22,7 +22,7 @@ def healthz() -> JSONResponse:
 
 
 @router.get("/readyz", responses={503: {"description": "A part is not ready; `checks` says which."}})
-def readyz(context: KernelDep) -> JSONResponse:
+def readyz(context: ContextDep) -> JSONResponse:
     """The database answers, is at this version's migration, and there is room on the disk."""
     checks: dict[str, str] = {}
     try:
@@ -48,7 +48,7 @@ def _disk(data_dir: Path) -> str:
 
 
 @router.get("/metrics")
-def metrics(context: KernelDep) -> PlainTextResponse:
+def metrics(context: ContextDep) -> PlainTextResponse:
     """Prometheus metrics."""
     from service.api.metrics import exposition  # only a scrape needs the client library
 

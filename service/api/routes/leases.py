@@ -15,7 +15,7 @@ from search.space import catalogue
 from search.spec.spec import SearchSpec
 from service.api import documents
 from service.api.context import ServiceContext
-from service.api.routes.dependencies import KernelDep, Worker
+from service.api.routes.dependencies import ContextDep, Worker
 from service.api.settlement import settle
 from service.core import compile_hints, leases, probes
 from service.errors import BadContent, LeaseLost, NotFound
@@ -37,7 +37,7 @@ Epoch = Annotated[int, Path(ge=1, le=MAX_EPOCHS)]
     "",
     responses={200: {"model": lease_responses.LeaseOut}, 204: {"description": "No work came within `wait_seconds`."}},
 )
-async def lease(body: LeaseIn, request: Request, context: KernelDep, _caller: Worker) -> Response:
+async def lease(body: LeaseIn, request: Request, context: ContextDep, _caller: Worker) -> Response:
     """Ask for work. The same worker process asking again gets the lease that it holds already, with its companions."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + body.wait_seconds
@@ -53,7 +53,7 @@ async def lease(body: LeaseIn, request: Request, context: KernelDep, _caller: Wo
 
 
 @router.post("/{lease_id}/reports", responses={200: {"model": lease_responses.CommandOut}})
-def report(lease_id: str, body: ReportIn, context: KernelDep, _caller: Worker) -> JSONResponse:
+def report(lease_id: str, body: ReportIn, context: ContextDep, _caller: Worker) -> JSONResponse:
     """An epoch's metrics, or a sign of life; the answer says whether to go on."""
     with context.write() as (session, now):
         command, reason = leases.report(session, lease_id, body, context.terms, now)
@@ -63,7 +63,7 @@ def report(lease_id: str, body: ReportIn, context: KernelDep, _caller: Worker) -
 
 @router.post("/{lease_id}/finish", responses={200: {"model": lease_responses.RunStateOut}})
 def finish(
-    lease_id: str, body: FinishIn, context: KernelDep, _caller: Worker, background: BackgroundTasks
+    lease_id: str, body: FinishIn, context: ContextDep, _caller: Worker, background: BackgroundTasks
 ) -> JSONResponse:
     """Record the result, once."""
     with context.write() as (session, now):
@@ -77,7 +77,7 @@ def finish(
 
 
 @router.post("/{lease_id}/release", responses={200: {"model": lease_responses.RunStateOut}})
-def release(lease_id: str, body: ReleaseIn, context: KernelDep, _caller: Worker) -> JSONResponse:
+def release(lease_id: str, body: ReleaseIn, context: ContextDep, _caller: Worker) -> JSONResponse:
     """Give the run back unfinished."""
     with context.write() as (session, now):
         state = leases.release(session, lease_id, body, context.terms, now)
@@ -93,7 +93,7 @@ async def save_checkpoint(
     lease_id: str,
     epoch: Epoch,
     request: Request,
-    context: KernelDep,
+    context: ContextDep,
     _caller: Worker,
     lease_epoch: LeaseEpoch,
     x_content_sha256: Annotated[str, Header(pattern="^[0-9a-f]{64}$")],
@@ -106,7 +106,7 @@ async def save_checkpoint(
 
 @router.get("/{lease_id}/checkpoints/{epoch}")
 def load_checkpoint(
-    lease_id: str, epoch: Epoch, context: KernelDep, _caller: Worker, lease_epoch: LeaseEpoch
+    lease_id: str, epoch: Epoch, context: ContextDep, _caller: Worker, lease_epoch: LeaseEpoch
 ) -> Response:
     """The bytes of a checkpoint, to resume from."""
     with context.read() as session:

@@ -15,7 +15,7 @@ from service.api import cursors, documents
 from service.api.context import ServiceContext
 from service.api.responses import resources
 from service.api.responses.plans import PlanOut
-from service.api.routes.dependencies import KernelDep, Reader, Submitter
+from service.api.routes.dependencies import ContextDep, Reader, Submitter
 from service.api.routes.submission import Spec
 from service.api.settlement import settle
 from service.core import fronts, probes, proposals, searches
@@ -44,7 +44,7 @@ Change = Callable[[Session, SearchRow, float], None]
 )
 def submit(
     spec: Spec,
-    context: KernelDep,
+    context: ContextDep,
     caller: Submitter,
     background: BackgroundTasks,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
@@ -60,7 +60,7 @@ def submit(
 
 
 @router.post("/plans", status_code=200, responses={200: {"model": PlanOut}})
-def preview(spec: Spec, context: KernelDep, caller: Reader) -> JSONResponse:
+def preview(spec: Spec, context: ContextDep, caller: Reader) -> JSONResponse:
     """What a search would cost and find, without storing anything. Its time is learned from finished trainings."""
     spec = weights_of(context.settings.data_dir).pin(spec)
     with context.read() as session:
@@ -71,7 +71,7 @@ def preview(spec: Spec, context: KernelDep, caller: Reader) -> JSONResponse:
 
 @router.get("/searches", responses={200: {"model": resources.SearchesOut}})
 def listing(
-    context: KernelDep,
+    context: ContextDep,
     caller: Reader,
     state: State | None = None,
     name: Annotated[str | None, Query(max_length=200)] = None,
@@ -98,7 +98,7 @@ def listing(
 
 
 @router.get("/searches/{search_id}", responses={200: {"model": resources.SearchOut}})
-def show(search_id: str, context: KernelDep, caller: Reader) -> JSONResponse:
+def show(search_id: str, context: ContextDep, caller: Reader) -> JSONResponse:
     """One search: counters per trial state, progress, best trial so far, estimated time left."""
     with context.read() as session:
         row = rows.get(session, search_id, caller.owner)
@@ -107,27 +107,27 @@ def show(search_id: str, context: KernelDep, caller: Reader) -> JSONResponse:
         document["front"] = fronts.document(row, front)
         document["transfer"] = probes.document(session, row, search_rows.spec_of(row))
         found = conclude(session, row)
-        document["statement"] = _said(found.statement, row, front, document["transfer"])
+        document["statement"] = _conclusion_text(found.statement, row, front, document["transfer"])
         document["importance"] = found.importance
         document["last_event_id"] = events.last_id(session, search_id)
     return JSONResponse(document)
 
 
 @router.post("/searches/{search_id}/pause", status_code=202, responses=CHANGED)
-def pause(search_id: str, context: KernelDep, caller: Submitter) -> JSONResponse:
+def pause(search_id: str, context: ContextDep, caller: Submitter) -> JSONResponse:
     """Lease nothing more; running trials save themselves and stop."""
     return _change(context, search_id, caller.owner, searches.pause)
 
 
 @router.post("/searches/{search_id}/resume", status_code=202, responses=CHANGED)
-def resume(search_id: str, context: KernelDep, caller: Submitter, background: BackgroundTasks) -> JSONResponse:
+def resume(search_id: str, context: ContextDep, caller: Submitter, background: BackgroundTasks) -> JSONResponse:
     """Go on after a pause."""
     background.add_task(settle, context, [search_id])
     return _change(context, search_id, caller.owner, searches.resume)
 
 
 @router.post("/searches/{search_id}/cancel", status_code=202, responses=CHANGED)
-def cancel(search_id: str, context: KernelDep, caller: Submitter) -> JSONResponse:
+def cancel(search_id: str, context: ContextDep, caller: Submitter) -> JSONResponse:
     """End a search. Finished trials keep their results."""
     response = _change(context, search_id, caller.owner, searches.cancel)
     context.artifacts.forget(search_id)  # nothing will be resumed
@@ -135,7 +135,7 @@ def cancel(search_id: str, context: KernelDep, caller: Submitter) -> JSONRespons
 
 
 @router.delete("/searches/{search_id}", status_code=204)
-def delete(search_id: str, context: KernelDep, caller: Submitter) -> Response:
+def delete(search_id: str, context: ContextDep, caller: Submitter) -> Response:
     """Delete a search that has ended, with all that was stored of it."""
     with context.write() as (session, _now):
         row = rows.lock(session, search_id, caller.owner)
@@ -164,7 +164,7 @@ def show_all(session: Session, found: list[SearchRow]) -> list[documents.Documen
     ]
 
 
-def _said(
+def _conclusion_text(
     statement: str | None, search: SearchRow, front: Front | None, transfer: documents.Document | None
 ) -> str | None:
     """What a search that has ended has shown: the winner, the front, and whether it holds at another phi."""

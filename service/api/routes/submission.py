@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 
 from search.spec import spec as specs
-from service.api.routes.dependencies import KernelDep
+from service.api.routes.dependencies import ContextDep
 from service.library.datasets import registry_of
 
 
@@ -27,7 +27,7 @@ class SearchSpec(specs.SearchSpec):
         return self
 
 
-def checked(body: SearchSpec, context: KernelDep) -> specs.SearchSpec:
+def checked(body: SearchSpec, context: ContextDep) -> specs.SearchSpec:
     """The specification with every default written out, as it is read back later; 422 when its data set is unknown."""
     try:
         return specs.SearchSpec.model_validate(

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from service.api import cursors, documents
 from service.api.responses import resources
-from service.api.routes.dependencies import KernelDep, Reader
+from service.api.routes.dependencies import ContextDep, Reader
 from service.core import fronts
 from service.errors import BadQuery
 from service.store import leaderboard as board
@@ -27,7 +27,7 @@ NUMBER = (int, float)
 @router.get("/trials", responses={200: {"model": resources.TrialsOut}})
 def listing(
     search_id: str,
-    context: KernelDep,
+    context: ContextDep,
     caller: Reader,
     state: TrialState | None = None,
     limit: Limit = 100,
@@ -49,7 +49,7 @@ def listing(
 
 
 @router.get("/trials/{number}", responses={200: {"model": resources.TrialDetailOut}})
-def show(search_id: str, number: int, context: KernelDep, caller: Reader) -> JSONResponse:
+def show(search_id: str, number: int, context: ContextDep, caller: Reader) -> JSONResponse:
     """One trial with its runs, their epochs and attempts."""
     with context.read() as session:
         searches.get(session, search_id, caller.owner)
@@ -68,7 +68,7 @@ def show(search_id: str, number: int, context: KernelDep, caller: Reader) -> JSO
 )
 def leaderboard(
     search_id: str,
-    context: KernelDep,
+    context: ContextDep,
     caller: Reader,
     limit: Limit = 20,
     cursor: Cursor = None,

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from service.trainer.channel import ORPHANED, encoded
-from service.worker.trainer_process import epitaph
+from service.worker.trainer_process import exit_message
 
 NOISY = """
 import os, sys
@@ -14,8 +14,8 @@ channel = claim_standard_streams()
 print("a stray print")
 os.system("echo a child process of a library")
 os.write(1, b"compiled code")
-channel.say("hello", number=1.5)
-channel.say("heard", message=channel.next())
+channel.send("hello", number=1.5)
+channel.send("heard", message=channel.next())
 channel.next()
 """
 
@@ -46,7 +46,7 @@ def test_a_message_is_one_line_of_json() -> None:
     assert encoded({"text": "two\nlines"}).count(b"\n") == 1
 
 
-def test_an_epitaph_names_the_signal_and_the_last_words() -> None:
-    assert epitaph(-6, ["one", "two"]) == "the training process was ended by SIGABRT; its last lines: one | two"
-    assert epitaph(1, []) == "the training process exited with status 1"
-    assert "memory" in epitaph(-9, [])
+def test_an_exit_message_names_the_signal_and_the_last_words() -> None:
+    assert exit_message(-6, ["one", "two"]) == "the training process was ended by SIGABRT; its last lines: one | two"
+    assert exit_message(1, []) == "the training process exited with status 1"
+    assert "memory" in exit_message(-9, [])

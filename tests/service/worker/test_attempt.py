@@ -35,10 +35,10 @@ class Stage:
 
     def play(self) -> list[tuple[Any, ...]]:
         """Run the attempt; what was written to the service."""
-        reach = Reachability(self.api.server)
+        reachability = Reachability(self.api.server)
         Attempt(
             [
-                LeaseState(each, self.api, reach, clock=self.clock, sleep=self.clock.sleep)  # type: ignore[arg-type]
+                LeaseState(each, self.api, reachability, clock=self.clock, sleep=self.clock.sleep)  # type: ignore[arg-type]
                 for each in self.leases
             ],
             self.api,  # type: ignore[arg-type]

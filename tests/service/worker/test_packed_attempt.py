@@ -189,7 +189,7 @@ def test_what_is_true_of_the_network_is_true_of_all(tmp_path: Path) -> None:
 def test_an_absent_service_is_tried_once_for_all_leases() -> None:
     """Each try may take a whole timeout, and all together longer than a lease."""
     clock, api, tries = Clock(), Api(), []
-    reach = Reachability(api.server)
+    reachability = Reachability(api.server)
 
     def report(*_: Any) -> dict[str, Any]:
         tries.append(clock())
@@ -198,12 +198,12 @@ def test_an_absent_service_is_tried_once_for_all_leases() -> None:
         return CONTINUE
 
     api.report = report  # type: ignore[method-assign]
-    holds = [LeaseState(lease(name=f"L{seed}"), api, reach, clock=clock, sleep=clock.sleep) for seed in ALL]  # type: ignore[arg-type]
+    holds = [LeaseState(lease(name=f"L{seed}"), api, reachability, clock=clock, sleep=clock.sleep) for seed in ALL]  # type: ignore[arg-type]
     clock.sleep(10.0)
-    for hold in holds:
-        hold.keep()
+    for lease_state in holds:
+        lease_state.send_due()
     assert len(tries) == 1
-    clock.sleep(max(hold.due() for hold in holds))
-    for hold in holds:
-        hold.keep()
+    clock.sleep(max(lease_state.due() for lease_state in holds))
+    for lease_state in holds:
+        lease_state.send_due()
     assert len(tries) == 4

@@ -20,7 +20,7 @@ def heard(trainer: Trainer, answers: list[str]) -> list[Message]:
 def test_a_trial_that_waited_at_a_rung_ends_as_if_it_had_not(tmp_path: Path, shared_trainer: Trainer) -> None:
     shared_trainer.train(tiny_job())
     shared_trainer.hear("started")
-    alone = heard(shared_trainer, ["continue"] * 4)
+    isolated = heard(shared_trainer, ["continue"] * 4)
     expected = shared_trainer.hear("result")["result"]
     shared_trainer.hear("idle")
 
@@ -30,7 +30,7 @@ def test_a_trial_that_waited_at_a_rung_ends_as_if_it_had_not(tmp_path: Path, sha
     pruner = {"name": "asha", "min_epochs": 2, "reduction_factor": 4}
     search = fleet.submit(pruner=pruner, recipe={"epochs": 4, "batch_size": 128})
     first, lease, *others = [fleet.must_lease(f"w{number}") for number in range(4)]
-    told = [fleet.report(lease, each["epoch"], each["validation_accuracy"]) for each in alone[:2]]
+    told = [fleet.report(lease, each["epoch"], each["validation_accuracy"]) for each in isolated[:2]]
     assert told == ["continue", "drain"]
     shared_trainer.train(tiny_job())
     shared_trainer.hear("started")
@@ -48,7 +48,7 @@ def test_a_trial_that_waited_at_a_rung_ends_as_if_it_had_not(tmp_path: Path, sha
     result = shared_trainer.hear("result")["result"]
     shared_trainer.hear("idle")
     assert fleet.finish(again, result["accuracy"], epochs=result["epochs"]) == "completed"
-    assert before + after == alone
+    assert before + after == isolated
     assert (result["accuracy"], result["epochs"]) == (expected["accuracy"], 4)
     assert [run.state for run in fleet.runs(search)] == ["running", "completed", "running", "running"]
     context.engine.dispose()
