@@ -13,7 +13,7 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 import jax
-from models import programs
+from models.training import programs
 from models.training.fit import Training
 from models.recipe.recipe import TrainingRecipe
 from service.trainer.trainer import use_compile_cache

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.data import pixel_cache
-from models.data.file_layout import MANIFEST
+from models.data.file_layout import MANIFEST, images_file
 from models.data.loading import load
 from models.data.problems import DEFAULTS, policies
 from models.data.registration import Wish, add, remove
@@ -181,7 +180,7 @@ def test_killed_in_the_middle_it_continues_to_the_same_hash(tmp_path: Path, stag
     assert next(count for name, count in stages if name == "decoding") >= done
     fresh = add_again(tmp_path / "s", [], "fresh")
     assert resumed["content_hash"] == fresh["content_hash"]
-    caches = [(tmp_path / "datasets" / name / pixel_cache.file_name(6)).read_bytes() for name in ("killed", "fresh")]
+    caches = [(tmp_path / "datasets" / name / images_file(6)).read_bytes() for name in ("killed", "fresh")]
     assert caches[0] == caches[1]
 
 
@@ -248,7 +247,7 @@ def test_a_larger_cache_needs_the_very_images(tmp_path: Path, register: Register
 def test_damaged_files_say_so(folder: Path, tmp_path: Path, register: Register) -> None:
     register(folder)
     place = tmp_path / "datasets" / "pets"
-    os.truncate(place / pixel_cache.file_name(12), 100)
+    os.truncate(place / images_file(12), 100)
     with pytest.raises(InvalidDataset, match="missing or damaged"):
         load("pets", tmp_path / "datasets")
     (place / "labels.npy").write_bytes(b"")

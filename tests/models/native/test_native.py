@@ -210,11 +210,11 @@ def python(code: str, **environment: str) -> str:
 def test_without_a_compiler_xla_computes_and_the_reason_is_told(tmp_path: Path) -> None:
     code = """
 import jax.numpy as jnp
-from models import ops
+from models.layers import convolutions
 from models.native import library
 library.beside_environment = lambda: library.Path("/nonexistent")
 print(library.kernels().usable, library.kernels().detail)
-print(ops.depthwise(jnp.ones((1, 4, 4, 8)), jnp.ones((3, 3, 1, 8)), 1).sum())
+print(convolutions.depthwise(jnp.ones((1, 4, 4, 8)), jnp.ones((3, 3, 1, 8)), 1).sum())
 """
     said = python(code, PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path)).splitlines()
     assert said[0] == "False no C++ compiler on the PATH (c++, g++, clang++)"

@@ -22,11 +22,11 @@ MEMORY_MIB = 150  # what the API may take
 PROGRAM = """
 import json, os, pathlib, queue, signal, sys, threading, time, urllib.request
 began = time.monotonic()
-from service import serve
+from service.api import server
 from service.settings import Settings
 
 ports = queue.Queue()
-bind = serve.bind
+bind = server.bind
 
 def noted(settings):
     listener = bind(settings)
@@ -44,9 +44,9 @@ def ask():
     print(json.dumps({"ready": document, "seconds": seconds, "mib": peak, "loaded": loaded}), flush=True)
     os.kill(os.getpid(), signal.SIGTERM)
 
-serve.bind = noted
+server.bind = noted
 threading.Thread(target=ask, daemon=True).start()
-serve.run_api(Settings(port=0, data_dir=sys.argv[1]))
+server.run_api(Settings(port=0, data_dir=sys.argv[1]))
 """
 
 
