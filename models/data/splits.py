@@ -129,9 +129,11 @@ def _within(splits: Splits, members: Sequence[int], policies: Mapping[Kind, Poli
 
 def _groups(records: NDArray[np.void], numbers: Numbers) -> Iterator[Numbers]:
     """Numbers of images with equal pixels, two or more, in the order of the source."""
+    if not len(numbers):
+        return
     contents = records["content"][numbers].view(CONTENT)
     order = np.argsort(contents, kind="stable")
-    new = np.flatnonzero(np.concatenate([[True], contents[order][1:] != contents[order][:-1]])) if len(order) else order
+    new = np.flatnonzero(np.concatenate([[True], contents[order][1:] != contents[order][:-1]]))
     for start, stop in zip(new, np.append(new[1:], len(order)), strict=True):
         if stop - start > 1:
             yield numbers[order[start:stop]]

@@ -405,6 +405,14 @@ def test_a_class_of_unreadable_files_alone_is_left_out_too(folder: Path) -> None
     assert "bat: of 3 images none is left to train on" in str(error)
 
 
+def test_a_source_of_unreadable_files_alone_is_an_error_and_no_accident(folder: Path) -> None:
+    for path in folder.rglob("*.png"):
+        path.write_text("no image")
+    error = warned(folder)[2]
+    assert str(error).startswith("two classes are needed, and 0 classes of 2 have usable images to train on")
+    assert str(error).endswith("(of 20 images: 20 corrupt)")
+
+
 def test_a_class_that_train_has_lost_leaves_the_other_splits_too(tmp_path: Path) -> None:
     leaking(tmp_path / "s")
     for split, first in {"train": 0, "val": 200, "test": 300}.items():
