@@ -1,4 +1,4 @@
-"""What can be wrong with an image of a source, and what is done about it. Standard library only."""
+"""What can be wrong with an image or a class of a source, and what is done about it. Standard library only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,19 @@ from typing import Any, Literal, get_args
 
 from models.errors import InvalidDataset, RefusedImages
 
-Kind = Literal["corrupt", "truncated", "huge", "non-rgb", "animated", "misnamed", "duplicate", "conflicting", "leakage"]
+# The order is part of the journal's format: new kinds go to the end. The last one is a problem of a class.
+Kind = Literal[
+    "corrupt",
+    "truncated",
+    "huge",
+    "non-rgb",
+    "animated",
+    "misnamed",
+    "duplicate",
+    "conflicting",
+    "leakage",
+    "empty-class",
+]
 Policy = Literal["keep", "skip", "refuse"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -26,26 +38,52 @@ DEFAULTS: Mapping[Kind, Policy] = MappingProxyType(
         "duplicate": "skip",
         "conflicting": "skip",
         "leakage": "skip",
+        "empty-class": "skip",
     }
 )
 MEANING: Mapping[Kind, str] = MappingProxyType(
     {
         "corrupt": "cannot be decoded, cannot be read, or is no image at all",
-        "truncated": "ends before its last row; kept, the missing rows are grey",
+        "truncated": "ends before its last row",
         "huge": f"more than {HUGE_PIXELS:,} pixels",
-        "non-rgb": "grey, palette, CMYK, 16 bits or transparent; kept, it is converted, transparency over white",
-        "animated": "has several frames; kept, the first one counts",
-        "misnamed": "its content is of another format than its name says; kept, the content counts",
-        "duplicate": "the same pixels as an earlier image of its class; skipped, the first one stays",
-        "conflicting": "the same pixels under different classes; skipped, none of them stays",
-        "leakage": "the same pixels in two given splits; skipped, it stays in test before validation before train",
+        "non-rgb": "grey, palette, CMYK, 16 bits or transparent",
+        "animated": "has several frames",
+        "misnamed": "its content is of another format than its name says",
+        "duplicate": "the same pixels as an earlier image of its class",
+        "conflicting": "the same pixels under different classes",
+        "leakage": "the same pixels in two given splits",
+        "empty-class": "a class without a usable image to train on",
+    }
+)
+# What becomes of it under a policy, where that is more than `LEFT_OUT` or `REFUSED`
+CONSEQUENCE: Mapping[tuple[Kind, Policy], str] = MappingProxyType(
+    {
+        ("truncated", "keep"): "the missing rows are grey",
+        ("huge", "keep"): "it is decoded all the same",
+        ("non-rgb", "keep"): "it is converted, transparency over white",
+        ("animated", "keep"): "the first frame counts",
+        ("misnamed", "keep"): "the content counts",
+        ("duplicate", "keep"): "all of them stay",
+        ("duplicate", "skip"): "the first one stays",
+        ("conflicting", "keep"): "all of them stay",
+        ("conflicting", "skip"): "none of them stays",
+        ("leakage", "keep"): "all of them stay",
+        ("leakage", "skip"): "it stays in test before validation before train",
+        ("empty-class", "skip"): "the class is left out",
+    }
+)
+LEFT_OUT, REFUSED = "left out", "refused"
+NEVER_KEPT: Mapping[Kind, str] = MappingProxyType(
+    {
+        "corrupt": "what cannot be decoded cannot be kept",
+        "empty-class": "a class without images cannot be trained",
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One image with one problem. `detail` says more where there is more to say."""
+    """One image, or class, with one problem. `detail` says more where there is more to say."""
 
     kind: Kind
     name: str
@@ -65,10 +103,19 @@ def policies(given: Sequence[str] = ()) -> dict[Kind, Policy]:
             raise InvalidDataset(
                 f"{text!r} is no KIND=POLICY; kinds: {', '.join(KINDS)}; policies: {', '.join(POLICIES)}"
             )
-        if (kind, policy) == ("corrupt", "keep"):
-            raise InvalidDataset("corrupt=keep: what cannot be decoded cannot be kept; skip or refuse")
+        if policy == "keep" and kind in NEVER_KEPT:
+            raise InvalidDataset(f"{text}: {NEVER_KEPT[kind]}; skip or refuse")
         chosen[kind] = policy
     return chosen
+
+
+def explained(kind: Kind, policy: Policy) -> str:
+    """What a kind of problem is, and what the policy in force makes of it.
+
+    >>> explained("truncated", "keep"), explained("truncated", "skip")
+    ('ends before its last row; the missing rows are grey', 'ends before its last row; left out')
+    """
+    return f"{MEANING[kind]}; {CONSEQUENCE.get((kind, policy), REFUSED if policy == 'refuse' else LEFT_OUT)}"
 
 
 class Tally:
@@ -98,7 +145,7 @@ class Tally:
                 "kind": kind,
                 "count": self._counts[kind],
                 "policy": self._policies[kind],
-                "meaning": MEANING[kind],
+                "meaning": explained(kind, self._policies[kind]),
                 "examples": [{"name": found.name, "detail": found.detail} for found in self._examples[kind]],
             }
             for kind in KINDS
@@ -107,6 +154,6 @@ class Tally:
 
     def _lines(self, kind: Kind) -> list[str]:
         count, examples = self._counts[kind], self._examples[kind]
-        lines = [f"{count:,} {kind} ({MEANING[kind].partition(';')[0]}), refused by {kind}=refuse:"]
+        lines = [f"{count:,} {kind} ({MEANING[kind]}), refused by {kind}=refuse:"]
         lines += [f"  {found.name}" + (f": {found.detail}" if found.detail else "") for found in examples]
         return lines + ([f"  and {count - len(examples):,} more"] if count > len(examples) else [])

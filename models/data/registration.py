@@ -5,7 +5,7 @@ import json
 import logging
 import shutil
 import statistics as arithmetic
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,18 +34,20 @@ from models.data.locking import locked
 from models.data.manifest import per_class, write
 from models.data.pool import Pool
 from models.data.printable_names import Names, printable
-from models.data.problems import Kind, Policy, Problem, Tally
+from models.data.problems import LISTED, Kind, Policy, Problem, Tally
 from models.data.registry import DATASETS, NAME, SCHEMA, DatasetInfo, Registry
 from models.data.sources.item import Index, Item, Source
 from models.data.sources.opening import open_source
-from models.data.splits import Arrangement, Finding, arrange
+from models.data.splits import Arrangement, Finding, arrange, without_images
 from models.errors import InvalidDataset
+from models.wording import counted
 
 MAX_PX, SAMPLE = 256, 256  # default size of the cache at most: B2's input; headers looked at to find a smaller one
 LARGEST_PX = 2048  # B7 and L2 take 600 and 800
 HEAD_BYTES = 65_536  # where the size of an image stands in all formats, large EXIF blocks included
 
 Progress = Callable[[str, int, int | None], None]  # what is done, how much of it, of how much if that is known
+Warn = Callable[[str], None]
 log = logging.getLogger("effscale.data")
 
 
@@ -60,8 +62,11 @@ class Wish:
     fit: Fit = "crop"
 
 
-def add(directory: Path, wish: Wish, progress: Progress = lambda *_: None) -> dict[str, Any]:
-    """Register a source below `directory`; its details. Raises `InvalidDataset`, and `RefusedImages` with names."""
+def add(directory: Path, wish: Wish, progress: Progress = lambda *_: None, warn: Warn = log.warning) -> dict[str, Any]:
+    """Register a source below `directory`; its details. Raises `InvalidDataset`, and `RefusedImages` with names.
+
+    `warn` is told of classes without images before anything is decoded.
+    """
     _check(wish)
     with locked(directory, wish.name, wait=False):
         if (directory / wish.name).exists():
@@ -73,6 +78,7 @@ def add(directory: Path, wish: Wish, progress: Progress = lambda *_: None) -> di
         work.mkdir(exist_ok=True)
         source = open_source(wish.source.absolute(), work / SCRATCH)
         index = _scan(source, work, progress)
+        _warn_of_empty_classes(wish, index, warn)
         order = _order(wish, source, index, work)
         _decode(source, index, order, work, progress)
         info = _finish(wish, source, index, order, work, progress)
@@ -125,6 +131,28 @@ def _scan(source: Source, work: Path, progress: Progress) -> Index:
                 progress("indexing", count, None)
 
         return source.scan(name)
+
+
+def _warn_of_empty_classes(wish: Wish, index: Index, warn: Warn) -> None:
+    """Before hours of decoding. `RefusedImages` when the policy says so."""
+    empty = without_images(index)
+    if not empty:
+        return
+    tally = Tally(wish.policies)
+    for problem in _classes(index, empty):
+        tally.add(problem)
+    tally.check()
+    names = ", ".join(printable(index.classes[label]) for label in empty[:LISTED])
+    more = f" and {len(empty) - LISTED:,} more" if len(empty) > LISTED else ""
+    warn(f"{counted(len(empty), 'class', 'classes')} without images, left out: {names}{more}")
+
+
+def _classes(index: Index, labels: Iterable[int]) -> Iterator[Problem]:
+    """Classes that train has nothing of."""
+    counts = np.bincount(index.labels, minlength=len(index.classes))
+    for label in labels:
+        had = f"of {counted(int(counts[label]), 'image')} none is left to train on" if counts[label] else "no image"
+        yield Problem("empty-class", printable(index.classes[label]), had)
 
 
 def _order(wish: Wish, source: Source, index: Index, work: Path) -> Order:
@@ -180,7 +208,9 @@ def _decode(source: Source, index: Index, order: Order, work: Path, progress: Pr
             with Pool(order, work / STAGING, left) as pool:
                 pool.run(source.items(lambda n: None if journal.done[n] else n, Names(work / NAMES)), note)
         if done < len(index):
-            raise InvalidDataset(f"{source.path} lost {len(index) - done:,} images while it was read: add it again")
+            raise InvalidDataset(
+                f"{source.path} lost {counted(len(index) - done, 'image')} while it was read: add it again"
+            )
 
 
 def _finish(wish: Wish, source: Source, index: Index, order: Order, work: Path, progress: Progress) -> DatasetInfo:
@@ -191,28 +221,27 @@ def _finish(wish: Wish, source: Source, index: Index, order: Order, work: Path, 
     progress("gathering", 0, len(arrangement.order))
     cache = work / images_file(order.px)
     pixel_cache.gather(work / STAGING, cache, arrangement.order, order.px)
-    labels = index.labels[arrangement.order]
+    labels = np.searchsorted(arrangement.classes, index.labels[arrangement.order]).astype(np.int32)
+    names = [printable(index.classes[label]) for label in arrangement.classes]
     contents = np.ascontiguousarray(records["content"][arrangement.order])
     for name, array in ((LABELS, labels), (CONTENTS, contents.view("u1")), (ORDER, arrangement.order)):
         np.save(work / name, array, allow_pickle=False)
     known = pixel_cache.statistics(cache, arrangement.sizes[0], order.px)
     rows = len(arrangement.order)
     images = pixel_cache.opened(cache, rows, order.px)
-    layout = thumbnails.sprite(
-        images[: arrangement.sizes[0]], labels[: arrangement.sizes[0]], index.classes, work / SPRITE
-    )
+    train = slice(arrangement.sizes[0])
+    layout = thumbnails.sprite(images[train], labels[train], names, work / SPRITE)
     sides = np.minimum(records["width"], records["height"])[arrangement.order]
-    names = [printable(name) for name in index.classes]
     info = DatasetInfo(
         name=wish.name,
-        classes=len(index.classes),
+        classes=len(names),
         native_px=order.px,
         channels=pixel_cache.RGB,
         train=arrangement.sizes[0],
         validation=arrangement.sizes[1],
         test=arrangement.sizes[2],
         source=printable(str(source.path)),
-        summary=f"{rows:,} images of {len(index.classes):,} classes, from a {source.kind}, cached at {order.px} px",
+        summary=f"{rows:,} images of {len(names):,} classes, from a {source.kind}, cached at {order.px} px",
         source_px=int(np.median(sides)),
         content_hash=_fingerprint(names, order, arrangement, labels, contents),
         registered=True,
@@ -238,19 +267,21 @@ def _arranged(wish: Wish, index: Index, records: NDArray[np.void], work: Path) -
     """Every problem goes to a file with its name; `RefusedImages` when a policy says so."""
     findings: list[Finding] = []
     failed: InvalidDataset | None = None
+    empty: set[int] = set()
     try:
         arrangement = arrange(index, records, wish.policies, findings.append)
+        empty = set(range(len(index.classes))) - set(arrangement.classes)
     except InvalidDataset as error:
         failed = error
     tally = Tally(wish.policies)
     with (work / PROBLEMS).open("w", encoding="utf-8") as file:
-        for problem in _named(findings, records, work):
+        for problem in (*_named(findings, records, work), *_classes(index, sorted(empty))):
             tally.add(problem)
             file.write(json.dumps({"kind": problem.kind, "name": problem.name, "detail": problem.detail}) + "\n")
     tally.check()
     if failed is not None:
         counts = ", ".join(f"{found['count']:,} {found['kind']}" for found in tally.documents())
-        raise InvalidDataset(f"{failed}" + (f" (of {len(index):,} images: {counts})" if counts else ""))
+        raise InvalidDataset(f"{failed}" + (f" (of {counted(len(index), 'image')}: {counts})" if counts else ""))
     return tally, arrangement
 
 

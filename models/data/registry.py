@@ -136,7 +136,13 @@ class Registry:
             return BUILT_IN / name
         if self.directory is not None and NAME.fullmatch(name) and (self.directory / name / MANIFEST).is_file():
             return self.directory / name
-        raise UnknownDataset(f"there is no data set {name!r}; there are: {', '.join(self.names())}")
+        raise UnknownDataset(f"there is no data set {name!r}; there are: {', '.join(self.names())}{self._looked_in()}")
+
+    def _looked_in(self) -> str:
+        """Where registered ones would be: another directory than was meant is the usual mistake."""
+        if self.directory is None:
+            return ""
+        return f" (looked in {self.directory}{'' if self.directory.is_dir() else ', which does not exist'})"
 
     def _registered(self) -> list[str]:
         if self.directory is None or not self.directory.is_dir():

@@ -10,8 +10,11 @@ from models.data import image_record
 from models.data.problems import KINDS, Kind, Policy
 from models.data.sources.item import SPLITS, UNDECLARED, Index
 from models.errors import InvalidDataset
+from models.wording import counted
 
 SHARE = 0.2  # of a class that goes to validation, and to test, where the source has none: as the digits are split
+MIN_CLASSES = 2  # with one there is nothing to tell apart
+NAMED = 10  # classes that a message names
 CONTENT = "S32"  # 32 bytes that compare as a whole; texts end in zeros alike
 
 Numbers = NDArray[np.intp]
@@ -29,10 +32,14 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Arrangement:
-    """`order`: numbers of the images that stay, train first, then validation, then test; `sizes` of the three."""
+    """`order`: numbers of the images that stay, train first, then validation, then test; `sizes` of the three.
+
+    `classes`: numbers of the classes that stay, in their order.
+    """
 
     order: Numbers
     sizes: tuple[int, int, int]
+    classes: tuple[int, ...]
 
     @property
     def splits(self) -> Splits:
@@ -40,12 +47,27 @@ class Arrangement:
         return np.repeat(np.arange(len(SPLITS), dtype=np.int8), self.sizes)
 
 
+def without_images(index: Index) -> tuple[int, ...]:
+    """Numbers of the classes that the source names and has no image of.
+
+    Raises `InvalidDataset` for what decoding could only make worse: too few classes, or too few images for a split.
+    """
+    counts = np.bincount(index.labels, minlength=len(index.classes))
+    _check_classes(index, counts > 0)
+    divided = np.bincount(index.labels[index.splits <= 0], minlength=len(index.classes))
+    for split in _missing(index.splits):
+        if not round(SHARE * int(divided.max())):
+            raise _too_few(split)
+    return tuple(int(label) for label in np.flatnonzero(counts == 0))
+
+
 def arrange(
     index: Index, records: NDArray[np.void], policies: Mapping[Kind, Policy], report: Callable[[Finding], None]
 ) -> Arrangement:
     """Report every problem, leave out what is to be skipped, and split what is left.
 
-    Raises `InvalidDataset` when a class, or a split, is left without images.
+    A class that train has no image of is left out, with what the other splits have of it. Raises `InvalidDataset` when
+    fewer than two classes, or no images of a split, are left.
     """
     alive = records["state"] == image_record.USABLE
     for bit, kind in enumerate(KINDS):
@@ -59,11 +81,16 @@ def arrange(
         if policies[finding.kind] != "keep":
             alive[finding.number] = False
     splits = _split(index, records, alive)
-    _check(index, alive, splits)
+    trained = np.bincount(index.labels[alive & (splits == 0)], minlength=len(index.classes)) > 0
+    _check_classes(index, trained)
+    alive &= trained[index.labels]
+    for split in _missing(splits[alive]):
+        raise _too_few(split)
     kept = np.flatnonzero(alive)
     order = kept[np.argsort(splits[kept], kind="stable")]
     sizes = np.bincount(splits[kept], minlength=len(SPLITS))
-    return Arrangement(order, (int(sizes[0]), int(sizes[1]), int(sizes[2])))
+    classes = tuple(int(label) for label in np.flatnonzero(trained))
+    return Arrangement(order, (int(sizes[0]), int(sizes[1]), int(sizes[2])), classes)
 
 
 def _same(
@@ -102,9 +129,11 @@ def _within(splits: Splits, members: Sequence[int], policies: Mapping[Kind, Poli
 
 def _groups(records: NDArray[np.void], numbers: Numbers) -> Iterator[Numbers]:
     """Numbers of images with equal pixels, two or more, in the order of the source."""
+    if not len(numbers):
+        return
     contents = records["content"][numbers].view(CONTENT)
     order = np.argsort(contents, kind="stable")
-    new = np.flatnonzero(np.concatenate([[True], contents[order][1:] != contents[order][:-1]])) if len(order) else order
+    new = np.flatnonzero(np.concatenate([[True], contents[order][1:] != contents[order][:-1]]))
     for start, stop in zip(new, np.append(new[1:], len(order)), strict=True):
         if stop - start > 1:
             yield numbers[order[start:stop]]
@@ -117,7 +146,7 @@ def _split(index: Index, records: NDArray[np.void], alive: NDArray[np.bool_]) ->
     """
     splits = index.splits.copy()
     open_ = alive & (splits <= 0)  # undeclared, or of train, which gives what the source lacks
-    missing = [split for split in (1, 2) if not (alive & (splits == split)).any()]
+    missing = _missing(splits[alive])
     if not missing:
         return splits
     numbers = np.flatnonzero(open_)
@@ -135,14 +164,23 @@ def _split(index: Index, records: NDArray[np.void], alive: NDArray[np.bool_]) ->
     return splits
 
 
-def _check(index: Index, alive: NDArray[np.bool_], splits: Splits) -> None:
-    trained = np.bincount(index.labels[alive & (splits == 0)], minlength=len(index.classes))
-    if (trained == 0).any():
-        empty = ", ".join(repr(index.classes[label]) for label in np.flatnonzero(trained == 0)[:10])
-        raise InvalidDataset(f"of {(trained == 0).sum():,} classes train has no usable image: {empty}")
-    for split in (1, 2):
-        if not (alive & (splits == split)).any():
-            raise InvalidDataset(
-                f"there are too few images for a {SPLITS[split]} split: {SHARE:.0%} of each class are taken, and no "
-                "class has more than two; add images, or give the split its own"
-            )
+def _missing(splits: Splits) -> list[int]:
+    """The splits beside train that no image is in."""
+    return [split for split in (1, 2) if not (splits == split).any()]
+
+
+def _check_classes(index: Index, has_images: NDArray[np.bool_]) -> None:
+    left = int(has_images.sum())
+    if left < MIN_CLASSES:
+        named = ", ".join(repr(index.classes[label]) for label in np.flatnonzero(~has_images)[:NAMED])
+        raise InvalidDataset(
+            f"two classes are needed, and {counted(left, 'class', 'classes')} of {len(index.classes):,} "
+            f"{'has' if left == 1 else 'have'} usable images to train on; without: {named}"
+        )
+
+
+def _too_few(split: int) -> InvalidDataset:
+    return InvalidDataset(
+        f"there are too few images for a {SPLITS[split]} split: {SHARE:.0%} of each class are taken, and no class has "
+        "more than two; add images, or give the split its own"
+    )

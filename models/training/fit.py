@@ -26,6 +26,7 @@ from models.training.programs import Image, Made, Named, Program, initial_state,
 from models.training.progress import EpochReport, Progress
 from models.training.steps import Pixels, Span, State, Sums
 from models.weights import checkpoint
+from models.wording import counted
 
 __all__ = ["EpochReport", "Progress", "Training"]
 CHECKPOINT_VERSION = 3
@@ -109,7 +110,9 @@ class Training:
         """Get the program at hand. The next epoch does that anyway, and reports the seconds."""
         started = self.clock()
         found = self._made()
-        check_fits(found.memory_bytes, self.memory, f"the program with {self.method.batch_size} images a step")
+        check_fits(
+            found.memory_bytes, self.memory, f"the program with {counted(self.method.batch_size, 'image')} a step"
+        )
         self._compilation += found.charge(self.clock() - started)
         self._program_bytes = found.memory_bytes
         self._peak_before = device_peak() if self._peak_before is None else self._peak_before
@@ -308,7 +311,7 @@ def prepare(
 
 def _check_size(architecture: ScaledArchitecture, recipe: TrainingRecipe, chosen: Method, limit: int | None) -> None:
     batch = chosen.batch_size // chosen.devices
-    what = f"training with {batch} images a step and device at the very least"
+    what = f"training with {counted(batch, 'image')} a step and device at the very least"
     check_fits(least_bytes(architecture, recipe, batch), limit, what)
 
 

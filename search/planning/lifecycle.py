@@ -150,4 +150,6 @@ def _nothing_completed(trials: Sequence[TrialRecord]) -> str:
         return "no trial was begun: the device time was spent or no network is feasible"
     counts = Counter(trial.state for trial in trials)
     states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    if len(trials) == 1:
+        return f"the only trial was not trained to the end ({states}); its message says why"
     return f"none of the {len(trials)} trials was trained to the end ({states}); their messages say why"

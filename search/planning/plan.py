@@ -6,6 +6,7 @@ from typing import Any
 
 from models.scaling.anatomy import SMALLEST_MAP
 from models.scaling.cost import profile
+from models.wording import counted
 from search.planning.lifecycle import planned_probes, planned_runs
 from search.planning.timing import BACKWARD, Timing, pace
 from search.proposals import warm_start
@@ -143,8 +144,9 @@ def _warnings(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
     if feasible < spec.trials:
         yield _warning(
             "fewer-feasible-than-trials",
-            f"{spec.trials:,} trials are asked for and {feasible:,} networks are feasible: the search ends after "
-            f"{feasible:,}; widen the ranges or target.tolerance, or lower resolution_multiple, for more",
+            f"{spec.trials:,} trials are asked for and {counted(feasible, 'network')} "
+            f"{'is' if feasible == 1 else 'are'} feasible: the search ends after {feasible:,}; widen the ranges or "
+            "target.tolerance, or lower resolution_multiple, for more",
         )
     if paper_candidate(spec, space) is None:
         nearest, note = reference(spec, space, space.feasible)
@@ -179,8 +181,9 @@ def _unused(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
     if found is not None and found.used < found.rows:
         yield _warning(
             "latency-rows-unused",
-            f"{found.rows - found.used:,} of the {found.rows:,} rows of target.table are of no use: their networks are "
-            f"outside the space, or their resolution is no multiple of {spec.space.resolution_multiple} px",
+            f"{found.rows - found.used:,} of the {counted(found.rows, 'row')} of target.table are of no use: their "
+            f"networks are outside the space, or their resolution is no multiple of "
+            f"{spec.space.resolution_multiple} px",
         )
 
 
@@ -189,8 +192,8 @@ def _sampling(spec: SearchSpec) -> Iterator[Warning_]:
     if sampler.learns and not known and spec.trials <= sampler.window:
         yield _warning(
             "sampler-learns-nothing",
-            f"results count for proposals {sampler.window} trials later (sampler.window), and there are {spec.trials}: "
-            f"{sampler.name} will propose at random; lower the window",
+            f"results count for proposals {counted(sampler.window, 'trial')} later (sampler.window), and there are "
+            f"{spec.trials}: {sampler.name} will propose at random; lower the window",
         )
     if sampler.name in ("nsga2", "nsga3") and len(spec.objectives) == 1:
         yield _warning(

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from models.wording import counted
+
 Label = Literal["diverged", "overfits", "noisy", "underfits", "fits"]
 LABELS: tuple[Label, ...] = get_args(Label)  # the worst first: of labels with as many runs, the worse one is told
 
@@ -73,7 +75,7 @@ def diagnose(curve: Sequence[Epoch], task: Task, *, diverged: bool = False) -> D
     if diverged or not all(map(_is_finite, curve)):
         epoch = sum(1 for _ in _until_broken(curve))
         return Diagnosis(
-            "diverged", f"a loss or a weight was no longer finite after {_epochs(epoch)}", {"epoch": epoch}
+            "diverged", f"a loss or a weight was no longer finite after {counted(epoch, 'epoch')}", {"epoch": epoch}
         )
     if not curve:
         return None
@@ -202,7 +204,9 @@ def _advice(curve: Sequence[Epoch]) -> str:
     if len(losses) == 1:
         return "one epoch says no more"
     falls = losses[-1] < losses[0] * (1 - BLUNT)
-    return f"the training loss {'was still falling' if falls else 'no longer fell'} after {_epochs(len(curve))}"
+    return (
+        f"the training loss {'was still falling' if falls else 'no longer fell'} after {counted(len(curve), 'epoch')}"
+    )
 
 
 def _fits(curve: Sequence[Epoch], task: Task) -> Diagnosis:
@@ -258,10 +262,6 @@ def _until_broken(curve: Sequence[Epoch]) -> Iterator[Epoch]:
 def _late(curve: Sequence[Epoch]) -> str:
     """Of how many epochs the medians are, where it is more than one."""
     return f"over the last {min(LAST, len(curve))} epochs " if len(curve) > 1 else ""
-
-
-def _epochs(count: int) -> str:
-    return f"{count} epoch" if count == 1 else f"{count} epochs"
 
 
 def _percent(fraction: float) -> str:

@@ -14,6 +14,7 @@ from itertools import combinations, permutations
 from math import log
 from typing import TYPE_CHECKING, Any
 
+from models.wording import counted
 from search.results.statistics import CONFIDENCE
 from search.results.trial_records import TrialRecord
 
@@ -88,7 +89,10 @@ def importance(trials: Sequence[TrialRecord]) -> Importance:
 def _importance(rows: tuple[tuple[float, ...], ...]) -> Importance:
     count = len(rows)
     if count < FEWEST:
-        return _nothing(count, f"{count} trials were trained to the end, and it takes {FEWEST}")
+        return _nothing(
+            count,
+            f"{counted(count, 'trial')} {'was' if count == 1 else 'were'} trained to the end, and it takes {FEWEST}",
+        )
     import numpy as np  # here: whoever only reads searches needs no arrays
 
     table = np.array(rows, dtype=np.float64)

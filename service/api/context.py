@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from service.api.idle_workers import IdleWorkers
 from service.api.wakeups import Wakeups
 from service.core import leases, run_endings
 from service.core.leases import Terms
@@ -30,6 +31,7 @@ class ServiceContext:
     artifacts: Artifacts
     clock: Callable[[], float] | None = None
     wakeups: Wakeups = field(default_factory=Wakeups)
+    idle_workers: IdleWorkers = field(default_factory=IdleWorkers)
 
     def time(self) -> float:
         """Seconds since 1970 for what is only shown or compared with days: key expiry, `as_of`."""

@@ -150,9 +150,13 @@ def search(
     runs: Mapping[tuple[str, str], int],
     diagnoses: Mapping[str, int],
     best: TrialRow | None,
-    mean_seconds: float = 0.0,
+    run_seconds: float | None = None,
+    workers: int = 0,
 ) -> Document:
-    """A search with its counters, progress and best trial so far."""
+    """A search with its counters, progress and best trial so far.
+
+    `run_seconds`: what a worker spends on one run; `workers`: how many could take one now.
+    """
     ended = row.finished_at is not None
     finals = sum(count for (role, _), count in runs.items() if role == "final")
     planned = row.planned + _expected_finals(row, trials, finals, ended=ended) + _expected_probes(row, runs)
@@ -176,11 +180,19 @@ def search(
         "progress": 1.0 if row.state == "succeeded" else round(min(1.0, done / planned), 4) if planned else 0.0,
         "best": None if best is None else trial(best, 1),
         "device_seconds": row.device_seconds,
-        "estimated_seconds_left": None
-        if ended or not mean_seconds
-        else round(left * mean_seconds / row.parallelism, 1),
+        "estimated_seconds_left": None if ended else seconds_left(left, min(row.parallelism, workers), run_seconds),
         "plan": row.plan,
     }
+
+
+def seconds_left(runs: int, workers: int, run_seconds: float | None) -> float | None:
+    """Until so many runs are done, as if none of them were pruned; None where nobody knows yet, or nobody works.
+
+    >>> seconds_left(10, 2, 60.0), seconds_left(1, 2, 60.0), seconds_left(10, 0, 60.0)
+    (300.0, 60.0, None)
+    """
+    at_once = min(workers, max(1, runs))
+    return round(runs * run_seconds / at_once, 1) if at_once and run_seconds is not None else None
 
 
 def _expected_probes(row: SearchRow, runs: Mapping[tuple[str, str], int]) -> int:

@@ -12,6 +12,7 @@ from service.store.tables import AttemptRow, CheckpointRow, EpochRow, RunRow, Tr
 from service.store.trained import blocked
 
 OPEN = ("queued", "running", "paused")  # a run that is paused waits at a rung for other trials
+LATEST = 64  # runs that say how long one takes: machines change, and a search is looked at every few seconds
 CURVE = tuple(field.name for field in fields(Epoch))
 
 
@@ -144,11 +145,26 @@ def forget_checkpoints(session: Session, run_id: int) -> None:
     session.execute(delete(CheckpointRow).where(CheckpointRow.run_id == run_id))
 
 
-def completed_seconds(session: Session, search_id: str) -> tuple[int, float]:
-    """How many attempts of a search have ended, and the mean wall seconds of one."""
-    seconds = func.avg(AttemptRow.ended_at - AttemptRow.started_at)
-    statement = select(func.count(), seconds).join(RunRow, RunRow.id == AttemptRow.run_id)
-    count, mean = session.execute(
-        statement.where(RunRow.search_id == search_id, AttemptRow.outcome == "completed")
-    ).one()
-    return count, float(mean or 0.0)
+def seconds_of_a_run(session: Session, search_id: str) -> float | None:
+    """Wall seconds that a worker spends on one run, all its attempts together; None before any was trained to the end.
+
+    The mean of the latest runs that were trained here. Those taken over from an equal training took no time; of runs
+    that were trained together, each took its share.
+    """
+    latest = select(RunRow.id).where(RunRow.search_id == search_id, RunRow.state == "completed")
+    latest = latest.order_by(RunRow.number.desc(), RunRow.seed.desc()).limit(LATEST)
+    packed = func.max(RunRow.result["packed"].as_float())
+    spent = func.sum(AttemptRow.ended_at - AttemptRow.started_at) / func.coalesce(packed, 1.0)
+    statement = select(spent).join(RunRow, RunRow.id == AttemptRow.run_id).group_by(AttemptRow.run_id)
+    each = session.scalars(statement.where(RunRow.id.in_(latest), AttemptRow.ended_at.is_not(None)))
+    seconds = [float(one or 0.0) for one in each]
+    return sum(seconds) / len(seconds) if seconds else None
+
+
+def busy_workers(session: Session) -> dict[str, set[str]]:
+    """The names of the workers that hold leases, by search."""
+    names: dict[str, set[str]] = {}
+    statement = select(RunRow.search_id, RunRow.worker).where(RunRow.state == "running", RunRow.worker.is_not(None))
+    for search_id, worker in session.execute(statement.distinct()):
+        names.setdefault(search_id, set()).add(str(worker))
+    return names

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.data.sources.item import SPLIT_NAMES, SPLITS, UNDECLARED, Index, Item, Wanted
 from models.errors import InvalidDataset, SourceChanged
+from models.wording import counted
 
 KEYS = (
     "expected arrays 'images' and 'labels' (or x and y, data and target), or the like for each split: "
@@ -161,7 +162,9 @@ def _check_labels(name: str, labels: Array, images_name: str, images: Array) -> 
             f"{name} is {labels.dtype} of the shape {labels.shape}; labels are whole numbers or texts, one an image"
         )
     if len(labels) != len(images):
-        raise InvalidDataset(f"{images_name} has {len(images):,} images and {name} {len(labels):,} labels")
+        raise InvalidDataset(
+            f"{images_name} has {counted(len(images), 'image')} and {name} {counted(len(labels), 'label')}"
+        )
 
 
 def _classes(raw: Array, arrays: Mapping[str, Array]) -> tuple[tuple[str, ...], NDArray[np.intp]]:

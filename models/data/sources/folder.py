@@ -12,6 +12,7 @@ import numpy as np
 from models.data.decode import SUFFIXES
 from models.data.sources.item import SPLIT_NAMES, SPLITS, UNDECLARED, Index, Item, Wanted
 from models.errors import InvalidDataset, SourceChanged
+from models.wording import counted
 
 LAYOUT = "expected PATH/CLASS/IMAGE, or PATH/train/CLASS/IMAGE with val and test beside train"
 JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini"}  # what file managers leave behind, besides hidden files
@@ -80,8 +81,8 @@ class Folder:
             loose = [name for name in _entries(folder)[1] if PurePath(name).suffix.lower() in SUFFIXES]
             if loose:
                 raise InvalidDataset(
-                    f"{folder} holds {len(loose):,} images beside the directories of classes, {loose[0]} for one, "
-                    f"that have no class; {LAYOUT}"
+                    f"{folder} holds {counted(len(loose), 'image')} beside the directories of classes, {loose[0]} for "
+                    f"one: nobody knows their class; {LAYOUT}"
                 )
         if not classes:
             raise InvalidDataset(f"{self.path} holds no directories of classes; {LAYOUT}")

@@ -217,7 +217,12 @@ class SearchOut(Response):
     progress: float
     best: TrialOut | None
     device_seconds: float
-    estimated_seconds_left: float | None
+    estimated_seconds_left: float | None = Field(
+        description="Wall seconds until the end if no further run is pruned: runs left times the mean of a run, "
+        "divided by the workers that could take one now: those on this search and idle ones, at most `parallelism` and "
+        "the runs left. Null before a run was trained to the end, when no such worker is alive, while paused, and "
+        "after the end."
+    )
     plan: dict[str, Any]
     statement: str | None = Field(default=None, description="What the search has shown, in one sentence.")
     transfer: TransferOut | None = Field(default=None, description="The probe that `spec.transfer` asks for.")

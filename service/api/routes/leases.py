@@ -41,6 +41,7 @@ async def lease(body: LeaseIn, request: Request, context: ContextDep, _caller: W
     """Ask for work. The same worker process asking again gets the lease that it holds already, with its companions."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + body.wait_seconds
+    context.idle_workers.asked(body.worker, context.time() + body.wait_seconds + context.settings.lease_seconds)
     while True:
         seen = context.wakeups.count
         granted = await run_in_threadpool(_try_lease, context, body)

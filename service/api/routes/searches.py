@@ -87,7 +87,7 @@ def listing(
     with context.read() as session:
         page = rows.page(session, caller.owner, state=state, name=name, after=after, limit=limit + 1)
         shown = page[:limit]
-        items = show_all(session, list(shown))
+        items = show_all(session, context, list(shown))
     more = len(page) > limit
     return JSONResponse(
         {
@@ -102,7 +102,7 @@ def show(search_id: str, context: ContextDep, caller: Reader) -> JSONResponse:
     """One search: counters per trial state, progress, best trial so far, estimated time left."""
     with context.read() as session:
         row = rows.get(session, search_id, caller.owner)
-        document = show_all(session, [row])[0]
+        document = show_all(session, context, [row])[0]
         front = fronts.front(session, row)
         document["front"] = fronts.document(row, front)
         document["transfer"] = probes.document(session, row, search_rows.spec_of(row))
@@ -146,11 +146,12 @@ def delete(search_id: str, context: ContextDep, caller: Submitter) -> Response:
     return Response(status_code=204)
 
 
-def show_all(session: Session, found: list[SearchRow]) -> list[documents.Document]:
-    """The documents of searches, counted in three statements for all of them."""
+def show_all(session: Session, context: ServiceContext, found: list[SearchRow]) -> list[documents.Document]:
+    """The documents of searches, counted in four statements for all of them and two for each."""
     ids = [row.id for row in found]
     trials, counts = rows.trial_counts(session, ids), rows.run_counts(session, ids)
-    diagnoses = rows.diagnosis_counts(session, ids)
+    diagnoses, busy = rows.diagnosis_counts(session, ids), runs.busy_workers(session)
+    free = context.idle_workers.names(context.time()).difference(*busy.values())
     return [
         documents.search(
             row,
@@ -158,7 +159,8 @@ def show_all(session: Session, found: list[SearchRow]) -> list[documents.Documen
             counts[row.id],
             diagnoses[row.id],
             searches.best(session, row.id),
-            runs.completed_seconds(session, row.id)[1],
+            runs.seconds_of_a_run(session, row.id) if row.state in rows.OPEN else None,
+            len(free | busy.get(row.id, set())),
         )
         for row in found
     ]
@@ -182,7 +184,7 @@ def _submit(
     with context.write() as (session, now):
         pin = weights_of(context.settings.data_dir).pin
         row, is_new = searches.submit(session, spec, owner, key, now, pin)
-        return row, is_new, show_all(session, [row])[0]
+        return row, is_new, show_all(session, context, [row])[0]
 
 
 def _change(context: ServiceContext, search_id: str, owner: str, change: Change) -> JSONResponse:
@@ -190,5 +192,5 @@ def _change(context: ServiceContext, search_id: str, owner: str, change: Change)
         row = rows.lock(session, search_id, owner)
         change(session, row, now)
         session.flush()
-        document = show_all(session, [row])[0]
+        document = show_all(session, context, [row])[0]
     return JSONResponse(document, 202)

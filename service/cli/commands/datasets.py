@@ -59,7 +59,7 @@ def add(
         typer.Option(
             metavar="KIND=keep|skip|refuse",
             help="What to do about images that are corrupt, truncated, huge, non-rgb, animated, misnamed, duplicate, "
-            "conflicting, or a leakage between splits; repeatable.",
+            "conflicting, or a leakage between splits, and about classes without images (empty-class); repeatable.",
             show_default=False,
         ),
     ] = None,
@@ -73,7 +73,7 @@ def add(
 
     wish = Wish(name, path, policies(on or ()), px, fit)
     with progress() as tell:
-        document = add(datasets_dir(settings(data_dir=data_dir).data_dir), wish, tell)
+        document = add(datasets_dir(settings(data_dir=data_dir).data_dir), wish, tell, warn)
     if json:
         emit(document)
         return

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image
 
 from models.data.file_layout import MANIFEST, images_file
 from models.data.loading import load
-from models.data.problems import DEFAULTS, policies
+from models.data.problems import DEFAULTS, KINDS, MEANING, NEVER_KEPT, POLICIES, explained, policies
 from models.data.registration import Wish, add, remove
 from models.data.registry import DATASETS, DatasetInfo, Pinned, Registry
 from models.errors import InvalidDataset, RefusedImages, SourceChanged, UnknownDataset
@@ -146,7 +147,13 @@ def test_leakage_between_splits_is_found_and_the_evaluation_kept(tmp_path: Path,
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("bad=skip", "kinds: corrupt"), ("huge", "policies: keep"), ("corrupt=keep", "cannot be kept")]
+    ("text", "said"),
+    [
+        ("bad=skip", "kinds: corrupt"),
+        ("huge", "policies: keep"),
+        ("corrupt=keep", "cannot be kept"),
+        ("empty-class=keep", "cannot be trained"),
+    ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(text: str, said: str) -> None:
     with pytest.raises(InvalidDataset, match=said):
@@ -314,3 +321,140 @@ def test_names_of_any_bytes_are_read_and_shown(tmp_path: Path, register: Registe
     assert found["class_names"] == ["a\\udcff", "line\\nbreak"]
     assert problems(found) == {"corrupt": ["line\\nbreak/bad\\n.png"]}
     json.dumps(found, ensure_ascii=False).encode()
+
+
+def warned(source: Path, on: Sequence[str] = (), name: str = "pets") -> tuple[list[str], list[str], dict | str]:
+    """What a registration warned of, its stages, and its details or its error."""
+    warnings: list[str] = []
+    stages: list[str] = []
+    wish = Wish(name, source, policies(on))
+    try:
+        found = add(source.parent / "datasets", wish, lambda stage, *_: stages.append(stage), warnings.append)
+    except InvalidDataset as error:
+        return warnings, stages, str(error)
+    return warnings, stages, found
+
+
+def empty_bird(folder: Path) -> Path:
+    """A class before the others that holds no image: nothing but a text and a hidden file."""
+    (folder / "bird").mkdir()
+    (folder / "bird" / "notes.txt").write_text("no image")
+    put(folder / "bird" / ".hidden.png", 77)
+    return folder
+
+
+def test_a_class_without_images_is_left_out_and_told_before_decoding(folder: Path, tmp_path: Path) -> None:
+    before: list[str] = []
+    wish = Wish("pets", empty_bird(folder), policies())
+    found = add(tmp_path / "datasets", wish, lambda stage, *_: before.append(stage), before.append)
+    assert before.index("1 class without images, left out: bird") < before.index("decoding")
+    assert (found["classes"], found["class_names"]) == (2, ["cat", "dog"])
+    assert [(each["kind"], each["count"], each["policy"]) for each in found["problems"]] == [("empty-class", 1, "skip")]
+    assert found["problems"][0]["examples"] == [{"name": "bird", "detail": "no image"}]
+    assert found["problems"][0]["meaning"] == "a class without a usable image to train on; the class is left out"
+    assert found["policies"]["empty-class"] == "skip"
+    (folder / "bird" / "notes.txt").unlink()
+    (folder / "bird" / ".hidden.png").unlink()
+    (folder / "bird").rmdir()
+    again = add(tmp_path / "datasets", Wish("same", folder, policies()))
+    assert again["content_hash"] == found["content_hash"]  # as if the class had never been there
+    assert again["problems"] == []
+
+
+def test_a_class_without_images_is_refused_before_decoding_where_that_is_the_policy(folder: Path) -> None:
+    _, stages, error = warned(empty_bird(folder), ["empty-class=refuse"])
+    assert "decoding" not in stages
+    assert "1 empty-class (a class without a usable image to train on), refused by empty-class=refuse:" in str(error)
+    assert "bird: no image" in str(error)
+
+
+def test_one_class_that_is_left_is_told_before_decoding(folder: Path) -> None:
+    for path in (folder / "dog").iterdir():
+        path.unlink()
+    empty_bird(folder)
+    _, stages, error = warned(folder)
+    assert "decoding" not in stages
+    assert error == ("two classes are needed, and 1 class of 3 has usable images to train on; without: 'bird', 'dog'")
+
+
+def test_too_few_images_for_a_split_are_told_before_decoding(tmp_path: Path) -> None:
+    for label in "ab":
+        for i in range(2):
+            put(tmp_path / "s" / label / f"{i}.png", i + 10 * (label == "b"))
+    _, stages, error = warned(tmp_path / "s")
+    assert "decoding" not in stages
+    assert "too few images for a validation split" in str(error)
+    put(tmp_path / "s" / "a" / "2.png", 5)
+    assert isinstance(warned(tmp_path / "s")[2], dict)
+
+
+def test_a_class_of_unreadable_files_alone_is_left_out_too(folder: Path) -> None:
+    for i in range(3):
+        (folder / "bat").mkdir(exist_ok=True)
+        (folder / "bat" / f"{i}.png").write_text("no image")
+    warnings, stages, found = warned(folder)
+    assert warnings == []  # nobody can know before decoding
+    assert "decoding" in stages
+    assert isinstance(found, dict)
+    assert problems(found)["empty-class"] == ["bat"]
+    assert found["problems"][-1]["examples"][0]["detail"] == "of 3 images none is left to train on"
+    assert found["class_names"] == ["cat", "dog"]
+    data = load("pets", folder.parent / "datasets")
+    assert sorted(set(data.train.labels.tolist())) == [0, 1]
+    error = warned(folder, ["empty-class=refuse"], "strict")[2]
+    assert "bat: of 3 images none is left to train on" in str(error)
+
+
+def test_a_source_of_unreadable_files_alone_is_an_error_and_no_accident(folder: Path) -> None:
+    for path in folder.rglob("*.png"):
+        path.write_text("no image")
+    error = warned(folder)[2]
+    assert str(error).startswith("two classes are needed, and 0 classes of 2 have usable images to train on")
+    assert str(error).endswith("(of 20 images: 20 corrupt)")
+
+
+def test_a_class_that_train_has_lost_leaves_the_other_splits_too(tmp_path: Path) -> None:
+    leaking(tmp_path / "s")
+    for split, first in {"train": 0, "val": 200, "test": 300}.items():
+        for i in range(3):
+            put(tmp_path / "s" / split / "aa" / f"{i}.png", 500 + first + i)
+    for path in (tmp_path / "s" / "train" / "aa").iterdir():
+        path.write_text("no image")
+    found = warned(tmp_path / "s")[2]
+    assert isinstance(found, dict)
+    assert (found["class_names"], found["per_class"]) == (
+        ["a", "b"],
+        {"train": [5, 5], "validation": [5, 5], "test": [5, 5]},
+    )
+
+
+@pytest.mark.parametrize("policy", ["keep", "skip"])
+def test_the_text_of_a_problem_follows_the_policy_in_force(folder: Path, register: Register, policy: str) -> None:
+    found = register(spoiled(folder), on=[f"{kind}={policy}" for kind in SPOILED if kind != "corrupt"])
+    texts = {problem["kind"]: problem["meaning"] for problem in found["problems"]}
+    assert (
+        texts["truncated"]
+        == "ends before its last row; " + {"keep": "the missing rows are grey", "skip": "left out"}[policy]
+    )
+    assert texts["duplicate"].endswith({"keep": "all of them stay", "skip": "the first one stays"}[policy])
+    assert texts["corrupt"].endswith("; left out")
+
+
+def test_every_kind_says_what_becomes_of_it_under_every_policy() -> None:
+    for kind in KINDS:
+        texts = {explained(kind, policy) for policy in POLICIES if not (policy == "keep" and kind in NEVER_KEPT)}
+        assert len(texts) == (2 if kind in NEVER_KEPT else 3)
+        assert all(text.startswith(f"{MEANING[kind]}; ") for text in texts)
+
+
+def test_an_unknown_name_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(UnknownDataset) as missing:
+        Registry(tmp_path / "nowhere").get("pets")
+    assert str(missing.value) == (
+        "there is no data set 'pets'; there are: digits, shapes "
+        f"(looked in {tmp_path / 'nowhere'}, which does not exist)"
+    )
+    with pytest.raises(UnknownDataset, match=rf"shapes \(looked in {tmp_path}\)$"):
+        Registry(tmp_path).get("pets")
+    with pytest.raises(UnknownDataset, match=r"there are: digits, shapes$"):
+        Registry().get("pets")

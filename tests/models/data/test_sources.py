@@ -70,7 +70,7 @@ def build(root: Path, *files: str) -> Path:
     [
         ([], "holds no directories of classes"),
         (["a.png", "b.png"], "2 images beside the directories of classes, a.png for one"),
-        (["a/1.png", "loose.png"], "1 images beside the directories"),
+        (["a/1.png", "loose.png"], "1 image beside the directories"),
         (["a/1.png"], "holds one class only, 'a'"),
         (["s/a/1.png", "s/b/1.png"], "perhaps .*/s was meant"),
         (["a/", "b/"], "holds no image files"),
@@ -81,7 +81,7 @@ def build(root: Path, *files: str) -> Path:
         (["train/a/1.png", "train/b/2.png", "val/c/1.png"], "classes of which train has no image: 'c'"),
         (["train/1.png", "train/2.png"], "beside the directories of classes"),
         (["a/1.png", "b/2.png"], "too few images for a validation split"),
-        (["a/1.png", "b/"], "train has no usable image: 'b'"),
+        (["a/1.png", "b/"], "1 class of 2 has usable images to train on; without: 'b'"),
     ],
 )
 def test_a_wrong_layout_says_what_is_wrong(tmp_path: Path, register: Register, files: list[str], said: str) -> None:

@@ -84,7 +84,7 @@ def test_results_from_elsewhere_are_no_measurements() -> None:
 
 
 def test_fewer_networks_than_trials() -> None:
-    assert "24 trials are asked for and 1 networks are feasible" in warned(**FEW)["fewer-feasible-than-trials"]
+    assert "24 trials are asked for and 1 network is feasible" in warned(**FEW)["fewer-feasible-than-trials"]
 
 
 def test_the_paper_is_not_feasible_and_the_nearest_is_named() -> None:

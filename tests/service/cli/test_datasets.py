@@ -37,7 +37,8 @@ def test_add_list_show_remove(effscale: Effscale, pets: Path) -> None:
     assert plan.document["dataset"]["content_hash"] == document["content_hash"]
     assert effscale("datasets", "remove", "pets").out == "removed pets\n"
     gone = effscale("datasets", "show", "pets")
-    assert (gone.status, gone.err) == (2, "error: there is no data set 'pets'; there are: digits, shapes\n")
+    assert gone.status == 2
+    assert gone.err.startswith("error: there is no data set 'pets'; there are: digits, shapes (looked in ")
 
 
 def test_problems_are_warned_of_and_refused_when_asked(effscale: Effscale, pets: Path) -> None:
