@@ -1,5 +1,6 @@
 """What every request needs: settings, database, artifacts, clock and wakeups, in one value."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from service.api.idle_workers import IdleWorkers
+from service.api.version_cache import VersionCache
 from service.api.wakeups import Wakeups
 from service.core import leases, run_endings
 from service.core.leases import Terms
@@ -32,6 +34,8 @@ class ServiceContext:
     clock: Callable[[], float] | None = None
     wakeups: Wakeups = field(default_factory=Wakeups)
     idle_workers: IdleWorkers = field(default_factory=IdleWorkers)
+    cache: VersionCache = field(default_factory=VersionCache)
+    concluding: threading.Lock = field(default_factory=threading.Lock)  # held while findings are computed
 
     def time(self) -> float:
         """Seconds since 1970 for what is only shown or compared with days: key expiry, `as_of`."""

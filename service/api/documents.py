@@ -169,6 +169,8 @@ def search(
         "reason": row.reason,
         "message": row.message,
         "spec": row.spec,
+        "dataset": row.spec["dataset"],
+        "baseline": _baseline_name(row.spec["baseline"]),
         "labels": row.spec.get("labels", {}),
         "created_at": timestamp(row.created_at),
         "started_at": timestamp(row.started_at),
@@ -183,6 +185,16 @@ def search(
         "estimated_seconds_left": None if ended else seconds_left(left, min(row.parallelism, workers), run_seconds),
         "plan": row.plan,
     }
+
+
+def summary(document: Document) -> Document:
+    """A search as lists show it: without its specification and its plan."""
+    return {name: value for name, value in document.items() if name not in {"spec", "plan"}}
+
+
+def _baseline_name(baseline: str | Mapping[str, Any]) -> str:
+    """Of a built-in baseline, or of a stage table, which may have none."""
+    return baseline if isinstance(baseline, str) else str(baseline.get("name") or "custom")
 
 
 def seconds_left(runs: int, workers: int, run_seconds: float | None) -> float | None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from search.results.leaderboard import PROBE
 from search.results.objectives import Point, front
 from search.results.trial_records import FINISHED
-from service.store.tables import TrialRow
+from service.store.tables import ACCURACY_OR_LESS, TrialRow
 from service.store.where_filter import OPERATORS, Comparison
 
 # Not among them, nor in filters: test_accuracy. Nobody can choose by what cannot be asked for.
@@ -124,8 +124,7 @@ def _compared(comparison: Comparison) -> ColumnElement[bool]:
 
 def _order(sort: str | None) -> Order:
     if sort is None:
-        accuracy = func.coalesce(TrialRow.accuracy, -1.0)
-        return [(TrialRow.standing.expression, False), (accuracy, True), (TrialRow.number.expression, False)]
+        return [(TrialRow.standing.expression, False), (ACCURACY_OR_LESS, True), (TrialRow.number.expression, False)]
     column = getattr(TrialRow, sort.removeprefix("-"))
     missing = func.coalesce(column * 0, 1)  # 0 where there is a value, 1 where there is none
     value = func.coalesce(column, 0)

@@ -16,6 +16,9 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    column,
+    func,
+    literal_column,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -26,6 +29,10 @@ Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only INT
 
 class Table(DeclarativeBase):
     """Base of all tables; its metadata is what the migrations must arrive at."""
+
+
+# The accuracy of a trial, and for one without less than any; the column is named as in both databases
+ACCURACY_OR_LESS = func.coalesce(column("accuracy", Float), literal_column("-1.0", Float))
 
 
 def _search_key(**options: Any) -> Mapped[str]:
@@ -127,7 +134,10 @@ class TrialRow(Table):
     __table_args__ = (
         UniqueConstraint("search_id", "number", name=f"uq_{PREFIX}trials_number"),
         UniqueConstraint("search_id", "key", name=f"uq_{PREFIX}trials_key"),
-        Index(f"ix_{PREFIX}trials_standing", "search_id", "standing", "accuracy", "number"),
+        # the order of the leaderboard, written as `store.leaderboard` writes it: pages are read from the index
+        Index(f"ix_{PREFIX}trials_rank", "search_id", "standing", ACCURACY_OR_LESS.desc(), "number"),
+        # what is counted at every look at a search is read from the index alone
+        Index(f"ix_{PREFIX}trials_counts", "search_id", "standing", "state", "diagnosis"),
     )
 
 
@@ -168,6 +178,7 @@ class RunRow(Table):
             postgresql_where=text("state = 'running'"),
         ),
         Index(f"ix_{PREFIX}runs_claim", "search_id", "state", "number", "seed"),
+        Index(f"ix_{PREFIX}runs_counts", "search_id", "role", "state"),
         Index(f"ix_{PREFIX}runs_expiry", "state", "expires_at"),
         Index(f"ix_{PREFIX}runs_worker", "worker", "state"),
     )
@@ -232,6 +243,22 @@ class EventRow(Table):
         Index(f"ix_{PREFIX}events_search", "search_id", "id"),
         {"sqlite_autoincrement": True},  # an id is never given twice, even after a delete
     )
+
+
+class FindingsRow(Table):
+    """What a search that has ended has shown, computed once: a function of rows that change no more."""
+
+    __tablename__ = f"{PREFIX}findings"
+
+    search_id: Mapped[str] = mapped_column(
+        String(40), ForeignKey(f"{PREFIX}searches.id", ondelete="CASCADE"), primary_key=True
+    )
+    version: Mapped[int] = mapped_column(Integer)  # of the search when this was computed
+    statement: Mapped[str | None] = mapped_column(Text)
+    importance: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    front: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    transfer: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    config: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # the scaling config; None: no trial was trained
 
 
 class IdempotencyRow(Table):

@@ -13,6 +13,7 @@ from tests.benchmarks import (
     loop,
     ops,
     planning,
+    responses,
     search_table,
     searching,
     shapes,
@@ -27,6 +28,7 @@ from tests.benchmarks.plot import bars
 
 MODULES = {
     "planning": planning,
+    "responses": responses,
     "startup": startup,
     "data": data,
     "ops": ops,

@@ -144,6 +144,11 @@ class Fleet:
         with self.context.write() as (session, now):
             getattr(searches, what)(session, search_rows.lock(session, search_id), now)
 
+    def touch(self, search_id: str) -> None:
+        """Change something of a search that every list shows."""
+        with self.context.write() as (session, _now):
+            search_rows.lock(session, search_id).version += 1
+
     def remove(self, search_id: str) -> None:
         """Delete a search."""
         with self.context.write() as (session, _now):

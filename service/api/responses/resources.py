@@ -197,15 +197,16 @@ class ImportanceOut(Response):
     message: str
 
 
-class SearchOut(Response):
-    """A search with its counters, progress and best trial so far."""
+class SearchSummaryOut(Response):
+    """A search as lists show it."""
 
     id: str
     name: str
     state: str
     reason: str | None
     message: str | None
-    spec: dict[str, Any]
+    dataset: str
+    baseline: str = Field(description="Its name; of a stage table without one: custom.")
     labels: dict[str, str]
     created_at: str
     started_at: str | None
@@ -223,6 +224,12 @@ class SearchOut(Response):
         "the runs left. Null before a run was trained to the end, when no such worker is alive, while paused, and "
         "after the end."
     )
+
+
+class SearchOut(SearchSummaryOut):
+    """A search with its specification and plan, and what it has shown."""
+
+    spec: dict[str, Any]
     plan: dict[str, Any]
     statement: str | None = Field(default=None, description="What the search has shown, in one sentence.")
     transfer: TransferOut | None = Field(default=None, description="The probe that `spec.transfer` asks for.")
@@ -236,7 +243,7 @@ class SearchOut(Response):
 class SearchesOut(Response):
     """A page of searches."""
 
-    items: list[SearchOut]
+    items: list[SearchSummaryOut]
     next_cursor: str | None
 
 

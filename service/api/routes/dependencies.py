@@ -1,8 +1,8 @@
 """What routes ask for: the context, and who is calling."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from service.api.context import ServiceContext
@@ -40,6 +40,9 @@ class Needs:
         return caller
 
 
+# An unchanged poll is answered with 304
+IfNoneMatch = Annotated[str | None, Header(max_length=500)]
+NOT_MODIFIED: dict[str, Any] = {"description": "Unchanged since the ETag of If-None-Match."}
 Reader = Annotated[Caller, Depends(Needs("read"))]
 Submitter = Annotated[Caller, Depends(Needs("submit"))]
 Worker = Annotated[Caller, Depends(Needs("worker"))]

@@ -1,6 +1,7 @@
 """/v1/searches: submit, list, show, pause, resume, cancel, delete."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
@@ -9,22 +10,20 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from search.planning.plan import plan, prepare
-from search.results.front import Front
 from search.spec.spec import SearchSpec
-from service.api import cursors, documents
+from service.api import cursors, documents, findings
 from service.api.context import ServiceContext
+from service.api.etags import etag, unchanged
 from service.api.responses import resources
 from service.api.responses.plans import PlanOut
-from service.api.routes.dependencies import ContextDep, Reader, Submitter
+from service.api.routes.dependencies import NOT_MODIFIED, ContextDep, IfNoneMatch, Reader, Submitter
 from service.api.routes.submission import Spec
 from service.api.settlement import settle
-from service.core import fronts, probes, proposals, searches
-from service.core.conclusions import conclude
+from service.core import proposals, searches
 from service.errors import Conflict
 from service.library.weights import weights_of
 from service.store import events, runs
 from service.store import searches as rows
-from service.store import searches as search_rows
 from service.store.tables import SearchRow
 from service.store.timings import timings
 
@@ -78,7 +77,7 @@ def listing(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> JSONResponse:
-    """The caller's searches, newest first."""
+    """The caller's searches, newest first, without specification and plan."""
     scope = f"searches {caller.owner} {state} {name}"
     after = None
     if cursor is not None:
@@ -87,7 +86,7 @@ def listing(
     with context.read() as session:
         page = rows.page(session, caller.owner, state=state, name=name, after=after, limit=limit + 1)
         shown = page[:limit]
-        items = show_all(session, context, list(shown))
+        items = [documents.summary(document) for document in show_all(session, context, list(shown))]
     more = len(page) > limit
     return JSONResponse(
         {
@@ -97,20 +96,22 @@ def listing(
     )
 
 
-@router.get("/searches/{search_id}", responses={200: {"model": resources.SearchOut}})
-def show(search_id: str, context: ContextDep, caller: Reader) -> JSONResponse:
+@router.get("/searches/{search_id}", responses={200: {"model": resources.SearchOut}, 304: NOT_MODIFIED})
+def show(search_id: str, context: ContextDep, caller: Reader, if_none_match: IfNoneMatch = None) -> Response:
     """One search: counters per trial state, progress, best trial so far, estimated time left."""
+    findings.store(context, search_id)
     with context.read() as session:
         row = rows.get(session, search_id, caller.owner)
+        last_event_id = events.last_id(session, search_id)
+        busy = runs.busy_workers(session)
+        workers = len(_free(context, busy) | busy.get(search_id, set())) if row.state in rows.OPEN else 0
+        tag = etag("search", search_id, row.version, row.device_seconds, last_event_id, workers)
+        if (same := unchanged(tag, if_none_match)) is not None:
+            return same
         document = show_all(session, context, [row])[0]
-        front = fronts.front(session, row)
-        document["front"] = fronts.document(row, front)
-        document["transfer"] = probes.document(session, row, search_rows.spec_of(row))
-        found = conclude(session, row)
-        document["statement"] = _conclusion_text(found.statement, row, front, document["transfer"])
-        document["importance"] = found.importance
-        document["last_event_id"] = events.last_id(session, search_id)
-    return JSONResponse(document)
+        document |= asdict(findings.of(session, row))
+        document["last_event_id"] = last_event_id
+    return JSONResponse(document, headers={"ETag": tag})
 
 
 @router.post("/searches/{search_id}/pause", status_code=202, responses=CHANGED)
@@ -151,7 +152,7 @@ def show_all(session: Session, context: ServiceContext, found: list[SearchRow]) 
     ids = [row.id for row in found]
     trials, counts = rows.trial_counts(session, ids), rows.run_counts(session, ids)
     diagnoses, busy = rows.diagnosis_counts(session, ids), runs.busy_workers(session)
-    free = context.idle_workers.names(context.time()).difference(*busy.values())
+    free = _free(context, busy)
     return [
         documents.search(
             row,
@@ -166,15 +167,9 @@ def show_all(session: Session, context: ServiceContext, found: list[SearchRow]) 
     ]
 
 
-def _conclusion_text(
-    statement: str | None, search: SearchRow, front: Front | None, transfer: documents.Document | None
-) -> str | None:
-    """What a search that has ended has shown: the winner, the front, and whether it holds at another phi."""
-    if statement is None:
-        return None
-    more = [front.sentence(search.spec["objectives"])] if front is not None and front.trials else []
-    more += [transfer["message"]] if transfer is not None and transfer["message"] else []
-    return " ".join([statement, *more])
+def _free(context: ServiceContext, busy: Mapping[str, set[str]]) -> set[str]:
+    """The names of live workers that hold no lease."""
+    return set(context.idle_workers.names(context.time())).difference(*busy.values())
 
 
 def _submit(

@@ -1,14 +1,14 @@
 """/v1/searches/{id}/trials and /leaderboard."""
 
-import hashlib
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from service.api import cursors, documents
+from service.api.etags import etag, unchanged
 from service.api.responses import resources
-from service.api.routes.dependencies import ContextDep, Reader
+from service.api.routes.dependencies import NOT_MODIFIED, ContextDep, IfNoneMatch, Reader
 from service.core import fronts
 from service.errors import BadQuery
 from service.store import leaderboard as board
@@ -24,7 +24,7 @@ Cursor = Annotated[str | None, Query(max_length=500)]
 NUMBER = (int, float)
 
 
-@router.get("/trials", responses={200: {"model": resources.TrialsOut}})
+@router.get("/trials", responses={200: {"model": resources.TrialsOut}, 304: NOT_MODIFIED})
 def listing(
     search_id: str,
     context: ContextDep,
@@ -32,19 +32,24 @@ def listing(
     state: TrialState | None = None,
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> JSONResponse:
+    if_none_match: IfNoneMatch = None,
+) -> Response:
     """All trials of a search in number order."""
     scope = f"trials {search_id} {state}"
     after = -1 if cursor is None else int(cursors.decode(cursor, scope, (int,))[0])
     with context.read() as session:
-        searches.get(session, search_id, caller.owner)
+        search = searches.get(session, search_id, caller.owner)
+        tag = etag(scope, search.version, limit, cursor)
+        if (same := unchanged(tag, if_none_match)) is not None:
+            return same
         page = rows.page(session, search_id, state=state, after=after, limit=limit + 1)
     shown = page[:limit]
     return JSONResponse(
         {
             "items": [documents.trial(row) for row in shown],
             "next_cursor": cursors.encode((shown[-1].number,), scope) if len(page) > limit else None,
-        }
+        },
+        headers={"ETag": tag},
     )
 
 
@@ -63,7 +68,7 @@ def show(search_id: str, number: int, context: ContextDep, caller: Reader) -> JS
     "/leaderboard",
     responses={
         200: {"model": resources.LeaderboardOut},
-        304: {"description": "Unchanged since the ETag of If-None-Match."},
+        304: NOT_MODIFIED,
     },
 )
 def leaderboard(
@@ -81,7 +86,7 @@ def leaderboard(
         bool,
         Query(description="Only trials that none beats in the search's objectives; with one: in accuracy and MACs."),
     ] = False,
-    if_none_match: Annotated[str | None, Header(max_length=500)] = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Ranked trials: replicated finalists first, then single runs, then pruned ones, each by accuracy.
 
@@ -94,23 +99,21 @@ def leaderboard(
         search = searches.get(session, search_id, caller.owner)
         scope = f"leaderboard {search_id} {comparisons} {pareto} {sort}"
         after = None if cursor is None else _place(cursor, scope)
-        etag = _etag(scope, search.version, limit, cursor)
-        if if_none_match is not None and etag in (tag.strip() for tag in if_none_match.split(",")):
-            return Response(status_code=304, headers={"ETag": etag})
+        tag = etag(scope, search.version, limit, cursor)
+        if (same := unchanged(tag, if_none_match)) is not None:
+            return same
         selection = board.Selection(search_id, comparisons)
         if pareto:
-            selection = board.on_front(session, selection, fronts.costs(search))
+            key = "front", search_id, search.version, comparisons
+            everything, costs = selection, fronts.costs(search)
+            selection = context.cache.get(key, lambda: board.on_front(session, everything, costs))
         page = board.page(session, selection, sort=sort, after=after, limit=limit + 1)
         shown = page[:limit]
         first = board.rank_before(session, selection, sort, shown[0]) + 1 if shown and after is not None else 1
         as_of = documents.timestamp(context.time())
     items = [documents.trial(row, rank) for rank, row in enumerate(shown, first)]
     more = cursors.encode(_values(board.place(shown[-1], sort)), scope) if len(page) > limit else None
-    return JSONResponse({"items": items, "next_cursor": more, "as_of": as_of}, headers={"ETag": etag})
-
-
-def _etag(*parts: object) -> str:
-    return f'W/"{hashlib.sha256(repr(parts).encode()).hexdigest()[:20]}"'
+    return JSONResponse({"items": items, "next_cursor": more, "as_of": as_of}, headers={"ETag": tag})
 
 
 def _place(cursor: str, scope: str) -> board.Place:

@@ -17,7 +17,6 @@ let asked = 0;
 let every = EVERY;
 
 const title = (search) => search.name || `Search ${search.id}`;
-const baselineName = ({ baseline }) => (typeof baseline === "string" ? baseline : baseline.name || "custom");
 
 function row(search) {
   const cell = (name, ...content) => h("td", { "data-label": name }, ...content);
@@ -42,8 +41,8 @@ function update(node, search) {
   bar.value = search.progress;
   setText(text, percent(search.progress, 0));
   setText(best, percent(search.best?.accuracy));
-  setText(baseline, baselineName(search.spec));
-  setText(dataset, search.spec.dataset);
+  setText(baseline, search.baseline);
+  setText(dataset, search.dataset);
   const at = created.firstChild;
   at.dateTime = search.created_at;
   at.title = dateTime(search.created_at);

@@ -1,0 +1,193 @@
+"""What a search has shown: statement, importance, front, transfer, scaling config.
+
+Of a search that has ended they are functions of rows that change no more. They are computed once, at the end or at the
+first look, and stored with the search. Thousands of trials take seconds, so that is not done in the transaction that
+ends a search: a process that dies in between loses nothing, because what is missing is computed again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from search.errors import NothingFinished
+from search.exports import config
+from search.results import leaderboard
+from search.results.front import Front
+from search.results.trial_records import FINISHED
+from service.api import documents
+from service.api.context import ServiceContext
+from service.core import fronts, probes, searches
+from service.core.conclusions import conclude
+from service.core.result_cache import TRAINED_ON
+from service.errors import NotFound
+from service.store import findings as stored
+from service.store import leaderboard as board
+from service.store import searches as search_rows
+from service.store import trials as rows
+from service.store.tables import RunRow, SearchRow, TrialRow
+from service.version import source_revision, versions
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Documents of what a search has shown so far; statement and importance are None before its end."""
+
+    statement: str | None
+    importance: documents.Document | None
+    front: documents.Document | None
+    transfer: documents.Document | None
+
+
+def store(context: ServiceContext, search_id: str) -> None:
+    """Compute and store what a search has shown, if it has ended and that is not there yet."""
+    if _is_due(context, search_id):
+        with context.concluding:  # who comes second waits, and finds it stored
+            _store(context, search_id)
+
+
+def _is_due(context: ServiceContext, search_id: str) -> bool:
+    with context.read() as session:
+        search = session.get(SearchRow, search_id)
+        return search is not None and search.state in search_rows.TERMINAL and stored.get(session, search) is None
+
+
+def _store(context: ServiceContext, search_id: str) -> None:
+    if not _is_due(context, search_id):
+        return
+    with context.read() as session:
+        search = session.get_one(SearchRow, search_id)
+        found, version = _computed_with_config(session, search), search.version
+    with context.write() as (session, _now):
+        search = search_rows.try_lock(session, search_id)
+        if search is not None and search.version == version and stored.get(session, search) is None:
+            stored.put(session, search, found)
+
+
+def store_next(context: ServiceContext) -> bool:
+    """Do so for one of the searches that have ended without; whether there was one."""
+    with context.read() as session:
+        search_id = stored.next_without(session)
+    if search_id is not None:
+        store(context, search_id)
+    return search_id is not None
+
+
+def of(session: Session, search: SearchRow) -> Findings:
+    """What a search has shown: as stored, or computed where nothing is stored."""
+    row = stored.get(session, search)
+    if row is not None:
+        return Findings(row.statement, row.importance, row.front, row.transfer)
+    return _computed(session, search)
+
+
+def scaling_config(session: Session, search: SearchRow) -> documents.Document:
+    """The canonical scaling config. `NothingFinished` before any trial was trained to the end."""
+    row = stored.get(session, search)
+    if row is not None and row.config is not None:
+        return row.config
+    found = _computed(session, search)
+    return _config(session, search, found.front, found.transfer, found.importance)
+
+
+def _computed(session: Session, search: SearchRow) -> Findings:
+    front = fronts.front(session, search)
+    transfer = probes.document(session, search, search_rows.spec_of(search))
+    conclusion = conclude(session, search)
+    statement = _statement(conclusion.statement, search, front, transfer)
+    return Findings(statement, conclusion.importance, fronts.document(search, front), transfer)
+
+
+def _computed_with_config(session: Session, search: SearchRow) -> dict[str, Any]:
+    """The columns of a row."""
+    found = _computed(session, search)
+    try:
+        whole = _config(session, search, found.front, found.transfer, found.importance)
+    except (NothingFinished, NotFound):  # an export then says why
+        whole = None
+    return {
+        "statement": found.statement,
+        "importance": found.importance,
+        "front": found.front,
+        "transfer": found.transfer,
+        "config": whole,
+    }
+
+
+def _statement(
+    statement: str | None, search: SearchRow, front: Front | None, transfer: documents.Document | None
+) -> str | None:
+    """What a search that has ended has shown: the winner, the front, and whether it holds at another phi."""
+    if statement is None:
+        return None
+    more = [front.sentence(search.spec["objectives"])] if front is not None and front.trials else []
+    more += [transfer["message"]] if transfer is not None and transfer["message"] else []
+    return " ".join([statement, *more])
+
+
+def _config(
+    session: Session,
+    search: SearchRow,
+    front: documents.Document | None,
+    transfer: documents.Document | None,
+    importance: documents.Document | None,
+) -> documents.Document:
+    spec = search_rows.spec_of(search)
+    winner = searches.best(session, search.id)
+    trained_on = {} if winner is None else _trained_on(session, winner)
+    created_at = documents.timestamp(search.finished_at or search.created_at)
+    return config.scaling_config(
+        spec,
+        None if winner is None else documents.trial(winner),
+        _ties(session, search),
+        front=_with_trials(session, search, front),
+        transfer=transfer,
+        dataset_hash=_dataset_hash(session, winner),
+        test_accuracy=None if winner is None else documents.trial(winner)["test_accuracy"],
+        importance=importance,
+        totals={"trials": search.proposed, "device_seconds": search.device_seconds},
+        provenance={
+            "versions": versions() | trained_on.get("versions", {}),
+            "device": trained_on.get("devices", []),
+            "source_revision": source_revision(),
+            "created_at": created_at,
+        },
+    )
+
+
+def _ties(session: Session, search: SearchRow) -> Sequence[documents.Document] | None:
+    finalists = board.page(session, board.Selection(search.id), sort=None, after=None, limit=200)
+    replicated = [row for row in finalists if row.standing <= leaderboard.REPLICATED]
+    if search.state != "succeeded" or not replicated:
+        return None
+    return [documents.trial(row) for row in replicated if row.ties]
+
+
+def _with_trials(session: Session, search: SearchRow, front: documents.Document | None) -> documents.Document | None:
+    """A front whose trials are documents instead of numbers."""
+    if front is None:
+        return None
+    return front | {"trials": [documents.trial(rows.get(session, search.id, number)) for number in front["trials"]]}
+
+
+def _runs(session: Session, trial: TrialRow) -> list[RunRow]:
+    return [run for run in rows.runs_of(session, trial.id) if run.state in FINISHED]
+
+
+def _dataset_hash(session: Session, trial: TrialRow | None) -> str:
+    runs = [] if trial is None else _runs(session, trial)
+    hashes = {str((run.result or {}).get("dataset_hash") or "unknown") for run in runs}
+    if len(hashes) > 1:
+        raise NotFound("the runs of the winner were trained on different contents of the data set")
+    return hashes.pop() if hashes else "unknown"
+
+
+def _trained_on(session: Session, trial: TrialRow) -> dict[str, Any]:
+    """Devices and versions of the worker that trained the last run, here or before it was taken over."""
+    runs, attempts, _ = rows.detail(session, trial.id)
+    completed = [attempt for attempt in attempts if attempt.outcome == "completed"]
+    if completed:
+        return {"devices": completed[-1].devices, "versions": completed[-1].versions}
+    copied = [(run.result or {}).get(TRAINED_ON) for run in runs]
+    return next((found for found in reversed(copied) if found), {})
