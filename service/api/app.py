@@ -12,6 +12,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from service.api import findings, problems
 from service.api.context import ServiceContext
 from service.api.middleware import RequestLimits
+from service.api.openapi import Documented
 from service.api.responses.resources import ProblemOut
 from service.api.routes import catalogue, datasets, events, exports, health, leases, pages, searches, trials, weights
 from service.errors import DatabaseUnavailable
@@ -27,7 +28,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ProblemOut}, "5XX"
 
 def create_app(context: ServiceContext) -> FastAPI:
     """The service over HTTP."""
-    app = FastAPI(
+    app = Documented(
         title="effscale", version=VERSION, summary="EfficientNet scaling search", lifespan=_lifespan, responses=PROBLEMS
     )
     app.state.context = context

@@ -60,9 +60,9 @@ def _store(context: ServiceContext, search_id: str) -> None:
         search = session.get_one(SearchRow, search_id)
         found, version = _computed_with_config(session, search), search.version
     with context.write() as (session, _now):
-        search = search_rows.try_lock(session, search_id)
-        if search is not None and search.version == version and stored.get(session, search) is None:
-            stored.put(session, search, found)
+        locked = search_rows.try_lock(session, search_id)
+        if locked is not None and locked.version == version and stored.get(session, locked) is None:
+            stored.put(session, locked, found)
 
 
 def store_next(context: ServiceContext) -> bool:

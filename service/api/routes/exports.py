@@ -26,7 +26,11 @@ DETAILED = 200  # trials whose learning curves are drawn
 Plot = Literal["simplex", "pareto", "curves", "history", "parallel", "family"]
 
 
-@router.get("/export", responses={304: NOT_MODIFIED})
+@router.get(
+    "/export",
+    response_class=Response,
+    responses={200: {"content": {kind: {} for kind in config.MEDIA_TYPES.values()}}, 304: NOT_MODIFIED},
+)
 def export_search(
     search_id: str,
     context: ContextDep,

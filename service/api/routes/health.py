@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -12,6 +13,7 @@ from service.errors import ServiceError
 from service.store.revision import check_current
 
 router = APIRouter(tags=["health"])
+JSON: dict[str, dict[str, Any]] = {"application/json": {}}
 LOW_DISK_BYTES = 64 * 1024 * 1024
 
 
@@ -21,7 +23,7 @@ def healthz() -> JSONResponse:
     return JSONResponse({"status": "alive"})
 
 
-@router.get("/readyz", responses={503: {"description": "A part is not ready; `checks` says which."}})
+@router.get("/readyz", responses={503: {"description": "A part is not ready; `checks` says which.", "content": JSON}})
 def readyz(context: ContextDep) -> JSONResponse:
     """The database answers, is at this version's migration, and there is room on the disk."""
     checks: dict[str, str] = {}
@@ -47,7 +49,11 @@ def _disk(data_dir: Path) -> str:
     return "ok" if free >= LOW_DISK_BYTES else f"only {free} bytes are free in the data directory"
 
 
-@router.get("/metrics")
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 def metrics(context: ContextDep) -> PlainTextResponse:
     """Prometheus metrics."""
     from service.api.metrics import exposition  # only a scrape needs the client library

@@ -105,7 +105,11 @@ async def save_checkpoint(
     return Response(status_code=204)
 
 
-@router.get("/{lease_id}/checkpoints/{epoch}")
+@router.get(
+    "/{lease_id}/checkpoints/{epoch}",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+)
 def load_checkpoint(
     lease_id: str, epoch: Epoch, context: ContextDep, _caller: Worker, lease_epoch: LeaseEpoch
 ) -> Response:
