@@ -6,6 +6,7 @@ ends a search: a process that dies in between loses nothing, because what is mis
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,24 +41,26 @@ class Findings:
     transfer: documents.Document | None
 
 
-def store(context: ServiceContext, search_id: str) -> None:
-    """Compute and store what a search has shown, if it has ended and that is not there yet."""
-    if _is_due(context, search_id):
+def store(context: ServiceContext, search_id: str, owner: str | None) -> None:
+    """Compute and store what a search of this owner (None: anybody's) has shown, if it has ended and that is not there.
+
+    `NotFound` for a search that is not there, or not this owner's.
+    """
+    if _is_due(context, search_id, owner):
         with context.concluding:  # who comes second waits, and finds it stored
-            _store(context, search_id)
+            if _is_due(context, search_id, owner):
+                _store(context, search_id)
 
 
-def _is_due(context: ServiceContext, search_id: str) -> bool:
+def _is_due(context: ServiceContext, search_id: str, owner: str | None) -> bool:
     with context.read() as session:
-        search = session.get(SearchRow, search_id)
-        return search is not None and search.state in search_rows.TERMINAL and stored.get(session, search) is None
+        search = search_rows.get(session, search_id, owner)
+        return search.state in search_rows.TERMINAL and stored.get(session, search) is None
 
 
 def _store(context: ServiceContext, search_id: str) -> None:
-    if not _is_due(context, search_id):
-        return
     with context.read() as session:
-        search = session.get_one(SearchRow, search_id)
+        search = search_rows.get(session, search_id, None)
         found, version = _computed_with_config(session, search), search.version
     with context.write() as (session, _now):
         locked = search_rows.try_lock(session, search_id)
@@ -70,7 +73,8 @@ def store_next(context: ServiceContext) -> bool:
     with context.read() as session:
         search_id = stored.next_without(session)
     if search_id is not None:
-        store(context, search_id)
+        with suppress(NotFound):  # deleted meanwhile
+            store(context, search_id, None)
     return search_id is not None
 
 

@@ -41,7 +41,7 @@ def export_search(
     """The winner, what ties with it and the B0..B7 family (`json`, `yaml`), or all trials as a table (`csv`)."""
     if form not in config.MEDIA_TYPES:
         raise UnknownFormat(f"there is no export format {form!r}; there are: {', '.join(sorted(config.MEDIA_TYPES))}")
-    findings.store(context, search_id)
+    findings.store(context, search_id, caller.owner)
     with context.read() as session:
         search = search_rows.get(session, search_id, caller.owner)
         tag = etag("export", search_id, search.version, form, VERSION)
@@ -62,7 +62,7 @@ def plot(
     search_id: str, name: Plot, context: ContextDep, caller: Reader, if_none_match: IfNoneMatch = None
 ) -> Response:
     """A Plotly figure."""
-    findings.store(context, search_id)
+    findings.store(context, search_id, caller.owner)
     with context.read() as session:
         search = search_rows.get(session, search_id, caller.owner)
         last = events.last_id(session, search_id) if name == "curves" else None  # an epoch changes curves alone

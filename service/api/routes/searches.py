@@ -99,7 +99,7 @@ def listing(
 @router.get("/searches/{search_id}", responses={200: {"model": resources.SearchOut}, 304: NOT_MODIFIED})
 def show(search_id: str, context: ContextDep, caller: Reader, if_none_match: IfNoneMatch = None) -> Response:
     """One search: counters per trial state, progress, best trial so far, estimated time left."""
-    findings.store(context, search_id)
+    findings.store(context, search_id, caller.owner)
     with context.read() as session:
         row = rows.get(session, search_id, caller.owner)
         last_event_id = events.last_id(session, search_id)

@@ -12,7 +12,7 @@ def conclusion_rows(search: Document) -> list[tuple[str, str]]:
 
     >>> share = {"share": 0.66, "ci95": [0.5, 0.8]}
     >>> found = {"explained": 0.8, "trials": 24, "message": "", "alpha": share, "beta": share, "gamma": share}
-    >>> verdict({"statement": "It is.", "importance": found})[1][1].split("; ")[0]
+    >>> conclusion_rows({"statement": "It is.", "importance": found})[1][1].split("; ")[0]
     "80.00 % of the variance of 24 trials' accuracies is explained: alpha 66.00 % (50.00 % to 80.00 %)"
     """
     if search.get("statement") is None:

@@ -31,7 +31,7 @@ HEAVY = {
 }
 SPEC = {"dataset": "digits", "baseline": "efficientnet-nano"}
 # A stage table whose network compiles in seconds
-STAGE = {"context": 3, "repeats": 1, "expansion": 1, "se_ratio": 0.25}
+STAGE = {"kernel": 3, "repeats": 1, "expansion": 1, "se_ratio": 0.25}
 SMALL = {
     "stem": 8,
     "head": 16,
