@@ -19,6 +19,7 @@ from models.augmentation.policy import (
     affine,
     applied,
     composed,
+    identity,
     recoloured,
     sampled,
 )
@@ -97,6 +98,39 @@ def test_two_moves_are_one() -> None:
     assert float(jnp.abs(at_once - one_by_one)[:, inner, inner].mean()) < 0.03
     order = [float(part[0]) for part in composed(second, first)]
     assert order != [float(part[0]) for part in composed(first, second)]
+
+
+def matrix(places: tuple) -> np.ndarray:
+    """The homogeneous 3x3 matrix of the first image."""
+    a, b, c, d, u, v = (float(part[0]) for part in places)
+    return np.array([[a, b, u], [c, d, v], [0, 0, 1]])
+
+
+def test_a_composition_is_the_product_of_the_matrices() -> None:
+    """Every part of it, and in this order."""
+    random = np.random.default_rng(2)
+    for _ in range(5):
+        first, second = (tuple(jnp.asarray(random.normal(size=(6, 1)), jnp.float32)) for _ in range(2))
+        np.testing.assert_allclose(matrix(composed(first, second)), matrix(second) @ matrix(first), atol=1e-5)
+
+
+def test_operations_follow_each_other_each_with_its_own_sign() -> None:
+    """RandAugment's two operations: what moves is composed in order, the sign of each is its third number."""
+    drawn = {name: (NAMES.index(name) + 0.5) / len(NAMES) for name in NAMES}
+    for names in (("rotate", "shear-x"), ("shear-x", "rotate"), ("translate-y", "rotate")):
+        for signs in ((-1, 1), (1, -1), (1, 1)):
+            uniform = [
+                number
+                for name, sign in zip(names, signs, strict=True)
+                for number in (drawn[name], 0.3, 0.5 * (sign > 0))
+            ]
+            found = augmented("rand", IMAGES, jnp.asarray([uniform]), jnp.float32(0.6), FILL)
+            turns = [
+                affine(numbers(name, 0.6, 0.6 * sign)[0], jnp.asarray([0.6 * sign]))
+                for name, sign in zip(names, signs, strict=True)
+            ]
+            expected = moved(IMAGES, composed(composed(identity(1), turns[0]), turns[1]), FILL)
+            np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("policy", ["trivial", "rand"])

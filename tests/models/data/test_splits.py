@@ -67,6 +67,12 @@ def test_a_fifth_of_each_class_is_tested_and_a_fifth_validated_by_the_order_of_t
     assert (found.sizes, found.classes) == ((12, 4, 4), (0, 1))
 
 
+def test_each_class_gives_a_fifth_of_its_own() -> None:
+    labels = [0] * 10 + [1] * 3 + [2] * 18
+    found, _ = arranged(indexed(labels, classes=3), recorded(range(31)))
+    assert of_splits(found)[1:] == [[2, 3, 11, 17, 18, 19, 20], [0, 1, 10, 13, 14, 15, 16]]
+
+
 def test_a_split_that_is_given_stays_and_the_other_comes_from_train() -> None:
     given = [TRAIN] * 8 + [TEST] * 2 + [TRAIN] * 8 + [TEST] * 2
     found, _ = arranged(indexed(TEN, given), recorded(range(20)))
@@ -178,6 +184,7 @@ def test_three_images_of_a_class_are_enough_for_splits_and_two_are_not() -> None
     given = [TRAIN, TRAIN, VALIDATION, TRAIN, TRAIN, VALIDATION]
     with pytest.raises(InvalidDataset, match="too few images for a test split"):
         without_images(indexed([0, 0, 0, 1, 1, 1], given))
+    assert without_images(indexed([0, 0, 0, 0, 1, 1], [TRAIN, TRAIN, TRAIN, VALIDATION, TRAIN, VALIDATION])) == ()
     given[3:] = [TRAIN, VALIDATION, TEST]
     assert without_images(indexed([0, 0, 0, 1, 1, 1], given)) == ()
 

@@ -5,7 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.planning.lifecycle import Fail, Finals, Propose, Succeed, Wait, next_step, planned_runs
+from search.planning.lifecycle import (
+    Fail,
+    Finals,
+    Progress,
+    Propose,
+    Succeed,
+    Wait,
+    next_proposal,
+    next_step,
+    planned_probes,
+    planned_runs,
+)
 from search.results.racing import final_seeds
 from search.results.trial_records import TERMINAL, TrialRecord
 from tests.search.records import final_run, search_run, spec, trial
@@ -70,6 +81,49 @@ def test_finals_that_failed_are_not_repeated() -> None:
     assert next_step(search, 10, [begun]) == Wait()
     ended = replace(begun, runs=(*begun.runs[:-1], final_run(3, None, "quarantined")))
     assert next_step(search, 10, [ended]) == Succeed()
+
+
+@pytest.mark.parametrize(
+    ("limit", "spent", "goes_on"),
+    [(None, 1e9, True), (10.0, 9.9, True), (10.0, 10.0, False), (10.0, 10.1, False)],
+)
+def test_a_race_goes_on_for_as_long_as_there_is_time(limit: float | None, spent: float, goes_on: bool) -> None:
+    """The seeds that all finalists have are trained in any case."""
+    search = spec(trials=2, finalists={"count": 2, "seeds": 2, "max_seeds": 3}, max_device_seconds=limit)
+    trials = [
+        trial(0, finals=(0.9, 0.91), runs=None),
+        trial(1, finals=(0.91, 0.9), runs=None),
+    ]
+    begun = next_step(search, 10, [replace(trials[0], runs=(search_run(device_seconds=spent),)), trials[1]])
+    assert begun == Finals(((0, 1), (0, 2)))
+    timed = [replace(trials[0], runs=(search_run(device_seconds=spent), *trials[0].runs[1:])), trials[1]]
+    assert next_step(search, 10, timed) == (Finals(((0, 3), (1, 3))) if goes_on else Succeed())
+
+
+def test_the_runs_of_a_plan_are_counted() -> None:
+    search = spec(
+        trials=9, finalists={"count": 3, "seeds": 2, "max_seeds": 5}, transfer={"phi": 2, "count": 2, "seeds": 4}
+    )
+    assert [planned_runs(search, feasible) for feasible in (20, 5, 2)] == [(9, 15), (5, 15), (2, 10)]
+    assert [planned_probes(search, feasible) for feasible in (20, 2, 1)] == [8, 8, 4]
+    assert planned_probes(spec(trials=9), 20) == 0
+
+
+def test_the_last_second_and_the_last_place_are_taken() -> None:
+    search = spec(trials=9, parallelism=2, max_device_seconds=10.0)
+    for spent, step in ((9.99, Propose(1)), (10.0, None), (10.01, None)):
+        assert next_proposal(search, 9, Progress(1, 0, spent), []) == step
+    for busy, step in ((1, Propose(3)), (2, Wait()), (3, Wait())):
+        assert next_proposal(search, 9, Progress(3, busy, 0.0), []) == step
+    for proposed, step in ((8, Propose(8)), (9, None), (10, None)):
+        assert next_proposal(search, 9, Progress(proposed, 0, 0.0), []) == step
+        assert next_proposal(search, 99, Progress(proposed, 0, 0.0), []) == step
+
+
+def test_the_only_trial_is_spoken_of_in_the_singular() -> None:
+    found = next_step(spec(trials=1, finalists={"count": 1}), 10, [trial(0, "failed")])
+    assert isinstance(found, Fail)
+    assert found.message == "the only trial was not trained to the end (1 failed); its message says why"
 
 
 def test_a_final_that_was_never_queued_is_queued() -> None:

@@ -41,6 +41,19 @@ def test_each_bracket_of_hyperband_begins_a_rung_later() -> None:
     assert list(brackets.field(HYPERBAND, 100, 4, 0)) == [1, 4, 7]  # its own bracket, and a window of 16
 
 
+def test_a_block_of_exactly_the_most_is_whole() -> None:
+    assert [brackets.size(3, rung, 8) for rung in range(3)] == [3, 3, 3]
+    assert [brackets.size(3, rung, 9) for rung in range(3)] == [3, 9, 9]
+    assert [brackets.size(3, rung, 27) for rung in range(4)] == [3, 9, 27, 27]
+    assert [brackets.size(3, rung, 2) for rung in range(2)] == [2, 2]
+
+
+def test_there_is_always_a_bracket_and_only_hyperband_has_more() -> None:
+    assert brackets.brackets(spec(recipe={"epochs": 2}, pruner={"name": "hyperband", "min_epochs": 2})) == 1
+    assert brackets.brackets(spec(recipe={"epochs": 3}, pruner={"name": "hyperband", "min_epochs": 2})) == 1
+    assert [brackets.brackets(search) for search in (HYPERBAND, ASHA, MEDIAN, NEVER)] == [3, 1, 1, 1]
+
+
 @given(st.integers(2, 6), st.integers(1, 40), st.integers(0, 200), st.sampled_from(["asha", "hyperband", "median"]))
 def test_a_block_fits_the_window_and_lies_in_one_block_of_each_later_rung(
     factor: int, window: int, number: int, name: str
