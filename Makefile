@@ -1,4 +1,4 @@
-# make setup · demo · test · check · bench · bench-gpu · lock · clean   (CONTRIBUTING.md says what each is for)
+# make setup · demo · test · check · docs · bench · bench-gpu · lock · clean   (CONTRIBUTING.md says what each is for)
 # Needs only make and Python 3.11 to 3.13; another interpreter: make setup PYTHON=python3.12
 
 PYTHON ?= python3
@@ -24,7 +24,7 @@ ORDER := $(filter $(FOLDERS),$(FAST)) $(filter-out $(FAST) $(ALONE) golden bench
 # pytest's status when ARGS select no test of those given
 NONE_CHOSEN := 5
 
-.PHONY: setup demo test check bench bench-gpu lock clean
+.PHONY: setup demo test check docs bench bench-gpu lock clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -44,6 +44,9 @@ check: $(READY)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m service.store.migrate check
 	$(BIN)/python -m pytest -q tests/house/test_lock.py
+
+docs: $(READY)
+	$(BIN)/python -m tests.house.reference
 
 # Rivals have an environment of their own, in the lock's versions where it has them; PyTorch and Keras are in no lock.
 # TORCH_PYTHON names another interpreter that has them, or `none`: what then is left out is said.

@@ -76,7 +76,7 @@ class Space(Document):
 class Sampler(Document):
     """Who proposes the next network. Only feasible networks are proposed, and none twice."""
 
-    name: SamplerName = "tpe"
+    name: Annotated[SamplerName, Field(description="How networks are proposed.")] = "tpe"
     startup_trials: Annotated[int, Field(ge=1, le=10_000, description="Random proposals before the model is used.")] = 8
     window: Annotated[
         int,
@@ -95,7 +95,12 @@ class Sampler(Document):
         return self.name in LEARNING
 
 
-Coefficient = Annotated[float, Field(ge=1, le=MAX_MULTIPLIER)]
+Coefficient = Annotated[
+    float,
+    Field(
+        ge=1, le=MAX_MULTIPLIER, description="Multiplier at phi 1: alpha of depth, beta of width, gamma of resolution."
+    ),
+]
 
 
 class Enqueued(Document):
@@ -109,7 +114,7 @@ class Enqueued(Document):
 class KnownTrial(Enqueued):
     """A network that was trained before, and the accuracy that it reached, as a fraction."""
 
-    accuracy: Annotated[float, Field(ge=0, le=1)]
+    accuracy: Annotated[float, Field(ge=0, le=1, description="Top-1 on the validation split, as a fraction.")]
 
 
 class WarmStart(Document):

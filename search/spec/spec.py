@@ -61,8 +61,10 @@ class SearchSpec(Document):
         }
     )
 
-    name: Annotated[str, StringConstraints(max_length=200)] = ""
-    dataset: Annotated[str, StringConstraints(max_length=200)]
+    name: Annotated[
+        str, StringConstraints(max_length=200), Field(description="Shown in lists; need not be unique.")
+    ] = ""
+    dataset: Annotated[str, StringConstraints(max_length=200), Field(description="A name of GET /v1/datasets.")]
     baseline: Annotated[
         str | dict[str, Any], Field(description="A name of GET /v1/baselines, or a stage table in the same shape.")
     ]
@@ -103,7 +105,7 @@ class SearchSpec(Document):
             "offer these; false: everything is trained here, and serves no other search."
         ),
     ] = True
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**31, description="Of proposals and of search runs.")] = 0
     parallelism: Annotated[
         int, Field(ge=1, le=1024, description="Trainings at the same time; seeds that are one program count once.")
     ] = 1
@@ -111,7 +113,9 @@ class SearchSpec(Document):
     max_device_seconds: Annotated[
         float | None, Field(gt=0, description="No trial and no round of a race is begun after this; null: no limit.")
     ] = None
-    labels: Annotated[dict[Label, Label], Field(max_length=64)] = {}  # noqa: RUF012 as above
+    labels: Annotated[
+        dict[Label, Label], Field(max_length=64, description="Your own key–value labels; shown with the search.")
+    ] = {}  # noqa: RUF012 as above
 
     _data: DatasetInfo = PrivateAttr()
 

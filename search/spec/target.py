@@ -27,7 +27,7 @@ Milliseconds = Annotated[float, Field(ge=1e-6, le=1e9)]  # a nanosecond to 12 da
 class MeasuredLatency(Enqueued):
     """A network whose time for one image was measured."""
 
-    latency_ms: Milliseconds
+    latency_ms: Annotated[Milliseconds, Field(description="Of one image, in milliseconds.")]
 
 
 class Target(Document):

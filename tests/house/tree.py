@@ -1,7 +1,6 @@
 """The source tree as the house tests read it."""
 
 import ast
-import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -81,12 +80,6 @@ def _module_of(package: str, attribute: str) -> str:
     folder = ROOT.joinpath(*package.split("."))
     is_module = (folder / f"{attribute}.py").is_file() or (folder / attribute / "__init__.py").is_file()
     return f"{package}.{attribute}" if is_module else package
-
-
-def blocks(markdown: str, *languages: str) -> list[tuple[bool, str]]:
-    """(runs, text) of each fenced block in these languages; `runs` when `<!-- runs -->` stands before it."""
-    pattern = re.compile(r"^(<!-- runs -->\n)?```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-    return [(bool(mark), text) for mark, language, text in pattern.findall(markdown) if language in languages]
 
 
 def _is_text(path: Path) -> bool:

@@ -31,7 +31,7 @@ from tests.search.records import spec, trial
 Row = dict[str, float]
 SPACE = {"alpha": [1, 2], "beta": [1, 1.4], "gamma": [1, 1.5], "resolution_multiple": 4}
 BASE_MS = 3.0
-README = Path(__file__).parents[3] / "README.md"
+SEARCHING = Path(__file__).parents[3] / "docs" / "searching.md"
 
 
 def row(alpha: float, beta: float, gamma: float, latency_ms: float) -> Row:
@@ -281,6 +281,6 @@ def test_a_long_table_is_no_long_question() -> None:
 
 def test_the_readmes_target_has_a_feasible_network() -> None:
     (text,) = re.findall(
-        r"```json\n(\{(?:(?!```).)*?\"metric\": \"latency_ms\".*?)```", README.read_text(encoding="utf-8"), re.DOTALL
+        r"```json\n(\{(?:(?!```).)*?\"metric\": \"latency_ms\".*?)```", SEARCHING.read_text(encoding="utf-8"), re.DOTALL
     )
     assert len(catalogue.of(SearchSpec.model_validate(json.loads(text))).feasible) == 1
