@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from models.scaling.coefficients import Coefficients
 from search.errors import NothingFinished
+from search.results.chance import chance_level, is_above_chance
 from search.results.importance import Importance
 from search.results.racing import Rounds, race
 from search.results.statistics import separable
@@ -78,15 +79,37 @@ def statement(
     quantum: float = 0.0,
     plan: Rounds | None = None,
     importance: Importance | None = None,
+    classes: int | None = None,
 ) -> str:
     """One sentence on what the search has shown, and no more than that.
 
+    With `classes` it says so where the winner is not above guessing: then nothing else is worth saying.
+
     "alpha 1.2, beta 1.1, gamma 1.15 and two others cannot be told apart at 95 %; gamma matters most."
     """
+    if classes is not None and (nothing := _nothing_learned(trials, classes, quantum)):
+        return nothing
     said = _of_the_winner(trials, quantum, plan)
     if importance is None or not any(trial.search_accuracy is not None for trial in trials):
         return said
     return f"{said.removesuffix('.')}; {importance.conclusion}."
+
+
+def _nothing_learned(trials: Sequence[TrialRecord], classes: int, quantum: float) -> str | None:
+    """What is said where the best network is not above guessing; None where it is, or where there is none."""
+    best = next(iter(rank(trials)), None)
+    if best is None or standing(best) > COMPLETED:
+        return None
+    found = summarise(best.runs, quantum=quantum)
+    images = round(1 / quantum) if quantum else 1
+    if found.accuracy is None or is_above_chance(found.accuracy, found.ci95, classes=classes, images=images):
+        return None
+    return (
+        f"Nothing was learned yet: the best network is right on {found.accuracy:.1%} of the validation images".replace(
+            "%", " %"
+        )
+        + f", which is not above guessing among {classes} classes ({chance_level(classes):.1%}).".replace("%", " %")
+    )
 
 
 def _of_the_winner(trials: Sequence[TrialRecord], quantum: float, plan: Rounds | None) -> str:

@@ -29,7 +29,13 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ProblemOut}, "5XX"
 def create_app(context: ServiceContext) -> FastAPI:
     """The service over HTTP."""
     app = Documented(
-        title="effscale", version=VERSION, summary="EfficientNet scaling search", lifespan=_lifespan, responses=PROBLEMS
+        title="effscale",
+        version=VERSION,
+        summary="EfficientNet scaling search",
+        lifespan=_lifespan,
+        responses=PROBLEMS,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.context = context
     app.add_middleware(

@@ -7,6 +7,7 @@ from typing import Any
 
 from models.compiler.reports import Compilation
 from models.training.measurements import Measured
+from search.results.chance import is_above_chance
 from search.results.diagnosis import LABELS
 from search.results.leaderboard import PROBE
 from search.results.trial_records import FINISHED
@@ -24,11 +25,15 @@ def timestamp(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def trial(row: TrialRow, rank: int | None = None) -> Document:
+def ranked(row: TrialRow, rank: int) -> Document:
+    """A trial of a leaderboard. Without an accuracy (diverged, failed, cancelled, not ended yet) it has no rank."""
+    return {"rank": None if row.accuracy is None else rank, **trial(row)}
+
+
+def trial(row: TrialRow) -> Document:
     """A trial in the contract's shape."""
     stem, *widths, head = row.widths
-    document: Document = {} if rank is None else {"rank": rank}
-    document |= {
+    document: Document = {
         "number": row.number,
         "state": row.state,
         "reason": row.reason,
@@ -180,11 +185,21 @@ def search(
         "diagnoses": {label: diagnoses[label] for label in LABELS if label in diagnoses},
         "dataset_hash": row.plan["dataset"]["content_hash"] or None,
         "progress": 1.0 if row.state == "succeeded" else round(min(1.0, done / planned), 4) if planned else 0.0,
-        "best": None if best is None else trial(best, 1),
+        "best": None if best is None else ranked(best, 1),
+        "above_chance": None if best is None else _above_chance(row, best),
         "device_seconds": row.device_seconds,
         "estimated_seconds_left": None if ended else seconds_left(left, min(row.parallelism, workers), run_seconds),
         "plan": row.plan,
     }
+
+
+def _above_chance(row: SearchRow, best: TrialRow) -> bool | None:
+    """Whether the best trial is above guessing; None where it has no accuracy."""
+    if best.accuracy is None:
+        return None
+    interval = None if best.ci_low is None or best.ci_high is None else (best.ci_low, best.ci_high)
+    known = row.plan["dataset"]
+    return is_above_chance(best.accuracy, interval, classes=known["classes"], images=known["validation"])
 
 
 def summary(document: Document) -> Document:

@@ -22,7 +22,8 @@ def conclude(session: Session, search: SearchRow) -> Conclusion:
     if search.state not in search_rows.TERMINAL:
         return Conclusion(None, None)
     records = trials.records(session, search.id)
+    classes = search_rows.spec_of(search).data.classes
     plan = racing.rounds(search_rows.spec_of(search))
     found = importance.importance(records)
-    statement = leaderboard.statement(records, quantum=plan.quantum, plan=plan, importance=found)
+    statement = leaderboard.statement(records, quantum=plan.quantum, plan=plan, importance=found, classes=classes)
     return Conclusion(statement, found.document())

@@ -63,7 +63,7 @@ class CostOut(ScaleCostOut, MeasuredOut):
 class TrialOut(Response):
     """One distinct network and what it came to. `accuracy` is on the validation split, after the epoch `selection`."""
 
-    rank: int | None = None
+    rank: int | None = Field(default=None, description="Null: it has no accuracy to be ranked by.")
     number: int
     state: str
     reason: str | None

@@ -52,7 +52,7 @@ def page(
     if state is not None:
         statement = statement.where(SearchRow.state == state)
     if name is not None:
-        statement = statement.where(SearchRow.name == name)
+        statement = statement.where(SearchRow.name.icontains(name, autoescape=True))
     if after is not None:
         statement = statement.where(tuple_(SearchRow.created_at, SearchRow.id) < tuple_(*after))
     return session.scalars(statement.order_by(SearchRow.created_at.desc(), SearchRow.id.desc()).limit(limit)).all()

@@ -1,4 +1,4 @@
-"""Our static files and the plotly.js of the installed wheel, as bytes with the headers they are served with."""
+"""Our static files, and plotly.js and Swagger UI of installed wheels, as bytes with their headers."""
 
 import gzip
 import hashlib
@@ -14,6 +14,7 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css")
 GZIP_LEVEL = 6  # zlib's default: 4.8 MB of plotly.js become 1.5 MB in 0.3 s, once a process
 
 
@@ -53,13 +54,29 @@ def plotly() -> Asset:
 
     Raises `FileNotFoundError` when the wheel carries none.
     """
-    spec = importlib.util.find_spec("plotly")
+    return _of_wheel("plotly", "package_data/plotly.min.js")
+
+
+def swagger_version() -> str:
+    """The version of the wheel that carries Swagger UI."""
+    return version("fastapi-offline")
+
+
+@lru_cache(maxsize=1)
+def swagger() -> dict[str, Asset]:
+    """Swagger UI as the wheel of fastapi-offline carries it, gzipped, by file name. That package is not imported."""
+    return {name: _of_wheel("fastapi_offline", f"static/{name}") for name in SWAGGER}
+
+
+def _of_wheel(package: str, file: str) -> Asset:
+    """A file that an installed package carries, gzipped; found without importing the package."""
+    spec = importlib.util.find_spec(package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder) / "package_data" / "plotly.min.js"
+        path = Path(folder) / file
         if path.is_file():
             # mtime=0: the same bytes, and so the same ETag, from every process
-            return _asset(gzip.compress(path.read_bytes(), GZIP_LEVEL, mtime=0), MEDIA_TYPES[".js"])
-    raise FileNotFoundError("the installed plotly wheel carries no package_data/plotly.min.js")
+            return _asset(gzip.compress(path.read_bytes(), GZIP_LEVEL, mtime=0), MEDIA_TYPES[path.suffix])
+    raise FileNotFoundError(f"the installed {package} wheel carries no {file}")
 
 
 def _asset(body: bytes, media_type: str) -> Asset:

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from service.web import palette
-from service.web.marks import Trials, measured
+from service.web.marks import Trials, accuracies, measured
 from service.web.palette import Document, Figure, axis, hover, layout
 
 DIMENSIONS: tuple[tuple[str, Callable[[Document], Any], str], ...] = (
@@ -23,7 +23,7 @@ def parallel(trials: Trials) -> Figure:
     """One line a network over all that was chosen, paid and gained; each axis from its least to its greatest."""
     done = sorted(measured(trials), key=lambda trial: trial["accuracy"])  # the best are drawn last, on top
     spans = [palette.extent([value(trial) for trial in done]) for _, value, _ in DIMENSIONS]
-    low, high = spans[-1]
+    low, high = palette.extent(accuracies(done))
     places = list(range(len(DIMENSIONS)))
     traces = [
         {

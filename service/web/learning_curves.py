@@ -3,7 +3,18 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from service.web.palette import BLUE, GREEN, GREY, VERMILLION, Document, Figure, accuracy_axis, axis, finite, layout
+from service.web.palette import (
+    BLUE,
+    GREEN,
+    GREY,
+    VERMILLION,
+    Document,
+    Figure,
+    accuracy_axis,
+    finite,
+    layout,
+    whole_axis,
+)
 
 # kind -> (legend, colour, width, opacity, dash), in drawing order: what matters lies on top
 KINDS = {
@@ -25,8 +36,8 @@ def curves(details: Sequence[Document]) -> Figure:
         named.add(kind)
     frame = layout(
         "curves",
-        xaxis=axis("Epoch (number)", tickformat="d", rangemode="tozero"),
-        yaxis=accuracy_axis(),
+        xaxis=whole_axis("Epoch (number)", [epoch for trace in traces for epoch in trace["x"]]),
+        yaxis=accuracy_axis(values=[value for trace in traces for value in trace["y"]]),
         showlegend=bool(traces),
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
     )

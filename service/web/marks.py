@@ -22,6 +22,16 @@ def unmeasured(trials: Trials) -> list[Document]:
     return [trial for trial in trials if finite(trial.get("accuracy")) is None]
 
 
+def accuracies(trials: Trials) -> list[float]:
+    """Those that the scale of colours spans: of trials trained to the end, of all where none was.
+
+    A pruned trial may lie far below; on a scale that reached down to it the best would all look the same.
+    """
+    found = measured(trials)
+    done = [trial for trial in found if trial["state"] in DONE]
+    return [trial["accuracy"] for trial in done or found]
+
+
 def first_place(trials: Trials) -> int | None:
     """The number of the trial at rank 1: replicated means come before single runs."""
     done = [trial for trial in measured(trials) if trial["state"] in DONE]
@@ -39,13 +49,13 @@ def markers(trials: Trials, *, best: int | None, key: bool = True) -> Figure:
     known = [value for value in values if value is not None]
     colours: Figure = {"color": "rgba(0,0,0,0)", "line": {"width": 1.2, "color": palette.GREY}}
     if known and len(known) == len(values):
-        scale = palette.accuracy_bar(*palette.extent(known))
+        scale = palette.accuracy_bar(*palette.extent(accuracies(trials)))
         colours = {"color": known, **scale, "line": {"width": 0.8, "color": palette.GREY}}
         if not key:
             colours.pop("colorbar")
     return {
         "mode": "markers",
-        "name": "trials" if known else "no accuracy yet",
+        "name": "trials" if known else "without accuracy",
         "customdata": [[trial["number"]] for trial in trials],
         "hoverinfo": "text",
         "hovertext": [hover(trial) for trial in trials],

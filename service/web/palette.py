@@ -14,6 +14,9 @@ GREY = "#8A9099"  # legible on white and on near-black
 # Viridis (van der Walt & Smith 2015) from 0.2 upwards: its darkest fifth vanishes on a dark page
 SCALE = ("#414487", "#2A788E", "#22A884", "#7AD151", "#FDE725")
 COLORSCALE = [[position / (len(SCALE) - 1), colour] for position, colour in enumerate(SCALE)]
+STEPS = tuple(factor * 10**power for power in range(8) for factor in (1, 2, 5))
+MOST_TICKS = 10  # of an axis of whole numbers
+LEAST_MARGIN = 0.01  # of accuracy, above and below
 FONT = "system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, DejaVu Sans, sans-serif"
 
 
@@ -41,9 +44,31 @@ def axis(title: str, **parts: Any) -> Figure:
     return {"title": {"text": title, "standoff": 10}, "automargin": True, "zeroline": False, **parts}
 
 
-def accuracy_axis(title: str = "Validation accuracy (%)", **parts: Any) -> Figure:
-    """Accuracies are fractions and are read as per cent."""
-    return axis(title, tickformat=".1%", hoverformat=".2%", **parts)
+def whole_axis(title: str, values: Sequence[int]) -> Figure:
+    """An axis of whole numbers from 0: every tick is one, and none stands twice."""
+    greatest = max(values, default=1)
+    step = next(step for step in STEPS if step * MOST_TICKS >= greatest)
+    margin = max(0.5, 0.03 * greatest)
+    return axis(title, tickformat="d", tick0=0, dtick=step, range=[-margin, greatest + margin])
+
+
+def accuracy_axis(trials: Sequence[Document] = (), values: Sequence[float] = ()) -> Figure:
+    """Accuracies are fractions and are read as per cent. The range holds these trials with their intervals, and values.
+
+    A single point gets a range around it: by itself plotly would draw from -50 to 150 %.
+    """
+    ends = [end for trial in trials for end in (trial["accuracy"], *(trial.get("accuracy_ci95") or ()))]
+    known = [value for value in (*ends, *values) if finite(value) is not None]
+    low, high = extent(known)
+    margin = max(0.06 * (high - low), LEAST_MARGIN) if known else 0.0
+    title = "Validation accuracy (%)"
+    return axis(title, tickformat=".1%", hoverformat=".2%", range=[low - margin, high + margin])
+
+
+def cost_range(values: Sequence[float]) -> Figure:
+    """The range of an axis on which all values are the same; nothing where plotly's own is right."""
+    low, high = extent(values)
+    return {"range": [0.9 * low, 1.1 * high]} if values and low == high and low > 0 else {}
 
 
 def accuracy_bar(low: float, high: float) -> Figure:

@@ -34,7 +34,10 @@ def pareto(trials: Trials, front: Document | None = None) -> Figure:
         anchors = {"xaxis": f"x{suffix}", "yaxis": "y", "type": "scatter"}
         shown = [trial for trial in measured(trials) if finite(trial["cost"][cost]) is not None]
         axes[f"xaxis{suffix}"] = axis(
-            NAMES[cost], domain=[round(at * width, 4), round((at + 1) * width - GAP, 4)], tickformat="~s"
+            NAMES[cost],
+            domain=[round(at * width, 4), round((at + 1) * width - GAP, 4)],
+            tickformat="~s",
+            **palette.cost_range([trial["cost"][cost] for trial in shown]),
         )
         if front is None or len(costs) == 1:
             traces.append({**anchors, **_staircase(_front(shown, cost), cost)})
@@ -49,7 +52,7 @@ def pareto(trials: Trials, front: Document | None = None) -> Figure:
         )
         if front is not None:
             traces.append({**anchors, **_rings(shown, cost, front)})
-    return {"data": traces, "layout": layout("pareto", **axes, yaxis=palette.accuracy_axis())}
+    return {"data": traces, "layout": layout("pareto", **axes, yaxis=palette.accuracy_axis(measured(trials)))}
 
 
 def _places(trials: Trials, cost: str) -> dict[str, list[Any]]:

@@ -14,7 +14,7 @@ from service.web import palette
 from service.web.comparisons import family, parallel
 from service.web.learning_curves import curves
 from service.web.marks import Trials, error_bars, first_place, markers, measured, unmeasured
-from service.web.palette import Document, Figure, axis, hover, layout
+from service.web.palette import Document, Figure, hover, layout
 from service.web.pareto import pareto
 
 THIRD = 1 / 3
@@ -93,8 +93,8 @@ def history(trials: Trials) -> Figure:
             "error_y": error_bars(done),
         },
     ]
-    order = axis("Trial (number)", tickformat="d", rangemode="tozero")
-    return {"data": traces, "layout": layout("history", xaxis=order, yaxis=palette.accuracy_axis())}
+    order = palette.whole_axis("Trial (number)", numbers)
+    return {"data": traces, "layout": layout("history", xaxis=order, yaxis=palette.accuracy_axis(done))}
 
 
 PLOTS: Mapping[str, Callable[..., Figure]] = {

@@ -217,6 +217,9 @@ class SearchSummaryOut(Response):
     dataset_hash: str | None = Field(description="Content of the data set when the search was submitted.")
     progress: float
     best: TrialOut | None
+    above_chance: bool | None = Field(
+        default=None, description="Whether `best` is better than guessing at 95 %; null: there is no best trial yet."
+    )
     device_seconds: float
     estimated_seconds_left: float | None = Field(
         description="Wall seconds until the end if no further run is pruned: runs left times the mean of a run, "

@@ -22,12 +22,20 @@ function plotly(address) {
   return loading;
 }
 
-function panel(element, path, address, open) {
+function panel(element, path, address, open, over) {
   const { plot } = element.dataset;
   const [canvas, empty] = [element.querySelector(".canvas"), element.querySelector(".empty")];
   let figure = null;
   let stale = true;
   let seen = false;
+
+  /** A chart without points is a line of text, not an empty frame. */
+  const bare = (is) => {
+    show(empty, is);
+    show(canvas, !is);
+  };
+  const nothing = () =>
+    over() ? "Nothing to draw: no trial of this search has an accuracy." : "Nothing to draw yet; it comes with the first trials.";
 
   async function draw() {
     if (!figure) return;
@@ -46,12 +54,15 @@ function panel(element, path, address, open) {
       const fresh = await get(`${path}/plots/${plot}`);
       const something = fresh.data.some((trace) => (trace.x ?? trace.a ?? []).length > 0);
       if (something) figure = fresh;
-      setText(empty, something ? "" : "Nothing to draw yet.");
-      show(empty, !something);
+      setText(empty, something ? "" : nothing());
+      bare(!something);
       await draw();
     } catch (error) {
-      const text = error.status === 409 ? "Drawn when the first trials have finished." : explain(error);
-      if (!figure) setText(empty, text);
+      const text = error.status === 409 ? nothing() : explain(error);
+      if (!figure) {
+        setText(empty, text);
+        bare(true);
+      }
     }
   }, DRAW_MS);
 
@@ -71,8 +82,8 @@ function panel(element, path, address, open) {
 }
 
 /** stale(name?) says that a figure changed; it is read again when, and only while, it is in view. */
-export function charts(path, address, open) {
-  const panels = [...document.querySelectorAll("[data-plot]")].map((element) => panel(element, path, address, open));
+export function charts(path, address, open, over) {
+  const panels = [...document.querySelectorAll("[data-plot]")].map((element) => panel(element, path, address, open, over));
   const observer = new IntersectionObserver(
     (entries) =>
       entries.forEach(({ target, isIntersecting }) => panels.find(({ element }) => element === target).look(isIntersecting)),

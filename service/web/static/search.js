@@ -21,8 +21,8 @@ const root = byId("search");
 const path = `/v1/searches/${encodeURIComponent(root.dataset.id)}`;
 const live = running(byId("running"), (number) => openTrial(number));
 const table = board(path, (number) => openTrial(number));
-const figures = charts(path, root.dataset.plotly, (number) => openTrial(number));
 let search = null;
+const figures = charts(path, root.dataset.plotly, (number) => openTrial(number), () => search !== null && FINAL.has(search.state));
 let stream = null;
 let ended = false; // the stream told the end, perhaps before the search was read again
 

@@ -7,6 +7,7 @@ import { chain, coefficient, compact, count, dateTime, duration, milliseconds, p
 import { badge, diagnosis } from "./states.js";
 
 const TRAININGS = { search: "Search training", final: "Final training", probe: "Probe at another φ" };
+const HASH = /^#trial-(\d+)$/;
 let base = "";
 let shown = null;
 
@@ -17,23 +18,33 @@ export function trialDialog(path) {
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("close", () => {
     shown = null;
-    history.replaceState(null, "", location.pathname + location.search);
+    if (!HASH.test(location.hash)) return; // closed by Back
+    if (history.state?.opened) history.back();
+    else history.replaceState(null, "", location.pathname + location.search);
   });
-  const linked = () => {
-    const found = /^#trial-(\d+)$/.exec(location.hash);
-    if (found && shown !== Number(found[1])) openTrial(Number(found[1]));
+  const follow = () => {
+    const found = HASH.exec(location.hash);
+    if (!found) dialog.close();
+    else if (shown !== Number(found[1])) showTrial(Number(found[1]));
   };
-  addEventListener("hashchange", linked);
-  linked();
+  addEventListener("popstate", follow);
+  follow();
 }
 
-export async function openTrial(number) {
+/** A step of its own in the browser's history: Back closes the dialog, Forward opens it again. */
+export function openTrial(number) {
+  if (shown === number) return;
+  if (shown === null) history.pushState({ opened: true }, "", `#trial-${number}`);
+  else history.replaceState(history.state, "", `#trial-${number}`);
+  showTrial(number);
+}
+
+async function showTrial(number) {
   shown = number;
   const [dialog, body] = [byId("trial-dialog"), byId("trial-body")];
   setText(byId("trial-title"), `Trial ${number}`);
   body.replaceChildren(h("p", { class: "quiet" }, "Loading…"));
   if (!dialog.open) dialog.showModal();
-  history.replaceState(null, "", `#trial-${number}`);
   try {
     const trial = await get(`${base}/trials/${number}`);
     if (shown === number) body.replaceChildren(...content(trial));

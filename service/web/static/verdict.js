@@ -21,7 +21,9 @@ export async function renderVerdict(path, search) {
   if (byId("verdict").dataset.done === search.state) return;
   const found = await config(path);
   const best = found?.winner ?? search.best;
-  setText(byId("statement"), statement(search, best));
+  const learned = search.above_chance !== false;
+  byId("verdict").classList.toggle("unsure", !learned);
+  setText(byId("statement"), learned ? statement(search, best) : search.statement);
   refill(byId("remarks"), [found, best], () => remarks(search, best, found).map((text) => h("li", {}, text)));
   byId("verdict").dataset.done = search.state;
   show(byId("verdict"), true);
