@@ -14,18 +14,15 @@ def chance_level(classes: int) -> float:
     return 1 / classes
 
 
-def is_above_chance(accuracy: float, ci95: tuple[float, float] | None, *, classes: int, images: int) -> bool:
-    """Whether an accuracy is above guessing at 95 %, by its interval over seeds.
+def is_above_chance(accuracy: float, *, classes: int, images: int) -> bool:
+    """Whether an accuracy, or a mean of several, is more than guessing reaches by luck on so many images, at 95 %.
 
-    A single training has no such interval: it must be above what guessing reaches by luck on so many validation
-    images (normal approximation of the binomial distribution).
+    Normal approximation of the binomial distribution. A mean over seeds is measured on more images than one training:
+    for it this asks for more than it would have to. The interval over seeds says something else, how much trainings
+    differ; of two seeds it may reach below guessing where both have learned.
 
-    >>> is_above_chance(0.5, None, classes=10, images=360), is_above_chance(0.12, None, classes=10, images=360)
+    >>> is_above_chance(0.5, classes=10, images=360), is_above_chance(0.12, classes=10, images=360)
     (True, False)
-    >>> is_above_chance(0.3, (0.05, 0.55), classes=10, images=360)
-    False
     """
     chance = chance_level(classes)
-    if ci95 is not None:
-        return ci95[0] > chance
     return accuracy > chance + NORMAL_95 * sqrt(chance * (1 - chance) / images)

@@ -102,7 +102,7 @@ def _nothing_learned(trials: Sequence[TrialRecord], classes: int, quantum: float
         return None
     found = summarise(best.runs, quantum=quantum)
     images = round(1 / quantum) if quantum else 1
-    if found.accuracy is None or is_above_chance(found.accuracy, found.ci95, classes=classes, images=images):
+    if found.accuracy is None or is_above_chance(found.accuracy, classes=classes, images=images):
         return None
     return (
         f"Nothing was learned yet: the best network is right on {found.accuracy:.1%} of the validation images".replace(

@@ -197,9 +197,8 @@ def _above_chance(row: SearchRow, best: TrialRow) -> bool | None:
     """Whether the best trial is above guessing; None where it has no accuracy."""
     if best.accuracy is None:
         return None
-    interval = None if best.ci_low is None or best.ci_high is None else (best.ci_low, best.ci_high)
     known = row.plan["dataset"]
-    return is_above_chance(best.accuracy, interval, classes=known["classes"], images=known["validation"])
+    return is_above_chance(best.accuracy, classes=known["classes"], images=known["validation"])
 
 
 def summary(document: Document) -> Document:

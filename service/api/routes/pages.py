@@ -2,9 +2,9 @@
 
 import gzip
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from service.api.routes.dependencies import ContextDep
@@ -37,11 +37,15 @@ def datasets_page() -> Response:
     return _page("datasets.html")
 
 
-@router.get("/searches/{search_id}", response_class=HTMLResponse)
-def search_page(search_id: str, context: ContextDep) -> Response:
-    """One search. Whose it is, the API decides with the reader's key; an id that nobody has is a 404."""
+def known_search(search_id: str, context: ContextDep) -> str:
+    """The id of a search that somebody has; `NotFound` for any other."""
     with context.read() as session:
-        searches.get(session, search_id, None)
+        return searches.get(session, search_id, None).id
+
+
+@router.get("/searches/{search_id}", response_class=HTMLResponse)
+def search_page(search_id: Annotated[str, Depends(known_search)]) -> Response:
+    """One search. Whose it is, the API decides with the reader's key."""
     return _page("search.html", search_id=search_id)
 
 

@@ -15,15 +15,16 @@ from service.api.routes import pages
 from service.web import assets, form
 from service.web.form_fields import OMITTED
 
-PAGES = ("/", "/new", "/datasets", "/searches/s_1")
+PAGES = ("/", "/new", "/datasets", "/docs", "/searches/s_1")
 LONGEST_FILE = 350  # lines, as for Python
 WEB = Path(assets.__file__).parent
 
 
 @pytest.fixture(scope="module")
 def client() -> TestClient:
-    app = FastAPI()
+    app = FastAPI(docs_url=None)
     app.include_router(pages.router)
+    app.dependency_overrides[pages.known_search] = lambda search_id: search_id
     return TestClient(app)
 
 

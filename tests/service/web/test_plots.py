@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.scaling.coefficients import Coefficients
 from service.errors import NotFound
-from service.web import comparisons, learning_curves, palette, plots
+from service.web import comparisons, learning_curves, marks, palette, plots
 from service.web.comparisons import DIMENSIONS
 from service.web.learning_curves import KINDS
 from tests.service.web.simulated import Document, finished, going
@@ -199,3 +199,40 @@ def test_what_a_user_named_is_escaped_in_hover_texts() -> None:
 def test_an_unknown_plot_is_told_which_there_are() -> None:
     with pytest.raises(NotFound, match=r"no plot 'pie'.*simplex, pareto, curves"):
         plots.figure("pie", [])
+
+
+@given(values=st.lists(st.integers(0, 100_000), max_size=30))
+def test_ticks_of_whole_numbers_are_whole_and_stand_once(values: list[int]) -> None:
+    found = palette.whole_axis("Trial (number)", values)
+    low, high = found["range"]
+    assert found["dtick"] == int(found["dtick"]) >= 1
+    assert (high - low) / found["dtick"] <= palette.MOST_TICKS + 2
+    assert all(low < value < high for value in values)
+
+
+@given(trials=searches)
+def test_the_axis_of_accuracies_holds_every_point_and_whisker(trials: tuple[Document, ...]) -> None:
+    found = marks.measured(trials)
+    low, high = palette.accuracy_axis(found)["range"]
+    for each in found:
+        for end in (each["accuracy"], *(each["accuracy_ci95"] or ())):
+            assert low < end < high
+
+
+def test_a_single_point_gets_a_narrow_range() -> None:
+    low, high = palette.accuracy_axis([{"accuracy": 0.97}])["range"]
+    assert (round(low, 4), round(high, 4)) == (0.96, 0.98)
+    assert palette.cost_range([2e6]) == {"range": [1.8e6, 2.2e6]}
+    assert palette.cost_range([1e6, 2e6]) == {}
+
+
+def test_pruned_trials_do_not_stretch_the_scale_of_colours() -> None:
+    def each(number: int, state: str, accuracy: float) -> Document:
+        first = next(trial for trial in SEARCH.trials() if trial["accuracy"] is not None)
+        return {**first, "number": number, "state": state, "accuracy": accuracy, "accuracy_ci95": None, "seeds": 1}
+
+    trials = [each(0, "completed", 0.96), each(1, "completed", 0.98), each(2, "pruned", 0.2)]
+    marker = plots.history(trials)["data"][1]["marker"]
+    assert (marker["cmin"], marker["cmax"]) == (0.96, 0.98)
+    colours = [trace["line"]["color"] for trace in comparisons.parallel(trials)["data"]]
+    assert colours == [palette.shade(value, 0.96, 0.98) for value in (0.2, 0.96, 0.98)]
