@@ -43,7 +43,7 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m service.store.migrate check
-	$(BIN)/python -m pytest -q tests/house/test_lock.py
+	$(BIN)/python -m pytest -q tests/house/test_lock.py tests/house/test_words.py
 
 docs: $(READY)
 	$(BIN)/python -m tests.house.reference

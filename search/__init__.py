@@ -3,7 +3,7 @@
 Rooms, each importing only those before it:
 
     spec       what a client asks for: the specification, its parts, its target
-    space      the catalogue of distinct networks, and what can be told from it
+    space      the catalogue of distinct networks, and what a search over it can show
     results    what trials have shown: records, statistics, leaderboard, races, importance
     pruning    which trials go on at a rung
     proposals  which network comes next: history, samplers, studies (the only room that knows Optuna)

@@ -102,7 +102,7 @@ def finalists(spec: SearchSpec, trials: Sequence[TrialRecord]) -> list[TrialReco
     """The completed trials that are trained again, best first; earlier numbers first among equals.
 
     Best is the search accuracy. With several objectives: by front, then those with the fewest others near them, and of
-    equally lonely ones the more accurate.
+    equally crowded ones the more accurate.
     """
     completed = [trial for trial in trials if trial.search_accuracy is not None]
     completed.sort(key=lambda trial: (-(trial.search_accuracy or 0.0), trial.number))

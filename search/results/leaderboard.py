@@ -1,4 +1,4 @@
-"""Who is best, who cannot be told from the best, and how to say so."""
+"""Who is best, who ties with the best, and how to say so."""
 
 from collections.abc import Mapping, Sequence
 
@@ -55,7 +55,7 @@ def winner(trials: Sequence[TrialRecord]) -> TrialRecord:
 
 
 def ties(trials: Sequence[TrialRecord], *, quantum: float = 0.0, plan: Rounds | None = None) -> dict[int, bool]:
-    """For each replicated finalist but the winner, by number: whether it cannot be told from the winner at 95 %.
+    """For each replicated finalist but the winner, by number: whether it ties with the winner at 95 %.
 
     Paired t tests over common seeds, Holm-corrected; after a race (`plan`) those that it has not told from the best. A
     trial that is missing from the answer is unknown: its single run says nothing of the spread between seeds. Without

@@ -55,9 +55,9 @@ def front(points: Sequence[Point]) -> list[int]:
 
 
 def ranked(points: Sequence[Point]) -> list[int]:
-    """Positions of the points, best first: by front, then the lonelier first (Deb et al. 2002), then by position.
+    """Positions of the points, best first: by front, then by crowding distance (Deb et al. 2002), then by position.
 
-    The ends of a front are the loneliest. Of equal points the first counts, and the others are not lonely at all.
+    The ends of a front come first. Of equal points the first counts, and the distance of the others is 0.
 
     >>> ranked([(0.8, -2.0), (0.9, -1.0), (0.95, -3.0), (0.92, -1.1)])
     [1, 2, 3, 0]

@@ -44,7 +44,7 @@ def chosen_interval(values: Sequence[float], compared: int, *, quantum: float = 
 
     The highest of several means is too high more often than not, and never too low more often than one alone. So each
     tail of t gets 5 % / `compared`, 2.5 % at most: whichever of them is chosen, its interval holds with 95 %. Those
-    that can be told from the highest were never close to being chosen: with them counted, it would hold with 98 %.
+    that are significantly below the highest were never close to being chosen: with them counted, it would hold with 98 %.
 
     >>> alone, chosen = chosen_interval([0.90, 0.92, 0.94], 1), chosen_interval([0.90, 0.92, 0.94], 5)
     >>> [round(end, 4) for end in (*alone, *chosen)]
@@ -95,11 +95,11 @@ def separable(
     quantum: float = 0.0,
     level: float = 1 - CONFIDENCE,
 ) -> frozenset[int]:
-    """Which of the others (by their key) can be told from the winner, Holm-corrected for their number.
+    """Which of the others (by their key) are significantly worse than the winner, Holm-corrected for their number.
 
     All of the answer together errs with probability `level` at most: at 95 % unless told otherwise.
 
-    Accuracies are by seed. Whoever shares fewer than two seeds with the winner cannot be told from it.
+    Accuracies are by seed. Whatever shares fewer than two seeds with the winner ties with it.
     """
     compared = {key: paired_difference(winner, other, quantum=quantum) for key, other in others.items()}
     return holm({key: 1.0 if found is None else found.p_value for key, found in compared.items()}, level)

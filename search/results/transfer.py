@@ -116,7 +116,10 @@ def _verdict(
         return False, f"The winner does not transfer: {phi} trial {best}'s coefficients are better at 95 %"
     if ends is not None and ends[1] < 0:
         return False, f"The ranking does not transfer: {phi} it is turned round at 95 %"
-    return None, f"{phi.capitalize()} trial {best}'s coefficients lead, but cannot be told from the winner's at 95 %"
+    return (
+        None,
+        f"{phi.capitalize()} trial {best}'s coefficients lead, but are not significantly better than the winner's at 95 %",
+    )
 
 
 def _agreement(found: Mapping[str, Any]) -> str:

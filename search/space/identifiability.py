@@ -55,7 +55,7 @@ def _together(space: Catalogue, values: Values) -> Iterator[Finding]:
             yield Finding(
                 "coefficients-vary-together",
                 f"each of the {count} {SEVERAL[first]} comes with one of the {SEVERAL[second]} and no other: what "
-                f"{first} does cannot be told from what {second} does",
+                f"{first} does cannot be separated from what {second} does",
             )
 
 

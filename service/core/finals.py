@@ -52,7 +52,7 @@ def finish(session: Session, search: SearchRow, spec: SearchSpec, records: Seque
     """What is known once all finals have ended: what ties with the winner, and how it does on the test split.
 
     Only the winner's test accuracy is written, and only here: nothing was or can be chosen by it. The winner was chosen
-    among those that it cannot be told from, so the intervals of these are made for as many as they are.
+    among those that it ties with, so the intervals of these are made for as many as they are.
     """
     plan = racing.rounds(spec)
     ties = leaderboard.ties(records, quantum=plan.quantum, plan=plan)

@@ -1,4 +1,4 @@
-"""Trainings that need not be done: a queued run takes over the result of an equal one that was trained to the end.
+"""Reuses the stored result of an identical training: a queued run takes over what was trained to the end.
 
 What is copied is all that a training leaves behind, so that the source may be deleted afterwards. It cost nothing here:
 device and compile seconds of the copy are 0.

@@ -77,7 +77,7 @@ class TrialOut(Response):
     accuracy: Fraction | None
     accuracy_ci95: list[float] | None = Field(
         description="Of the mean over seeds; holds for whichever finalist comes first, once the search has ended for "
-        "whichever of those that cannot be told from it. Null on one seed."
+        "whichever of its ties. Null on one seed."
     )
     seeds: int
     train_accuracy: Fraction | None

@@ -1,4 +1,4 @@
-"""A worker's hold on one lease: what it has yet to report, what it is told, and until when it may write at all."""
+"""The state of one lease inside a worker: unsent reports, the last command, the deadline."""
 
 import time
 from collections import deque

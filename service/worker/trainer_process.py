@@ -1,4 +1,4 @@
-"""A worker's hold on its trainer process: start, send, kill, and what it said last."""
+"""The trainer process as its worker sees it: start, send, kill, and its last lines."""
 
 import json
 import logging

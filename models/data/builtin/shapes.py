@@ -24,7 +24,7 @@ from models.data.dataset import Dataset, Split
 
 NATIVE_PX = 48
 PITCH = 4.0  # pixels at NATIVE_PX from line to line: 2.7 at 32 px, where pixels still tell line from gap, 1.3 at 16 px
-TRAIN, VALIDATION, TEST = 6144, 1024, 1024  # images; with 4,096 many trainings learn by heart instead
+TRAIN, VALIDATION, TEST = 6144, 1024, 1024  # images; with 4,096 many trainings memorize them instead
 DOTS = (3, 5)  # of the two counts: 2 and 4 are told by 8 channels as well, of 3 and 4 many trainings are not sure
 HATCHINGS, ORDERS = ("rising", "falling"), ("disc-square-ring", "disc-ring-square")
 CLASS_NAMES = tuple(f"{hatching} {order} {dots}" for hatching in HATCHINGS for order in ORDERS for dots in DOTS)

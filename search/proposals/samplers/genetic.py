@@ -43,7 +43,7 @@ class GeneticSampler(CatalogueSampler):
 
 
 class NSGA2Sampler(GeneticSampler):
-    """Parents by non-dominated front, of one front the lonelier first."""
+    """Parents by non-dominated front, of one front those with the fewest others near them first."""
 
     def survivors(self, told: Told, size: int) -> Integers:
         """The first of that order."""

@@ -162,7 +162,10 @@ def test_arrays_in_the_ways_that_people_write_them(tmp_path: Path, register: Reg
         ({"images": arrays().astype(np.complex64), "labels": np.arange(20)}, "pixels are whole numbers"),
         ({"images": arrays(), "labels": np.linspace(0, 1, 20)}, "labels are whole numbers or texts"),
         ({"images": arrays(), "labels": np.array([{}] * 20)}, "holds Python objects"),
-        ({"images": arrays(), "labels": np.arange(20), "class_names": ["a"]}, "labels run from 0 to 19 and 1 classes"),
+        (
+            {"images": arrays(), "labels": np.arange(20), "class_names": ["a"]},
+            "labels run from 0 to 19 and the file names 1 class:",
+        ),
         ({"images": arrays(), "labels": np.zeros(20, int)}, "2 to 100,000 classes, got 1"),
         ({"images": arrays()[:0], "labels": np.zeros(0, int)}, "has the shape"),
         ({"x_test": arrays(), "y_test": np.arange(20) % 2}, "no images of train"),

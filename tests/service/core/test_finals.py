@@ -140,7 +140,7 @@ def half_widths(fleet: Fleet, search: str) -> list[float]:
 
 
 def test_intervals_are_made_for_the_best_of_those_that_it_was_chosen_among(fleet: Fleet) -> None:
-    """Of all finalists as long as the finals last, then of those that cannot be told from it. t of two degrees."""
+    """Of all finalists as long as the finals last, then of those that tie with it. t of two degrees."""
     search, seeds = begin(fleet, finalists={"count": 3, "seeds": 3}, transfer={"phi": 1.5, "count": 2, "seeds": 2})
     while lease := fleet.lease():
         if lease.role == "probe" and fleet.search(search).state != "succeeded":
