@@ -44,7 +44,8 @@ def chosen_interval(values: Sequence[float], compared: int, *, quantum: float = 
 
     The highest of several means is too high more often than not, and never too low more often than one alone. So each
     tail of t gets 5 % / `compared`, 2.5 % at most: whichever of them is chosen, its interval holds with 95 %. Those
-    that are significantly below the highest were never close to being chosen: with them counted, it would hold with 98 %.
+    that are significantly below the highest were never close to being chosen: with them counted, it would hold with
+    98 %.
 
     >>> alone, chosen = chosen_interval([0.90, 0.92, 0.94], 1), chosen_interval([0.90, 0.92, 0.94], 5)
     >>> [round(end, 4) for end in (*alone, *chosen)]

@@ -4,8 +4,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic_core import PydanticUndefined
-
 from search.spec.spec import SearchSpec
 from service.settings import Settings
 from tests.house.tree import ROOT
@@ -93,7 +91,7 @@ def settings_page() -> str:
     lines += ["file; `effscale config show` prints the settings in force, secrets hidden.", ""]
     lines += ["| variable | default | meaning |", "|---|---|---|"]
     for field, info in Settings.model_fields.items():
-        default = "" if info.default in (PydanticUndefined, None) else f"`{info.default}`"
+        default = "" if info.is_required() or info.default is None else f"`{info.default}`"
         lines.append(f"| `EFFSCALE_{field.upper()}` | {default} | {_one_line(info.description or '')} |")
     lines.append(
         "| `EFFSCALE_DEBUG` | | 1: a command that fails for a reason that was not foreseen prints its traceback. |"

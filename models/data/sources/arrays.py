@@ -177,7 +177,8 @@ def _classes(raw: Array, arrays: Mapping[str, Array]) -> tuple[tuple[str, ...], 
     if given is not None and raw.dtype.kind in "ui":
         if given.dtype.kind not in "SU" or values[0] < 0 or values[-1] >= len(given):
             raise InvalidDataset(
-                f"labels run from {values[0]} to {values[-1]} and the file names {counted(len(given), 'class', 'classes')}: label i is name i"
+                f"labels run from {values[0]} to {values[-1]} and the file names "
+                f"{counted(len(given), 'class', 'classes')}: label i is name i"
             )
         return tuple(map(str, given)), raw.astype(np.intp)
     return tuple(names), numbers.reshape(-1)
