@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from service.cli.inputs.options import Identity, Json, Server, connect
 from service.cli.presentation.failure import JobFailed
-from service.cli.presentation.output import console, duration, percent
+from service.cli.presentation.output import duration, percent
+from service.cli.presentation.screen import console
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
