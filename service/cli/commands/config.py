@@ -9,7 +9,11 @@ from service.cli.inputs.options import Json, Wide, settings
 from service.cli.presentation.output import emit, plain
 from service.cli.presentation.table import Column, pairs, table
 
-COLUMNS = (Column("variable"), Column("value", form=lambda value: plain(value) or "-", wraps=True), Column("description", 1, wraps=True))
+COLUMNS = (
+    Column("variable"),
+    Column("value", form=lambda value: plain(value) or "-", wraps=True),
+    Column("description", 1, wraps=True),
+)
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Settings.")
 

@@ -47,8 +47,8 @@ def checked(document: dict[str, Any], path: str, data_dir: str | None = None) ->
     try:
         return SearchSpec.model_validate(document, context={"datasets": datasets})
     except ValidationError as error:
-        lines = [f"  {_pointer(part['loc'])}: {_plain(part['msg'])}" for part in error.errors()]
-        raise UsageFailure("\n".join([f"{path} is not a search specification:", *lines])) from None
+        errors = [(_pointer(part["loc"]), _plain(part["msg"])) for part in error.errors()]
+        raise UsageFailure(f"{path} is not a search specification", errors) from None
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
