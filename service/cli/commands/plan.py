@@ -12,7 +12,10 @@ from service.cli.presentation.screen import remark
 from service.cli.presentation.table import pairs
 
 SpecPath = Annotated[
-    str, typer.Argument(metavar="SPEC.json", help="A search specification; - is standard input.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="SPEC", help="A search specification: .json, .yaml or .toml; - is standard input.", show_default=False
+    ),
 ]
 
 

@@ -8,7 +8,7 @@ import typer
 
 from service.cli.commands.plan import SpecPath
 from service.cli.commands.trials import diagnosis, front, show_leaderboard, show_trial, transfer
-from service.cli.commands.watching import follow, view_for
+from service.cli.commands.watching import ended, watch_to_the_end
 from service.cli.inputs.latency_table import LatencyTable, with_latencies
 from service.cli.inputs.options import Identity, Json, Server, Wide, connect
 from service.cli.inputs.spec_file import read_document
@@ -52,7 +52,7 @@ def submit(
         if watch:
             if not json:
                 print(f"search {search['id']}", file=sys.stderr)
-            follow(client, search["id"], view_for(json))
+            watch_to_the_end(client, search["id"], server, json=json)
         elif json:
             emit(search)
         else:
@@ -153,7 +153,7 @@ def delete(identity: Identity, server: Server = None, json: Json = False) -> Non
     """Delete a search that has ended, with all that was stored of it."""
     with connect(server) as client:
         client.delete(identity)
-    emit({"id": identity, "deleted": True}) if json else print(f"search {identity} is deleted")
+    emit({"id": identity, "deleted": True}) if json else print(f"search {identity} was deleted")
 
 
 def export(
@@ -219,4 +219,4 @@ def _with_reason(search: dict[str, Any]) -> str:
 
 
 def _changed(search: dict[str, Any], json: bool) -> None:
-    emit(search) if json else print(f"search {search['id']} is {search['state']}")
+    emit(search) if json else print(f"search {search['id']} {ended(search['state'])}")
