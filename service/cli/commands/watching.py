@@ -146,8 +146,12 @@ class LiveView:
         """Draw from now on."""
         from rich.live import Live
 
-        with Live(get_renderable=self.picture, console=console(), refresh_per_second=4):
+        live = Live(get_renderable=self.picture, console=console(), refresh_per_second=4)
+        try:
+            live.start(refresh=True)  # not by `with`: Ctrl-C in the middle of it must give the cursor back, too
             yield
+        finally:
+            live.stop()
 
     def event(self, event: Document) -> None:
         """Keep what the picture shows."""

@@ -1,6 +1,7 @@
 """The terminal that standard output may be, and sentences that fit it."""
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -52,7 +53,7 @@ def wrapped(text: str, width: int) -> list[str]:
     ['trial 7', 'overfits:', 'see', 's_0123456789']
     """
     lines = [""]
-    for word in text.split():
+    for word in re.findall(r"\S+(?: %)*", text):  # a number stays with its percent sign
         longer = f"{lines[-1]} {word}" if lines[-1] else word
         if lines[-1] and width_of(longer) > width:
             lines.append(word)
