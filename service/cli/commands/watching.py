@@ -1,6 +1,7 @@
 """Following a search through its events: a live picture on a screen, lines in a pipe, JSON lines for programs."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -148,10 +149,12 @@ class LiveView:
 
         live = Live(get_renderable=self.picture, console=console(), refresh_per_second=4)
         try:
-            live.start(refresh=True)  # not by `with`: Ctrl-C in the middle of it must give the cursor back, too
+            with _uninterrupted():
+                live.start(refresh=True)
             yield
         finally:
-            live.stop()
+            with _uninterrupted():
+                live.stop()
 
     def event(self, event: Document) -> None:
         """Keep what the picture shows."""
@@ -236,6 +239,16 @@ def ended(state: str) -> str:
 
 def _run(data: Document) -> tuple[int, int, str]:
     return data["number"], data["seed"], data.get("role", "search")
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C has to wait: rich, torn apart while it takes the screen or gives it back, leaves it without a cursor."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
