@@ -3,19 +3,19 @@
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from models.child_process import child_command
 from models.data import image_record
 from models.data.decode import NO_CONTENT, Order
 from models.data.sources.item import Item
 
 BATCH = 32  # images a request: enough to hide the round trip, few enough to be done again after a kill
-PROGRAM = (sys.executable, "-P", "-m", "models.data.decoder")
+PROGRAM = child_command("models.data.decoder")
 Records = bytes
 Write = Callable[[Sequence[Item], Records], None]
 

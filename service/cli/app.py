@@ -1,6 +1,7 @@
 """All commands under one name. Nothing heavy is imported here."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -20,8 +21,26 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="EfficientNet scaling search: how much deeper, wider, and with how much larger images.",
+    context_settings={"help_option_names": ["-h", "--help"]},  # groups and commands take them over
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from service.version import VERSION
+
+        print(f"effscale {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """EfficientNet scaling search: how much deeper, wider, and with how much larger images."""
+
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(demo, up, api, worker, migrate),

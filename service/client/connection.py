@@ -141,20 +141,28 @@ def checked(response: httpx.Response, server: str) -> httpx.Response:
     problem = _problem(response)
     if problem is None:
         raise _no_problem_document(response, server)
+    error = _refusal(problem, response, server)
+    error.problem = problem
+    raise error
+
+
+def _refusal(problem: Document, response: httpx.Response, server: str) -> ClientError:
+    """What a problem document means for who asked."""
+    status = response.status_code
     text = str(problem.get("detail") or problem.get("title") or f"HTTP {status}")
     code = str(problem.get("code", ""))
     if status == 401:
-        raise WrongKey(
+        return WrongKey(
             f"{server} wants a valid API key: {text} Set EFFSCALE_API_KEY to a key from 'effscale keys create'"
         )
     if status == 403:
-        raise NotAllowed(f"the API key may not do that: {text}")
+        return NotAllowed(f"the API key may not do that: {text}")
     if status in BUSY:
-        raise Unavailable(f"{server} cannot answer now: {text}", _retry_after(response))
+        return Unavailable(f"{server} cannot answer now: {text}", _retry_after(response))
     if status >= 500:
-        raise ServerFault(f"{server} failed (HTTP {status}): {text}")
+        return ServerFault(f"{server} failed (HTTP {status}): {text}")
     kind: type[Refused] = {404: Unknown, 409: LeaseLost if code == "lease-lost" else Conflict}.get(status, Invalid)
-    raise kind(text, code, _errors(problem))
+    return kind(text, code, _errors(problem))
 
 
 def _problem(response: httpx.Response) -> Document | None:

@@ -16,7 +16,8 @@
 `exit_status` is what a command ends with: 2 for what the caller has to change, 1 for everything else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class ClientError(Exception):
@@ -26,6 +27,7 @@ class ClientError(Exception):
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())
+        self.problem: Mapping[str, Any] | None = None  # the server's problem document, RFC 9457
 
 
 class Unreachable(ClientError):

@@ -4,7 +4,6 @@ import json
 import platform
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from models.cache_dir import private, user_cache
+from models.child_process import child_command
 from service.client.errors import ClientError
 from service.errors import ServiceError
 from service.settings import Settings
@@ -83,7 +83,7 @@ class ProbeFailed(Exception):
 
 def probe(cache: Path) -> dict[str, Any]:
     """One run of `service.trainer.compile_probe` in a process of its own."""
-    command = [sys.executable, "-P", "-m", "service.trainer.compile_probe", str(cache)]
+    command = child_command("service.trainer.compile_probe", str(cache))
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False)
     except subprocess.TimeoutExpired:

@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TextIO
 
+from models.child_process import child_command
 from service.api.context import ServiceContext, build_context
 from service.api.server import bind, check_keys, prepare_data_dir
 from service.operations.restarts import Restarts
@@ -127,8 +127,7 @@ class Supervisor:
         if self._logs is not None:
             self._logs.mkdir(parents=True, exist_ok=True)
             output = self._logs / f"{name.removeprefix('the ').replace(' ', '-').lower()}.log"
-        # -P: a directory "models" where the service is started must not stand in for ours
-        program = [sys.executable, "-P", "-m", "service.cli", *command, "--parent", str(os.getpid())]
+        program = child_command("service.cli", *command, "--parent", str(os.getpid()))
         return Restarts(name, program, environment, lambda message: self.ends.put(GaveUp(message)), output)
 
     def _worker(self, slot: int, environment: Mapping[str, str]) -> Restarts:

@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, cast
 
+from models.child_process import child_command
 from service.trainer.channel import Message, encoded
 
 LAST_LINES = 5  # of standard error that go into the message about a crash
@@ -52,8 +52,7 @@ class TrainerProcess:
     def __init__(self, inbox: Inbox, compile_cache: Path, cache_bytes: int, data_dir: Path, memory: int | None) -> None:
         self._inbox = inbox
         self._last: deque[str] = deque(maxlen=LAST_LINES)
-        # -P: a directory "models" where the worker was started must not stand in for ours
-        command = [sys.executable, "-P", "-m", "service.trainer.trainer", "--parent", str(os.getpid())]
+        command = child_command("service.trainer.trainer", "--parent", str(os.getpid()))
         command += ["--compile-cache", str(compile_cache), "--compile-cache-bytes", str(cache_bytes)]
         command += [] if memory is None else ["--memory-limit-bytes", str(memory)]
         self._process = subprocess.Popen(

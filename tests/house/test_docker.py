@@ -89,7 +89,7 @@ def test_what_is_copied_exists_and_reaches_the_build() -> None:
         if word == "COPY" and not rest.startswith("--from")
         for path in shlex.split(rest)[:-1]
     ]
-    assert {"alembic", "models", "search", "service", "pyproject.toml"} <= set(copied)
+    assert {"alembic", "effscale_start.py", "models", "search", "service", "pyproject.toml"} <= set(copied)
     for path in copied:
         assert (ROOT / path).exists(), path
         assert not is_ignored_by_docker(path), f".dockerignore keeps {path} out"

@@ -28,7 +28,7 @@ LOCKS = sorted([ROOT / "requirements.lock", *(ROOT / "docker").glob("*.lock")])
 
 def python_files() -> list[Path]:
     """Sources, migrations and tests."""
-    return sources("models", "search", "service", "alembic", "tests")
+    return [ROOT / "effscale_start.py", *sources("models", "search", "service", "alembic", "tests")]
 
 
 def test_no_error_is_swallowed() -> None:
@@ -56,6 +56,12 @@ def test_no_module_loads_pickles() -> None:
         and not (found == {"torch"} and name(path) in PYTORCH)
     }
     assert guilty == {}
+
+
+def test_processes_of_ours_are_started_by_one_function() -> None:
+    """Started in another way, a folder of the user's that is called as our packages are would take their place."""
+    starters = [name(path) for path in sources() if "sys.executable" in path.read_text(encoding="utf-8")]
+    assert starters == ["models/child_process.py"]
 
 
 def test_no_array_is_loaded_with_pickles_allowed() -> None:

@@ -6,19 +6,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from tests.house.tree import PACKAGES, ROOT
 
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this tree, as the image builds it."""
-    out = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    return next(out.glob("*.whl"))
+NAMES = (*PACKAGES, "effscale_start")
 
 
 def test_it_holds_every_file_of_the_packages(wheel: Path) -> None:
@@ -42,7 +32,7 @@ def test_it_holds_the_migrations(wheel: Path) -> None:
 
 def test_it_holds_nothing_else(wheel: Path) -> None:
     held = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0] for name in held} == {*PACKAGES, "effscale-0.1.0.dist-info"}
+    assert {name.split("/")[0] for name in held} == {*PACKAGES, "effscale_start.py", "effscale-0.1.0.dist-info"}
     assert not [name for name in held if name.endswith((".pyc", ".db", ".log"))]
 
 
@@ -52,9 +42,9 @@ def test_the_import_names_belong_to_us(wheel: Path, tmp_path: Path) -> None:
     code = (
         "import json, importlib.metadata as metadata\n"
         "owners = metadata.packages_distributions()\n"
-        f"print(json.dumps({{name: sorted(set(owners[name])) for name in {PACKAGES!r}}}))"
+        f"print(json.dumps({{name: sorted(set(owners[name])) for name in {NAMES!r}}}))"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, check=True
     )
-    assert json.loads(result.stdout) == {name: ["effscale"] for name in PACKAGES}
+    assert json.loads(result.stdout) == {name: ["effscale"] for name in NAMES}

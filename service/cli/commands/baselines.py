@@ -5,16 +5,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.inputs.options import Json
+from service.cli.inputs.options import Json, Wide
 from service.cli.presentation.failure import UsageFailure
-from service.cli.presentation.output import emit, pairs, table
+from service.cli.presentation.output import emit, warn
+from service.cli.presentation.table import Column, pairs, table
 
 if TYPE_CHECKING:
     from models.scaling.architecture import Baseline
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Networks that can be scaled.")
-COLUMNS = ("name", "resolution", "params", "macs", "receptive field", "presets", "summary")
-STAGE = ("stage", "block", "repeats", "kernel", "stride", "expansion", "width", "se_ratio")
+COLUMNS = (
+    Column("name"),
+    Column("resolution", 3),
+    Column("params"),
+    Column("macs", 1),
+    Column("receptive field", 5),
+    Column("presets", 4),
+    Column("summary", 2, wraps=True),
+)
+STAGE = (
+    *(Column("stage"), Column("block"), Column("repeats"), Column("kernel", 1), Column("stride", 1)),
+    *(Column("expansion", 1), Column("width"), Column("se_ratio", 2)),
+)
 MAX_TABLE_BYTES = 1_048_576  # as the service takes in a body
 
 
@@ -49,7 +61,7 @@ def read(path: Path) -> "Baseline":
 
 
 @app.command("list")
-def list_(json: Json = False) -> None:
+def list_(wide: Wide = False, json: Json = False) -> None:
     """All built-in networks."""
     from models.scaling.baselines import BASELINES
     from service.library.calculator import described
@@ -58,7 +70,7 @@ def list_(json: Json = False) -> None:
     if json:
         emit({"items": rows, "next_cursor": None})
         return
-    table(COLUMNS, [_row(row) for row in rows])
+    table(COLUMNS, [_row(row) for row in rows], wide=wide)
 
 
 @app.command()
@@ -67,23 +79,24 @@ def show(
         str,
         typer.Argument(metavar="BASELINE", help="A name of 'effscale baselines list', or a .json.", show_default=False),
     ],
+    wide: Wide = False,
     json: Json = False,
 ) -> None:
     """One network: its stage table, its scaling rule and its cost."""
-    _show(baseline_of(baseline), json=json)
+    _show(baseline_of(baseline), wide=wide, json=json)
 
 
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A stage table as JSON.", show_default=False)],
+    wide: Wide = False,
     json: Json = False,
 ) -> None:
     """Check a stage table of one's own: it can be built, and this is what it costs."""
-    from service.cli.presentation.output import warn
     from service.library.calculator import by_multipliers
 
     baseline = read(file)
-    _show(baseline, json=json)
+    _show(baseline, wide=wide, json=json)
     for warning in by_multipliers(baseline, 1.0, 1.0, baseline.resolution).warnings:
         warn(warning)
 
@@ -102,7 +115,7 @@ def _row(row: dict[str, Any]) -> list[object]:
     ]
 
 
-def _show(baseline: "Baseline", *, json: bool) -> None:
+def _show(baseline: "Baseline", *, wide: bool, json: bool) -> None:
     from service.library.calculator import described
 
     document = described(baseline)
@@ -111,6 +124,9 @@ def _show(baseline: "Baseline", *, json: bool) -> None:
         return
     stages, price, presets = document.pop("stages"), document.pop("cost"), document.pop("presets")
     pairs([*document.items(), *price.items()])
-    table(STAGE, [[number, *(stage[name] for name in STAGE[1:])] for number, stage in enumerate(stages)])
+    print()
+    names = [column.name for column in STAGE[1:]]
+    table(STAGE, [[number, *(stage[name] for name in names)] for number, stage in enumerate(stages)], wide=wide)
     if presets:
-        table(tuple(presets[0]), [list(preset.values()) for preset in presets])
+        print()
+        table([Column(name) for name in presets[0]], [list(preset.values()) for preset in presets], wide=wide)

@@ -5,14 +5,21 @@ from typing import Any
 
 import typer
 
-from service.cli.inputs.options import Json, settings
-from service.cli.presentation.output import emit, pairs, table
+from service.cli.inputs.options import Json, Wide, settings
+from service.cli.presentation.output import emit, plain
+from service.cli.presentation.table import Column, pairs, table
+
+COLUMNS = (
+    Column("variable"),
+    Column("value", form=lambda value: plain(value) or "-", wraps=True),
+    Column("description", 1, wraps=True),
+)
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Settings.")
 
 
 @app.command()
-def show(json: Json = False) -> None:
+def show(wide: Wide = False, json: Json = False) -> None:
     """Every setting, the variable it is read from, and its value; secrets are hidden."""
     from pydantic import SecretStr
 
@@ -27,7 +34,7 @@ def show(json: Json = False) -> None:
     if json:
         emit({"settings": rows})
     else:
-        table(("variable", "value", "description"), [list(row.values()) for row in rows])
+        table(COLUMNS, [list(row.values()) for row in rows], wide=wide)
 
 
 def version(json: Json = False) -> None:

@@ -8,31 +8,36 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from service.cli.inputs.options import DataDir, Json, settings
-from service.cli.presentation.output import emit, pairs, table, warn
+from service.cli.inputs.options import DataDir, Json, Wide, settings
+from service.cli.presentation.output import emit, warn
+from service.cli.presentation.table import Column, pairs, table
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Registered data.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name of 'effscale datasets list'.", show_default=False)]
-COLUMNS = ("name", "classes", "native_px", "train", "validation", "test", "summary")
+COLUMNS = (
+    *(Column("name"), Column("classes"), Column("pixels", 1), Column("train", 1), Column("validation", 3)),
+    *(Column("test", 3), Column("summary", 2, wraps=True)),
+)
+FIELDS = ("name", "classes", "native_px", "train", "validation", "test", "summary")  # of COLUMNS
+PROBLEMS = (Column("problem"), Column("images"), Column("policy"), Column("for example", 1, wraps=True))
 LINES_EVERY = 10  # percent: progress where there is no screen
 
 
 @app.command("list")
-def list_(data_dir: DataDir = None, json: Json = False) -> None:
+def list_(data_dir: DataDir = None, wide: Wide = False, json: Json = False) -> None:
     """All data sets, built in and registered."""
     found = [info.document() for info in _registry(data_dir).all()]
     if json:
         emit({"items": found, "next_cursor": None})
     else:
-        headings = ["pixels" if name == "native_px" else name for name in COLUMNS]
-        table(headings, [[row[name] for name in COLUMNS] for row in found])
+        table(COLUMNS, [[row[name] for name in FIELDS] for row in found], wide=wide)
 
 
 @app.command()
-def show(name: Name, data_dir: DataDir = None, json: Json = False) -> None:
+def show(name: Name, data_dir: DataDir = None, wide: Wide = False, json: Json = False) -> None:
     """One data set: its classes, statistics, and what was wrong with its images."""
     document = _registry(data_dir).details(name)
-    emit(document) if json else _show(document)
+    emit(document) if json else _show(document, wide=wide)
 
 
 @app.command()
@@ -64,6 +69,7 @@ def add(
         ),
     ] = None,
     data_dir: DataDir = None,
+    wide: Wide = False,
     json: Json = False,
 ) -> None:
     """Decode images once, check them, and register them. Interrupted, the same command continues."""
@@ -77,7 +83,7 @@ def add(
     if json:
         emit(document)
         return
-    _show(document)
+    _show(document, wide=wide)
     for problem in document["problems"]:
         warn(f"{problem['count']:,} {problem['kind']} ({problem['policy']}): {problem['meaning']}")
 
@@ -120,17 +126,19 @@ def _registry(data_dir: str | None) -> Any:
     return registry_of(settings(data_dir=data_dir).data_dir)
 
 
-def _show(document: dict[str, Any]) -> None:
+def _show(document: dict[str, Any], *, wide: bool) -> None:
     plain = ("name", "summary", "source", "classes", "native_px", "source_px", "fit", "train", "validation", "test")
     measured = [(name, [f"{value:.2f}" for value in document[name]]) for name in ("mean", "deviation")]
     said: list[tuple[str, object]] = [(name.replace("_", " "), document[name]) for name in plain if name in document]
     pairs([*said, *measured, ("content hash", document["content_hash"])])
     counts = document["per_class"]
     rows = [[name, *(counts[split][i] for split in counts)] for i, name in enumerate(document["class_names"])]
-    table(("class", *counts), rows)
+    print()
+    table([Column(name) for name in ("class", *counts)], rows, wide=wide)
     if document["problems"]:
         found = document["problems"]
-        table(("problem", "images", "policy", "for example"), [[*_problem(problem)] for problem in found])
+        print()
+        table(PROBLEMS, [[*_problem(problem)] for problem in found], wide=wide)
 
 
 def _problem(problem: dict[str, Any]) -> Iterator[object]:

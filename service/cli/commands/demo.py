@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.commands.serve import INTERRUPTED, interrupted_by, say, start_failures
+from service.cli.commands.serve import interrupted_by, say, start_failures
 from service.cli.commands.trials import show_leaderboard
 from service.cli.commands.watching import LiveView, PlainView, View, follow
 from service.cli.inputs.options import DataDir, settings
-from service.cli.presentation.failure import JobFailed
-from service.cli.presentation.output import duration, pairs
+from service.cli.presentation.failure import INTERRUPTED, JobFailed
+from service.cli.presentation.output import duration
+from service.cli.presentation.table import pairs
 from service.operations.demo_spec import DEMO_NAME, demo_spec
 
 if TYPE_CHECKING:

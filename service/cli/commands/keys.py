@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.inputs.options import DatabaseUrl, DataDir, Json, settings
-from service.cli.presentation.output import emit, pairs, table
+from service.cli.inputs.options import DatabaseUrl, DataDir, Json, Wide, settings
+from service.cli.presentation.output import emit, moment
+from service.cli.presentation.table import Column, pairs, table
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from service.api.keys import Scope
 
 DAY_SECONDS = 86_400.0
+COLUMNS = (
+    *(Column("id"), Column("name", wraps=True), Column("owner", 2), Column("scopes", 1, wraps=True)),
+    *(Column("created_at", 4, moment), Column("expires_at", 3, moment), Column("revoked_at", 2, moment)),
+)
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="API keys.")
 
@@ -51,7 +56,7 @@ def create(
 
 
 @app.command("list")
-def list_(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:
+def list_(data_dir: DataDir = None, database_url: DatabaseUrl = None, wide: Wide = False, json: Json = False) -> None:
     """All keys, without their secrets."""
     from service.api import documents, keys
 
@@ -60,8 +65,7 @@ def list_(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json
     if json:
         emit({"items": found, "next_cursor": None})
         return
-    columns = ("id", "name", "owner", "scopes", "created_at", "expires_at", "revoked_at")
-    table(columns, [[row[column] for column in columns] for row in found])
+    table(COLUMNS, [[row[column.name] for column in COLUMNS] for row in found], wide=wide)
 
 
 @app.command()

@@ -7,10 +7,15 @@ import typer
 from service.cli.inputs.latency_table import LatencyTable, with_latencies
 from service.cli.inputs.options import DataDir, Json
 from service.cli.inputs.spec_file import checked, read_document
-from service.cli.presentation.output import duration, emit, pairs, warn
+from service.cli.presentation.output import duration, emit, warn
+from service.cli.presentation.screen import remark
+from service.cli.presentation.table import pairs
 
 SpecPath = Annotated[
-    str, typer.Argument(metavar="SPEC.json", help="A search specification; - is standard input.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="SPEC", help="A search specification: .json, .yaml or .toml; - is standard input.", show_default=False
+    ),
 ]
 
 
@@ -52,7 +57,7 @@ def show_plan(document: dict[str, Any]) -> None:
         ]
     )
     for suggestion in document.get("suggestions", []):  # a plan of an older service has none
-        typer.echo(f"to have more to choose from: {suggestion['message']}")
+        remark(f"to have more to choose from: {suggestion['message']}")
     for warning in document["warnings"]:
         warn(warning["message"])
 

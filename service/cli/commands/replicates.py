@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from service.cli.presentation.failure import JobFailed
-from service.cli.presentation.output import duration, pairs, percent, table, warn
+from service.cli.presentation.output import duration, percent, warn
+from service.cli.presentation.table import Column, pairs, table
 
 if TYPE_CHECKING:
     from models.training.fit import EpochReport, Training
     from models.weights.start_weights import Start
 
 Document = dict[str, Any]
-COLUMNS = ("seed", "accuracy", "best", "best epoch", "last", "test", "training")
+COLUMNS = (
+    *(Column("seed"), Column("accuracy", form=percent), Column("best", 2, percent), Column("best epoch", 3)),
+    *(Column("last", 2, percent), Column("test", 1, percent), Column("training", 1, duration)),
+)
 
 
 @dataclass(frozen=True)
@@ -84,12 +88,13 @@ def together(replicates: Sequence[Replicate]) -> Document:
     }
 
 
-def show_together(replicates: Sequence[Replicate], seconds: float) -> None:
+def show_together(replicates: Sequence[Replicate], seconds: float, *, wide: bool) -> None:
     """For a person."""
     found = together(replicates)
     interval = found["accuracy_ci95"]
     results = [replicate.result for replicate in replicates]
-    table(COLUMNS, [_row(replicate) for replicate in replicates])
+    table(COLUMNS, [_row(replicate) for replicate in replicates], wide=wide)
+    print()
     between = "" if interval is None else f", 95 % from {percent(interval[0])} to {percent(interval[1])}"
     packed = results[0]["packed"]
     pairs(
@@ -108,9 +113,8 @@ def _how(packed: int) -> str:
 
 def _row(replicate: Replicate) -> list[object]:
     result = replicate.result
-    shares = [percent(result[name]) for name in ("accuracy", "best_accuracy", "last_accuracy", "test_accuracy")]
-    accuracy, best, last, test = shares
-    return [replicate.seed, accuracy, best, result["best_epoch"], last, test, duration(result["device_seconds"])]
+    names = ("accuracy", "best_accuracy", "best_epoch", "last_accuracy", "test_accuracy", "device_seconds")
+    return [replicate.seed, *(result[name] for name in names)]
 
 
 @contextmanager

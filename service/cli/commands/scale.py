@@ -6,9 +6,10 @@ import typer
 
 from models.scaling.coefficients import DepthRounding
 from service.cli.commands.baselines import baseline_of
-from service.cli.inputs.options import Json
+from service.cli.inputs.options import Json, Wide
 from service.cli.presentation.failure import UsageFailure
-from service.cli.presentation.output import emit, pairs, table, warn
+from service.cli.presentation.output import emit, warn
+from service.cli.presentation.table import Column, pairs, table
 
 if TYPE_CHECKING:
     from service.library.calculator import Scaled
@@ -17,11 +18,15 @@ Groups = dict[str, dict[str, float | str | None]]
 MAX_FAMILY = 32  # rows; B0 to B7 are 8, and no multiplier within the limit needs more
 
 FAMILY = (
-    *("name", "depth", "width", "resolution", "dropout", "params", "macs", "macs_ratio", "nominal_ratio"),
-    *("depths", "closest_official"),
+    *(Column("name"), Column("depth"), Column("width"), Column("resolution"), Column("dropout", 6), Column("params")),
+    *(Column("macs", 1), Column("macs_ratio", 2), Column("nominal_ratio", 3), Column("depths", 5)),
+    Column("closest_official", 4),
 )
 
-PARTS = ("part", "blocks", "map px", "channels", "step px", "receptive field px", "params", "macs", "activations")
+PARTS = (
+    *(Column("part"), Column("blocks", 1), Column("map px"), Column("channels"), Column("step px", 5)),
+    *(Column("receptive field px", 4), Column("params", 1), Column("macs", 2), Column("activations", 3)),
+)
 
 BaselineName = Annotated[
     str,
@@ -63,6 +68,7 @@ def scale(
     ] = None,
     classes: Classes = None,
     depth_rounding: Rounding = None,
+    wide: Wide = False,
     json: Json = False,
 ) -> None:
     """What a scaled network really is after rounding, and what it costs.
@@ -83,14 +89,14 @@ def scale(
         *triple, step = map(float, values)
         scaled = by_coefficients(network, Coefficients(*triple), step, classes=classes, rounding=depth_rounding)
     elif name == "direct":
-        deep, wide, pixels = map(float, values)
-        scaled = by_multipliers(network, deep, wide, int(pixels), classes=classes, rounding=depth_rounding)
+        deeper, wider, pixels = map(float, values)
+        scaled = by_multipliers(network, deeper, wider, int(pixels), classes=classes, rounding=depth_rounding)
     else:
         scaled = by_preset(network, str(*values), classes=classes)
     if json:
         emit(scaled.document())
     else:
-        _print(scaled)
+        _print(scaled, wide=wide)
     for warning in scaled.warnings:
         warn(warning)
 
@@ -103,6 +109,7 @@ def family(
     phi: Annotated[str, typer.Option(metavar="LOW..HIGH", help="Whole compound steps.")] = "0..7",
     classes: Classes = None,
     depth_rounding: Rounding = None,
+    wide: Wide = False,
     json: Json = False,
 ) -> None:
     """The family B0, B1, … of one coefficient triple, with real costs beside the nominal ones."""
@@ -115,7 +122,7 @@ def family(
         triple = {"alpha": alpha, "beta": beta, "gamma": gamma, "product": coefficients.product}
         emit({"baseline": network.name, "coefficients": triple, "family": rows})
     else:
-        table(FAMILY, [[row[name] for name in FAMILY] for row in rows])
+        table(FAMILY, [[row[column.name] for column in FAMILY] for row in rows], wide=wide)
 
 
 def _chosen(groups: Groups) -> tuple[str, list[float | str]]:
@@ -144,7 +151,7 @@ def _steps(text: str) -> range:
     return range(first, last + 1)
 
 
-def _print(scaled: "Scaled") -> None:
+def _print(scaled: "Scaled", *, wide: bool) -> None:
     from dataclasses import astuple
 
     from models.scaling.anatomy import anatomy, memory
@@ -171,4 +178,5 @@ def _print(scaled: "Scaled") -> None:
             ),
         ]
     )
-    table(PARTS, [list(astuple(part)) for part in anatomy(network)])
+    print()
+    table(PARTS, [list(astuple(part)) for part in anatomy(network)], wide=wide)

@@ -8,14 +8,21 @@ import typer
 
 from service.cli.commands.plan import SpecPath
 from service.cli.commands.trials import diagnosis, front, show_leaderboard, show_trial, transfer
-from service.cli.commands.watching import follow, view_for
+from service.cli.commands.watching import ended, watch_to_the_end
 from service.cli.inputs.latency_table import LatencyTable, with_latencies
-from service.cli.inputs.options import Identity, Json, Server, connect
+from service.cli.inputs.options import Identity, Json, Server, Wide, connect
 from service.cli.inputs.spec_file import read_document
 from service.cli.inputs.warm_start import WarmStart, with_results
 from service.cli.presentation.conclusion import conclusion_rows
 from service.cli.presentation.failure import UsageFailure
-from service.cli.presentation.output import duration, emit, pairs, percent, table
+from service.cli.presentation.output import duration, emit, moment, percent
+from service.cli.presentation.screen import remark
+from service.cli.presentation.table import Column, pairs, table
+
+COLUMNS = (
+    *(Column("id"), Column("name", 2, wraps=True), Column("state"), Column("done", 1, percent)),
+    *(Column("best", 1, percent), Column("created", 3, moment)),
+)
 
 
 def submit(
@@ -45,7 +52,7 @@ def submit(
         if watch:
             if not json:
                 print(f"search {search['id']}", file=sys.stderr)
-            follow(client, search["id"], view_for(json))
+            watch_to_the_end(client, search["id"], server, json=json)
         elif json:
             emit(search)
         else:
@@ -56,6 +63,7 @@ def list_(
     server: Server = None,
     state: Annotated[str | None, typer.Option(help="Only searches in this state.", show_default=False)] = None,
     name: Annotated[str | None, typer.Option(help="Only searches of this name.", show_default=False)] = None,
+    wide: Wide = False,
     json: Json = False,
 ) -> None:
     """The searches of the service, newest first."""
@@ -65,8 +73,7 @@ def list_(
     if json:
         emit({"items": searches, "next_cursor": None})
         return
-    columns = ("id", "name", "state", "done", "best", "created")
-    table(columns, [[*_line(search)] for search in searches])
+    table(COLUMNS, [_line(search) for search in searches], wide=wide)
 
 
 def show(
@@ -75,6 +82,7 @@ def show(
     trial: Annotated[
         int | None, typer.Option("--trial", min=0, help="Show this trial with its trainings.", show_default=False)
     ] = None,
+    wide: Wide = False,
     json: Json = False,
 ) -> None:
     """One search: state, counters, best network so far; or one of its trials, with what its curves say."""
@@ -85,7 +93,7 @@ def show(
     elif trial is None:
         show_search(document)
     else:
-        show_trial(document)
+        show_trial(document, wide=wide)
 
 
 def leaderboard(
@@ -104,6 +112,7 @@ def leaderboard(
             "--pareto", help="Only trials none beats in the search's objectives; with one: accuracy and MACs."
         ),
     ] = False,
+    wide: Wide = False,
     json: Json = False,
 ) -> None:
     """The trials of a search, best first."""
@@ -115,10 +124,11 @@ def leaderboard(
     if search is None:
         emit(board)
     else:
-        show_leaderboard(board["items"], search["spec"]["objectives"])
+        show_leaderboard(board["items"], search["spec"]["objectives"], wide=wide)
         if pareto and search["front"]:
-            print(front(search["front"]))
-        pairs(conclusion_rows(search))
+            remark(front(search["front"]))
+        for name, text in conclusion_rows(search):
+            remark(f"{name}: {text}")
 
 
 def pause(identity: Identity, server: Server = None, json: Json = False) -> None:
@@ -143,7 +153,7 @@ def delete(identity: Identity, server: Server = None, json: Json = False) -> Non
     """Delete a search that has ended, with all that was stored of it."""
     with connect(server) as client:
         client.delete(identity)
-    emit({"id": identity, "deleted": True}) if json else print(f"search {identity} is deleted")
+    emit({"id": identity, "deleted": True}) if json else print(f"search {identity} was deleted")
 
 
 def export(
@@ -199,8 +209,8 @@ def _best(trial: dict[str, Any]) -> str:
 
 def _line(search: dict[str, Any]) -> tuple[object, ...]:
     best = search["best"]
-    accuracy = None if best is None else percent(best["accuracy"])
-    return search["id"], search["name"], search["state"], percent(search["progress"]), accuracy, search["created_at"]
+    accuracy = None if best is None else best["accuracy"]
+    return search["id"], search["name"], search["state"], search["progress"], accuracy, search["created_at"]
 
 
 def _with_reason(search: dict[str, Any]) -> str:
@@ -209,4 +219,4 @@ def _with_reason(search: dict[str, Any]) -> str:
 
 
 def _changed(search: dict[str, Any], json: bool) -> None:
-    emit(search) if json else print(f"search {search['id']} is {search['state']}")
+    emit(search) if json else print(f"search {search['id']} {ended(search['state'])}")

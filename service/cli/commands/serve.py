@@ -12,10 +12,9 @@ from typing import Annotated
 import typer
 
 from service.cli.inputs.options import DatabaseUrl, DataDir, Json, Server, settings
-from service.cli.presentation.failure import JobFailed, UsageFailure
+from service.cli.presentation.failure import INTERRUPTED, JobFailed, UsageFailure
 from service.cli.presentation.output import emit
 
-INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
 Host = Annotated[
     str | None,
     typer.Option(

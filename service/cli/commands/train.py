@@ -12,10 +12,11 @@ from service.cli.commands.baselines import baseline_of
 from service.cli.commands.replicates import show_together, together, train_all
 from service.cli.commands.scale import BaselineName
 from service.cli.commands.trials import compiling, measured
-from service.cli.inputs.options import DataDir, Json, settings
+from service.cli.inputs.options import DataDir, Json, Wide, settings
 from service.cli.inputs.recipe import Change, Preset, recipe_of
 from service.cli.presentation.failure import JobFailed, UsageFailure
-from service.cli.presentation.output import duration, emit, pairs, percent, warn
+from service.cli.presentation.output import duration, emit, percent, warn
+from service.cli.presentation.table import pairs
 from service.library.datasets import datasets_dir
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def train(
     test: Annotated[bool, typer.Option("--test", help="Evaluate the test split at the end, too.")] = False,
     latency: Annotated[bool, typer.Option("--latency", help="Measure the inference of one image, too.")] = False,
     data_dir: DataDir = None,
+    wide: Wide = False,
     json: Json = False,
 ) -> None:
     """Train one scaled network here and now, from one seed or several."""
@@ -82,7 +84,7 @@ def train(
     elif seeds == 1:
         _show(result, recipe, time.monotonic() - started)
     else:
-        show_together(done, time.monotonic() - started)
+        show_together(done, time.monotonic() - started, wide=wide)
 
 
 def _classes(dataset: str, folder: Path) -> int:

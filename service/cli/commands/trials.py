@@ -4,27 +4,42 @@ from collections.abc import Sequence
 from typing import Any
 
 from models.training.measurements import gib
-from service.cli.presentation.output import duration, pairs, percent, table
+from service.cli.presentation.output import duration, percent, percent_range, points
+from service.cli.presentation.screen import remark
+from service.cli.presentation.table import Column, pairs, table
 
 Document = dict[str, Any]
 LEADERBOARD = (
-    *("rank", "trial", "state", "accuracy", "95 %", "diagnosis", "alpha", "beta", "gamma", "px", "macs", "params"),
-    *("seeds", "note"),
+    *(Column("rank"), Column("trial"), Column("state", 4), Column("accuracy", form=percent)),
+    *(Column("95 %", 2, percent_range), Column("diagnosis", 8), Column("alpha"), Column("beta"), Column("gamma")),
+    *(Column("px", 5), Column("macs", 3, lambda ratio: f"{ratio:.3f}x"), Column("params", 6), Column("seeds", 7)),
+    Column("note", 1, wraps=True),
 )
 MORE_COSTS = ("activations", "latency_ms", "peak_memory_bytes")  # columns where a search aims at them
-RUNS = ("training", "state", "accuracy", "last", "best", "best epoch", "gap", "epochs", "diagnosis")
+RUNS = (
+    *(Column("training"), Column("state"), Column("accuracy", form=percent), Column("last", 3, percent)),
+    *(Column("best", 3, percent), Column("best epoch", 4), Column("gap", 2, points)),
+    *(Column("epochs", 1), Column("diagnosis", 1)),
+)
 
 
-def show_leaderboard(trials: list[dict[str, Any]], objectives: Sequence[str] = ()) -> None:
+def show_leaderboard(
+    trials: list[dict[str, Any]],
+    objectives: Sequence[str] = (),
+    *,
+    wide: bool = False,
+    more: str = "--wide shows them",
+) -> None:
     """Ranked trials for a person, and why some do not just fit. A finalist's accuracy is its mean over seeds.
 
-    Objectives that the table does not show anyway take columns of their own.
+    Objectives that the table does not show anyway take columns of their own. `more` says how to see what has no room.
     """
-    more = [name for name in objectives if name in MORE_COSTS]
-    table((*LEADERBOARD, *more), [[*_ranked(trial), *(trial["cost"][name] for name in more)] for trial in trials])
+    costs = [name for name in objectives if name in MORE_COSTS]
+    rows = [[*_ranked(trial), *(trial["cost"][name] for name in costs)] for trial in trials]
+    table((*LEADERBOARD, *(Column(name, 3) for name in costs)), rows, wide=wide, more=more)
     for trial in trials:
         if trial["diagnosis"] not in (None, "fits"):
-            print(f"trial {trial['number']} {diagnosis(trial)}")
+            remark(f"trial {trial['number']} {diagnosis(trial)}")
 
 
 def front(found: Document) -> str:
@@ -51,28 +66,24 @@ def transfer(found: Document) -> str:
 
 
 def _ranked(trial: dict[str, Any]) -> list[object]:
-    interval, notes = trial["accuracy_ci95"], []
-    if trial.get("ties"):
-        notes.append("not separable from rank 1")
-    if trial.get("reference"):
-        notes.append("reference")
+    notes = [word for word, key in (("tie", "ties"), ("reference", "reference")) if trial.get(key)]
     return [
         trial["rank"],
         trial["number"],
         trial["state"],
-        percent(trial["accuracy"]),
-        "-" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}",
+        trial["accuracy"],
+        trial["accuracy_ci95"],
         trial["diagnosis"],
-        *(f"{trial[name]:g}" for name in ("alpha", "beta", "gamma")),
+        *(trial[name] for name in ("alpha", "beta", "gamma")),
         trial["architecture"]["resolution"],
-        f"{trial['cost']['macs_ratio']:.3f}x",
+        trial["cost"]["macs_ratio"],
         trial["cost"]["params"],
         trial["seeds"],
-        ", ".join(notes),
+        ", ".join(notes) or None,
     ]
 
 
-def show_trial(trial: Document) -> None:
+def show_trial(trial: Document, *, wide: bool = False) -> None:
     """One trial: its network, both accuracies, the diagnosis with its rule, and a line for each training."""
     shape, cost = trial["architecture"], trial["cost"]
     pairs(
@@ -97,16 +108,17 @@ def show_trial(trial: Document) -> None:
             ("compiling", compiling(trial)),
         ]
     )
-    table(RUNS, [_run(run) for run in trial["runs"]])
+    print()
+    table(RUNS, [_run(run) for run in trial["runs"]], wide=wide)
     for run in trial["runs"]:
         if run["diagnosis"] is not None:
-            print(f"{_title(run)}: {run['diagnosis']['label']}: {run['diagnosis']['rule']}")
+            remark(f"{_title(run)}: {run['diagnosis']['label']}: {run['diagnosis']['rule']}")
         if run["packed"] > 1:
-            print(f"{_title(run)}: one of {run['packed']} seeds that were one program; its times are an equal share")
+            remark(f"{_title(run)}: one of {run['packed']} seeds that were one program; its times are an equal share")
         if run["cached_from"] is not None and run["message"]:
-            print(f"{_title(run)}: {run['message']}")
+            remark(f"{_title(run)}: {run['message']}")
         if run["started_from"] is not None:
-            print(f"{_title(run)}: {_start(run['started_from'])}")
+            remark(f"{_title(run)}: {_start(run['started_from'])}")
 
 
 def diagnosis(trial: Document) -> str | None:
@@ -147,25 +159,16 @@ def _programs(count: int) -> str:
     return "1 program" if count == 1 else f"{count} programs"
 
 
-def points(difference: float | None) -> str:
-    """A difference of two accuracies.
-
-    >>> points(0.0213)
-    '2.1 points'
-    """
-    return "-" if difference is None else f"{100 * difference:.1f} points"
-
-
 def _run(run: Document) -> list[object]:
     train, last = run["train_accuracy"], run["last_accuracy"]
     return [
         _title(run),
         run["state"],
-        percent(run["accuracy"]),
-        percent(last),
-        percent(run["best_accuracy"]),
+        run["accuracy"],
+        last,
+        run["best_accuracy"],
         run["best_epoch"],
-        points(None if train is None or last is None else train - last),
+        None if train is None or last is None else train - last,
         run["epochs"],
         None if run["diagnosis"] is None else run["diagnosis"]["label"],
     ]

@@ -1,15 +1,19 @@
 """Following a search through its events: a live picture on a screen, lines in a pipe, JSON lines for programs."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from service.cli.commands.trials import show_leaderboard
 from service.cli.inputs.options import Identity, Json, Server, connect
-from service.cli.presentation.failure import JobFailed
-from service.cli.presentation.output import console, duration, percent
+from service.cli.presentation.conclusion import conclusion_rows
+from service.cli.presentation.failure import Interrupted, JobFailed
+from service.cli.presentation.output import duration, percent
+from service.cli.presentation.screen import console, remark, say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from service.client.client import Client
 
 REFRESH_SECONDS = 0.5  # between two looks at the counters, however many events there are
+BEST_ROWS = 5  # of the leaderboard under a result
 SHOWN_RUNS = 16  # running trainings that the live picture has room for
 
 Document = dict[str, Any]
@@ -39,9 +44,35 @@ class View(Protocol):
 
 
 def watch(identity: Identity, server: Server = None, json: Json = False) -> None:
-    """Follow a search live to its end; ends with status 1 if the search fails or is cancelled."""
+    """Follow a search live to its end and show its result; status 1 if the search fails or is cancelled."""
     with connect(server) as client:
-        follow(client, identity, view_for(json))
+        watch_to_the_end(client, identity, server, json=json)
+
+
+def watch_to_the_end(client: "Client", identity: str, server: str | None, *, json: bool) -> None:
+    """Follow a search, then say what it found. `Interrupted` by Ctrl-C, which does not end the search."""
+    chosen = f" --server {server}" if server else ""
+    try:
+        search = follow(client, identity, view_for(json))
+        if not json:
+            show_result(client, search, chosen)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"the search goes on. Watch it again: effscale watch {identity}{chosen}\n"
+            f"End it: effscale cancel {identity}{chosen}"
+        ) from None
+
+
+def show_result(client: "Client", search: Document, chosen: str) -> None:
+    """What a search that succeeded has found, its best trials, and what to type next, with these options."""
+    board = f"effscale leaderboard {search['id']}{chosen}"
+    items = client.leaderboard(search["id"], limit=BEST_ROWS)["items"]
+    print()
+    for name, text in conclusion_rows(search):
+        say(f"{name}: {text}", sys.stdout)
+    print()
+    show_leaderboard(items, search["spec"]["objectives"], more=f"'{board} --wide' shows them")
+    remark(f"next: effscale export {search['id']} --output scaling.json{chosen}")
 
 
 def view_for(json: bool) -> View:
@@ -68,7 +99,7 @@ def follow(client: "Client", identity: str, view: View) -> Document:
         view.counters(search)
     if search["state"] != "succeeded":
         why = ": ".join(text for text in (search["reason"], search["message"]) if text)
-        raise JobFailed(f"search {identity} has {search['state']}{f' ({why})' if why else ''}")
+        raise JobFailed(f"search {identity} {ended(search['state'])}{f' ({why})' if why else ''}")
     return search
 
 
@@ -116,8 +147,14 @@ class LiveView:
         """Draw from now on."""
         from rich.live import Live
 
-        with Live(get_renderable=self.picture, console=console(), refresh_per_second=4):
+        live = Live(get_renderable=self.picture, console=console(), refresh_per_second=4)
+        try:
+            with _uninterrupted():
+                live.start(refresh=True)
             yield
+        finally:
+            with _uninterrupted():
+                live.stop()
 
     def event(self, event: Document) -> None:
         """Keep what the picture shows."""
@@ -185,14 +222,33 @@ def spoken(event: Document) -> str | None:
             return f"trial {data['number']} (seed {data['seed']}) is queued again: {data['reason']}"
         case "finals.round":
             names = {name: ", ".join(map(str, data[name])) for name in ("inside", "left")}
-            told = f"told apart: {names['left'] or 'none yet'}; not yet: {names['inside']}"
-            return f"the race of the finalists at {data['seeds']} seeds each: {told}"
+            dropped = f"significantly worse and dropped: {names['left'] or 'none yet'}"
+            return f"the finals at {data['seeds']} seeds each: {dropped}; trained on: {names['inside'] or 'none'}"
         case _:
-            return f"the search is {kind.removeprefix('search.')}"
+            return f"the search {ended(kind.removeprefix('search.'))}"
+
+
+def ended(state: str) -> str:
+    """A state as a verb.
+
+    >>> ended("succeeded"), ended("cancelled"), ended("running")
+    ('succeeded', 'was cancelled', 'is running')
+    """
+    return {"succeeded": "succeeded", "failed": "failed", "cancelled": "was cancelled"}.get(state, f"is {state}")
 
 
 def _run(data: Document) -> tuple[int, int, str]:
     return data["number"], data["seed"], data.get("role", "search")
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C has to wait: rich, torn apart while it takes the screen or gives it back, leaves it without a cursor."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

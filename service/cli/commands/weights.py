@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.inputs.options import DataDir, Json, settings
-from service.cli.presentation.output import emit, pairs, table
+from service.cli.inputs.options import DataDir, Json, Wide, settings
+from service.cli.presentation.output import emit, moment
+from service.cli.presentation.table import Column, pairs, table
 
 if TYPE_CHECKING:
     from service.library.weights import Weights
 
-COLUMNS = ("name", "arrays", "parameters", "size", "source", "added_at", "sha256")
+COLUMNS = (
+    *(Column("name"), Column("arrays", 4), Column("parameters", 1), Column("size", 2), Column("source", 5, wraps=True)),
+    *(Column("added_at", 3, moment), Column("sha256", 6)),
+)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name of 'effscale weights list'.", show_default=False)]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Weights to start from.")
@@ -33,14 +37,14 @@ def add(
 
 
 @app.command("list")
-def list_(data_dir: DataDir = None, json: Json = False) -> None:
+def list_(data_dir: DataDir = None, wide: Wide = False, json: Json = False) -> None:
     """All registered files."""
     with _weights(data_dir) as weights:
         found = [info.document() for info in weights.list()]
     if json:
         emit({"items": found, "next_cursor": None})
     else:
-        table(COLUMNS, [[row[column] for column in COLUMNS] for row in found])
+        table(COLUMNS, [[row[column.name] for column in COLUMNS] for row in found], wide=wide)
 
 
 @app.command()

@@ -5,17 +5,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from service.cli.inputs.spec_file import STANDARD_INPUT
+from service.cli.inputs.spec_file import STANDARD_INPUT, named
 from service.cli.presentation.failure import UsageFailure
 
 COEFFICIENTS = ("alpha", "beta", "gamma")
 
 Row = Mapping[str, str | None]
-
-
-def named(path: str) -> str:
-    """A file in a message."""
-    return "standard input" if path == STANDARD_INPUT else path
 
 
 def read_networks(path: str, column: str, phi: object, counts: Callable[[Row], bool] = bool) -> list[dict[str, float]]:

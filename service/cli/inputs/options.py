@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Wide = Annotated[bool, typer.Option("--wide", help="All columns of a table, however narrow the terminal is.")]
 Server = Annotated[
     str | None,
     typer.Option(

@@ -1,10 +1,10 @@
-"""Reading SPEC.json: from a file or standard input, with errors that say where."""
+"""Reading a specification, JSON, YAML or TOML: from a file or standard input, with errors that say where."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from service.cli.inputs.formats import Malformed, decoded, format_of
 from service.cli.inputs.options import settings
 from service.cli.presentation.failure import UsageFailure
 
@@ -15,25 +15,31 @@ STANDARD_INPUT = "-"
 
 
 def read_document(path: str) -> dict[str, Any]:
-    """The JSON object in a file; '-' is standard input."""
-    name = "standard input" if path == STANDARD_INPUT else path
+    """The specification in a file, as JSON would hold it; '-' is standard input."""
+    name = named(path)
     try:
         data = sys.stdin.buffer.read() if path == STANDARD_INPUT else Path(path).read_bytes()
     except OSError as error:
         raise UsageFailure(f"cannot read {name}: {error.strerror or error}") from None
     try:
-        document = json.loads(data.decode("utf-8"), parse_constant=_no_number)
-    except json.JSONDecodeError as error:
-        raise UsageFailure(f"{name} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageFailure(f"{name} is not UTF-8: byte {error.start} is {data[error.start]:#04x}") from None
+    form = format_of(Path(path).suffix, text)
+    try:
+        document = decoded(text, form)
+    except Malformed as error:
+        raise UsageFailure(f"{name} {error}") from None
     except RecursionError:
         raise UsageFailure(f"{name} is nested too deeply for a search specification") from None
-    except ValueError as error:
-        raise UsageFailure(f"{name}: {error}") from None
     if not isinstance(document, dict):
-        raise UsageFailure(f"{name} holds a JSON {type(document).__name__}; a search specification is an object")
+        raise UsageFailure(f"{name} holds a {form} {type(document).__name__}; a search specification is an object")
     return document
+
+
+def named(path: str) -> str:
+    """A file in a message."""
+    return "standard input" if path == STANDARD_INPUT else path
 
 
 def checked(document: dict[str, Any], path: str, data_dir: str | None = None) -> "SearchSpec":
@@ -47,8 +53,8 @@ def checked(document: dict[str, Any], path: str, data_dir: str | None = None) ->
     try:
         return SearchSpec.model_validate(document, context={"datasets": datasets})
     except ValidationError as error:
-        lines = [f"  {_pointer(part['loc'])}: {_plain(part['msg'])}" for part in error.errors()]
-        raise UsageFailure("\n".join([f"{path} is not a search specification:", *lines])) from None
+        errors = [(_pointer(part["loc"]), _plain(part["msg"])) for part in error.errors()]
+        raise UsageFailure(f"{named(path)} is not a search specification", errors) from None
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
@@ -58,7 +64,3 @@ def _pointer(location: tuple[int | str, ...]) -> str:
 
 def _plain(message: str) -> str:
     return message.removeprefix("Value error, ")
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")

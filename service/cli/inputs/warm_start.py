@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.inputs.network_table import named, read_networks
+from service.cli.inputs.network_table import read_networks
+from service.cli.inputs.spec_file import named
 from service.cli.presentation.failure import UsageFailure
 
 FINISHED = ("completed", "cached")  # states of trials whose accuracy is that of a whole training

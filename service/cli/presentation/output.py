@@ -1,15 +1,9 @@
-"""What commands print: JSON for programs, tables for people, warnings beside them on standard error."""
+"""What commands print: JSON for programs, values for people, warnings beside them on standard error."""
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-PIPE_COLUMNS = 160  # of a table that goes into a file or a pipe, where there is no screen to fit
-LONGEST_NUMBER = 30  # characters: an interval of two percentages fits
+from service.cli.presentation.screen import say
 
 
 def emit(document: object) -> None:
@@ -19,52 +13,11 @@ def emit(document: object) -> None:
 
 def warn(text: str) -> None:
     """One line on standard error."""
-    print(f"warning: {text}", file=sys.stderr)
-
-
-def console() -> "Console":
-    """The screen, or something as wide as a table wants to be."""
-    from rich.console import Console
-
-    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=PIPE_COLUMNS)
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """Rows under headings; numbers stand right, what is missing is a dash."""
-    from rich import box
-    from rich.table import Table
-
-    cells = [[show(value) for value in row] for row in rows]
-    numeric = [all(_stands_right(row[i]) for row in cells) for i in range(len(columns))]
-    drawn = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    for name, right in zip(columns, numeric, strict=True):
-        drawn.add_column(name, justify="right" if right else "left", overflow="fold")
-    for row in cells:
-        drawn.add_row(*row)
-    console().print(drawn)
-
-
-def _stands_right(text: str) -> bool:
-    """A number or an interval of numbers, or nothing; a sentence may begin with a digit, too."""
-    return text in ("-", "") or (text[0].isdigit() and len(text) < LONGEST_NUMBER)
-
-
-def pairs(rows: Iterable[tuple[str, object]]) -> None:
-    """Names and values, one a line."""
-    from rich.table import Table
-
-    drawn = Table(box=None, show_header=False)
-    drawn.add_column(style="bold")
-    drawn.add_column(overflow="fold")
-    for name, value in rows:
-        drawn.add_row(name, show(value))
-    console().print(drawn)
+    say(f"warning: {text}", sys.stderr)
 
 
 def show(value: object) -> str:
-    """A value as a person reads it; safe from rich's markup."""
-    from rich.markup import escape
-
+    """A value as a person reads it."""
     match value:
         case None:
             return "-"
@@ -77,7 +30,24 @@ def show(value: object) -> str:
         case list() | tuple():
             return " ".join(str(item) for item in value)
         case _:
-            return escape(str(value))
+            return str(value)
+
+
+def plain(value: object) -> str:
+    """A value as a program reads it in a table: as in JSON, lists with blanks, nothing for null.
+
+    >>> plain(1234567), plain(0.9812), plain(None), plain(True), plain([16, 24])
+    ('1234567', '0.9812', '', 'true', '16 24')
+    """
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case list() | tuple():
+            return " ".join(map(plain, value))
+        case _:
+            return " ".join(str(value).split())
 
 
 def percent(fraction: float | None) -> str:
@@ -94,3 +64,30 @@ def duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def percent_range(interval: tuple[float, float] | list[float] | None) -> str:
+    """Both ends of an interval of fractions.
+
+    >>> percent_range([0.97, 0.99])
+    '97.00–99.00 %'
+    """
+    return "-" if interval is None else f"{100 * interval[0]:.2f}–{percent(interval[1])}"
+
+
+def points(difference: float | None) -> str:
+    """A difference of two accuracies.
+
+    >>> points(0.0213)
+    '2.1 points'
+    """
+    return "-" if difference is None else f"{100 * difference:.1f} points"
+
+
+def moment(time: str | None) -> str:
+    """A time of the API, in UTC to the minute.
+
+    >>> moment("2026-01-05T10:01:00.000Z")
+    '2026-01-05 10:01'
+    """
+    return "-" if time is None else time[:16].replace("T", " ")

@@ -3,16 +3,21 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from service.api.context import build_context
 from service.cli import main
+from service.settings import Settings
+from tests.conftest import Clock, hurry
+from tests.service.cli.served import Served, serve, story
 
 SECONDS = 120.0  # of one command, on a busy machine
 
@@ -84,3 +89,15 @@ def effscale_process(tmp_path: Path) -> Effscale:
         return Done(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Iterator[Served]:
+    """A service with three searches, which the tests of a file share; none of the three is changed."""
+    folder, clock = tmp_path_factory.mktemp("served"), Clock()
+    shutil.copy(migrated_sqlite, folder / "effscale.db")
+    context = build_context(Settings(data_dir=folder, database_url=f"sqlite:///{folder / 'effscale.db'}"), clock)
+    hurry(context.engine)
+    with serve(context) as url:
+        yield story(context, clock, url)
+    context.engine.dispose()

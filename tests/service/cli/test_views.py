@@ -112,10 +112,10 @@ SIMULATED = finished()
 
 def test_the_leaderboard_says_what_the_curves_say_and_why(capsys: pytest.CaptureFixture[str]) -> None:
     show_leaderboard(SIMULATED.board())
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     assert "diagnosis" in out
     assert (
-        f"trial {OVERFITTED} overfits: over the last 3 epochs training 98.4 %, validation 90.4 %: a gap of 8.0" in out
+        f"trial {OVERFITTED} overfits: over the last 3 epochs training 98.4 %, validation 90.4 %: a gap of 8.0" in err
     )
 
 
@@ -123,10 +123,10 @@ def test_what_was_trained_before_says_where(capsys: pytest.CaptureFixture[str]) 
     trial = SIMULATED.details[1]
     said = {"message": "not trained again: the result is that of s7/3/0", "cached_from": "s7/3/0", "state": "cached"}
     show_trial({**trial, **said, "device_seconds": 0.0, "runs": [{**trial["runs"][0], **said}]})
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     assert "cached: not trained again: the result is that of s7/3/0" in out
     assert "(1 of 1 trainings done before)" in out
-    assert "search, seed 0: not trained again: the result is that of s7/3/0" in out
+    assert "search, seed 0: not trained again: the result is that of s7/3/0" in err
     data = {"number": 4, "state": "cached", "seed": 0, "role": "search", "accuracy": 0.9, "cached_from": "s7/3/0"}
     words = spoken(event(4, "trial.finished", **data))
     assert words == "trial 4 (search, seed 0): cached from s7/3/0, accuracy 90.00 %"
@@ -136,12 +136,12 @@ def test_what_was_trained_before_says_where(capsys: pytest.CaptureFixture[str]) 
 def test_a_trial_is_shown_with_its_trainings(number: int, capsys: pytest.CaptureFixture[str]) -> None:
     trial = SIMULATED.details[number]
     show_trial(trial)
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     assert f"{trial['diagnosis']}: " in out
     for run in trial["runs"]:
         assert ("1.5 GiB at most" in out) == (trial["cost"]["peak_memory_bytes"] is not None)
-        assert f"{run['role']}, seed {run['seed']}: {run['diagnosis']['label']}: {run['diagnosis']['rule']}" in out
-        assert (f"{run['role']}, seed {run['seed']}: one of 5 seeds" in out) == (run["role"] == "final")
+        assert f"{run['role']}, seed {run['seed']}: {run['diagnosis']['label']}: {run['diagnosis']['rule']}" in err
+        assert (f"{run['role']}, seed {run['seed']}: one of 5 seeds" in err) == (run["role"] == "final")
 
 
 def test_a_trial_that_has_not_begun_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -201,4 +201,4 @@ def test_a_search_that_has_ended_says_what_it_has_shown(capsys: pytest.CaptureFi
 
 def test_a_round_of_a_race_is_told() -> None:
     round_ = event(1, "finals.round", seeds=6, inside=[1, 2], left=[0])
-    assert spoken(round_) == "the race of the finalists at 6 seeds each: told apart: 0; not yet: 1, 2"
+    assert spoken(round_) == "the finals at 6 seeds each: significantly worse and dropped: 0; trained on: 1, 2"
