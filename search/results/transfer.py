@@ -118,8 +118,10 @@ def _verdict(
         return False, f"The ranking does not transfer: {phi} it is turned round at 95 %"
     return (
         None,
-        f"{phi.capitalize()} trial {best}'s coefficients lead, but are not significantly better than the "
-        "winner's at 95 %",
+        (
+            f"{phi.capitalize()} trial {best}'s coefficients lead, but are not significantly better than the "
+            "winner's at 95 %"
+        ),
     )
 
 
