@@ -93,13 +93,13 @@ def report(session: Session, lease_id: str, body: ReportIn, terms: Terms, now: f
     return ("drain", "search-paused") if search.state == "paused" else ("continue", None)
 
 
-def finish(session: Session, lease_id: str, body: FinishIn, now: float) -> str:
+def finish(session: Session, lease_id: str, body: FinishIn, now: float) -> RunRow:
     """Record how a run ended, once. Repeating it, or finishing what was cancelled meanwhile, changes nothing."""
     search, run = locked(session, lease_id, body.lease_epoch)
     if run.state != "running":
         if run.state in runs.OPEN:
             raise LeaseLost
-        return run.state
+        return run
     outcome = "failed" if body.outcome == "cancelled" else body.outcome
     if body.result is not None:
         counted = (run.result or {}).get("device_seconds", 0.0)  # when it was paused
@@ -110,18 +110,18 @@ def finish(session: Session, lease_id: str, body: FinishIn, now: float) -> str:
     else:
         rungs.keep_partial_result(session, search, run)
     _end(session, search, run, outcome, now, body.reason, body.message)
-    return run.state
+    return run
 
 
-def release(session: Session, lease_id: str, body: ReleaseIn, terms: Terms, now: float) -> str:
-    """Give a run back unfinished, to be leased again; a worker that drains does not use up an attempt."""
+def release(session: Session, lease_id: str, body: ReleaseIn, terms: Terms, now: float) -> RunRow:
+    """Give a run back unfinished, to be leased again; the run. A worker that drains does not use up an attempt."""
     search, run = locked(session, lease_id, body.lease_epoch)
     if run.state != "running":
-        return run.state
+        return run
     if body.reason == "drain":
         run.attempts -= 1
     _requeue(session, search, run, terms, now, body.reason, body.message)
-    return run.state
+    return run
 
 
 def expire(session: Session, search_id: str, run_id: int, terms: Terms, now: float) -> bool:

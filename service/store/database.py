@@ -32,7 +32,19 @@ def open_engine(url: str) -> Engine:
 def transaction(engine: Engine) -> Iterator[Session]:
     """One transaction that may write: all of it is committed, durably, or none. SQLite lets one in at a time."""
     with _translated(), Session(engine, expire_on_commit=False) as session, session.begin():
+        _keep_rows(session)
         yield session
+
+
+def _keep_rows(session: Session) -> None:
+    """Hold the rows of a session until it ends. It holds them weakly: what nobody refers to is read again."""
+    kept: set[object] = set()
+
+    def keep(_session: Session, row: object) -> None:
+        kept.add(row)
+
+    event.listen(session, "pending_to_persistent", keep)
+    event.listen(session, "loaded_as_persistent", keep)
 
 
 @contextmanager

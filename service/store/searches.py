@@ -1,5 +1,6 @@
 """Rows of searches: find, lock, list, count."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import and_, delete, func, or_, select, tuple_
@@ -12,7 +13,9 @@ from service.errors import NotFound
 from service.store.tables import IdempotencyRow, RunRow, SearchRow, TrialRow
 from service.store.trained import blocked
 
+Counts = dict[str, Counter[str]]
 OPEN = ("queued", "running", "finalizing")
+READ_SPEC = "_read_spec"  # under this name a row keeps its specification: that never changes
 TERMINAL = ("succeeded", "failed", "cancelled")
 
 
@@ -25,9 +28,12 @@ def get(session: Session, search_id: str, owner: str | None) -> SearchRow:
 
 
 def spec_of(search: SearchRow) -> SearchSpec:
-    """The specification that a search was submitted with, and its data set as it was then."""
-    known = DatasetInfo.read(search.plan["dataset"])
-    return SearchSpec.model_validate(search.spec, context={"datasets": Pinned(known)})
+    """The specification that a search was submitted with, and its data set as it was then. Read once a transaction."""
+    known: SearchSpec | None = vars(search).get(READ_SPEC)
+    if known is None:
+        pinned = Pinned(DatasetInfo.read(search.plan["dataset"]))
+        known = vars(search)[READ_SPEC] = SearchSpec.model_validate(search.spec, context={"datasets": pinned})
+    return known
 
 
 def lock(session: Session, search_id: str, owner: str | None = None) -> SearchRow:
@@ -76,26 +82,17 @@ def claimable(session: Session) -> Sequence[str]:
     ).all()
 
 
-def trial_counts(session: Session, search_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Per search, how many trials are in each state, probes left out."""
-    counts: dict[str, dict[str, int]] = {search_id: {} for search_id in search_ids}
-    statement = select(TrialRow.search_id, TrialRow.state, func.count()).where(
-        TrialRow.search_id.in_(search_ids), TrialRow.standing < PROBE
-    )
-    for search_id, state, count in session.execute(statement.group_by(TrialRow.search_id, TrialRow.state)):
-        counts[search_id][state] = count
-    return counts
-
-
-def diagnosis_counts(session: Session, search_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Per search, how many trials each diagnosis was given to."""
-    counts: dict[str, dict[str, int]] = {search_id: {} for search_id in search_ids}
-    statement = select(TrialRow.search_id, TrialRow.diagnosis, func.count()).where(
-        TrialRow.search_id.in_(search_ids), TrialRow.diagnosis.is_not(None), TrialRow.standing < PROBE
-    )
-    for search_id, label, count in session.execute(statement.group_by(TrialRow.search_id, TrialRow.diagnosis)):
-        counts[search_id][str(label)] = count
-    return counts
+def trial_counts(session: Session, search_ids: Sequence[str]) -> tuple[Counts, Counts]:
+    """Per search, how many trials are in each state, and how many each diagnosis was given to; probes left out."""
+    states: Counts = {search_id: Counter() for search_id in search_ids}
+    diagnoses: Counts = {search_id: Counter() for search_id in search_ids}
+    columns = TrialRow.search_id, TrialRow.state, TrialRow.diagnosis
+    statement = select(*columns, func.count()).where(TrialRow.search_id.in_(search_ids), TrialRow.standing < PROBE)
+    for search_id, state, diagnosis, count in session.execute(statement.group_by(*columns)):
+        states[search_id][state] += count
+        if diagnosis is not None:
+            diagnoses[search_id][diagnosis] += count
+    return states, diagnoses
 
 
 def run_counts(session: Session, search_ids: Sequence[str]) -> dict[str, dict[tuple[str, str], int]]:

@@ -131,13 +131,15 @@ class Fleet:
         body = {"lease_epoch": lease.epoch, "outcome": outcome}
         outcome_result = None if accuracy is None else {**result(accuracy, seconds).model_dump(), **more}
         with self.context.write() as (session, now):
-            return leases.finish(session, lease.id, FinishIn.model_validate({**body, "result": outcome_result}), now)
+            return leases.finish(
+                session, lease.id, FinishIn.model_validate({**body, "result": outcome_result}), now
+            ).state
 
     def release(self, lease: Lease, reason: str = "crashed", message: str | None = None) -> str:
         """Give a run back unfinished; the state that it has then."""
         body = ReleaseIn.model_validate({"lease_epoch": lease.epoch, "reason": reason, "message": message})
         with self.context.write() as (session, now):
-            return leases.release(session, lease.id, body, self.context.terms, now)
+            return leases.release(session, lease.id, body, self.context.terms, now).state
 
     def change(self, search_id: str, what: str) -> None:
         """Pause, resume or cancel a search."""

@@ -68,25 +68,23 @@ def finish(
 ) -> JSONResponse:
     """Record the result, once."""
     with context.write() as (session, now):
-        state = leases.finish(session, lease_id, body, now)
-        run = runs.by_lease(session, lease_id)
-        waiting = trained.waiting(session, run) if state == "completed" else ()
+        run = leases.finish(session, lease_id, body, now)
+        waiting = trained.waiting(session, run) if run.state == "completed" else ()
     context.artifacts.keep(run.search_id, run.id, set())
     if waiting:
         background.add_task(settle, context, waiting)
-    return JSONResponse({"state": state})
+    return JSONResponse({"state": run.state})
 
 
 @router.post("/{lease_id}/release", responses={200: {"model": lease_responses.RunStateOut}})
 def release(lease_id: str, body: ReleaseIn, context: ContextDep, _caller: Worker) -> JSONResponse:
     """Give the run back unfinished."""
     with context.write() as (session, now):
-        state = leases.release(session, lease_id, body, context.terms, now)
-        run = runs.by_lease(session, lease_id)
+        run = leases.release(session, lease_id, body, context.terms, now)
         resumes = runs.resumes(session, run.id)
     if not resumes:
         context.artifacts.keep(run.search_id, run.id, set())
-    return JSONResponse({"state": state})
+    return JSONResponse({"state": run.state})
 
 
 @router.put("/{lease_id}/checkpoints/{epoch}", status_code=204)

@@ -148,10 +148,10 @@ def delete(search_id: str, context: ContextDep, caller: Submitter) -> Response:
 
 
 def show_all(session: Session, context: ServiceContext, found: list[SearchRow]) -> list[documents.Document]:
-    """The documents of searches, counted in four statements for all of them and two for each."""
+    """The documents of searches, counted in three statements for all of them and two for each that has begun."""
     ids = [row.id for row in found]
-    trials, counts = rows.trial_counts(session, ids), rows.run_counts(session, ids)
-    diagnoses, busy = rows.diagnosis_counts(session, ids), runs.busy_workers(session)
+    (trials, diagnoses), counts = rows.trial_counts(session, ids), rows.run_counts(session, ids)
+    busy = runs.busy_workers(session)
     free = _free(context, busy)
     return [
         documents.search(
@@ -159,8 +159,8 @@ def show_all(session: Session, context: ServiceContext, found: list[SearchRow]) 
             trials[row.id],
             counts[row.id],
             diagnoses[row.id],
-            searches.best(session, row.id),
-            runs.seconds_of_a_run(session, row.id) if row.state in rows.OPEN else None,
+            searches.best(session, row.id) if trials[row.id] else None,
+            runs.seconds_of_a_run(session, row.id) if row.state in rows.OPEN and trials[row.id] else None,
             len(free | busy.get(row.id, set())),
         )
         for row in found
