@@ -7,7 +7,7 @@ from typing import Any
 
 from service.cli.app import app
 from service.cli.presentation.failure import DONE, INTERRUPTED, USAGE_ERROR, Failure, bad_usage, explain
-from service.cli.presentation.screen import say
+from service.cli.presentation.screen import prose
 
 
 def main() -> None:
@@ -41,5 +41,6 @@ def _failed(failure: Failure) -> int:
     if "--json" in sys.argv:
         print(json.dumps(failure.problem(), ensure_ascii=False, allow_nan=False), file=sys.stderr)
     else:
-        say(failure.message(), sys.stderr)
+        interrupted = failure.exit_status == INTERRUPTED  # its message holds commands to copy: they are not wrapped
+        print(failure.message(), file=sys.stderr) if interrupted else prose(failure.message(), sys.stderr)
     return failure.exit_status

@@ -143,6 +143,7 @@ def test_the_foreign_packages_would_break_a_program_that_is_not_careful(
 
 
 def test_the_command_is_ours(run: Run) -> None:
+    assert run("--version") == f"effscale {VERSION}\n"
     assert json.loads(run("version", "--json"))["effscale"] == VERSION
     network = json.loads(run("scale", "efficientnet-b0", "--preset", "b0", "--json"))
     assert network["cost"]["params"] == 5_288_548  # efficientnet-b0 of the paper's code

@@ -16,6 +16,7 @@ from service.cli.commands.watching import LiveView, PlainView, View, follow
 from service.cli.inputs.options import DataDir, settings
 from service.cli.presentation.failure import INTERRUPTED, JobFailed
 from service.cli.presentation.output import duration
+from service.cli.presentation.screen import prose
 from service.cli.presentation.table import pairs
 from service.operations.demo_spec import DEMO_NAME, demo_spec
 
@@ -102,8 +103,8 @@ def _run(client: "Client", supervisor: "Supervisor", trials: int, data_dir: Path
     view: View = LiveView() if sys.stdout.isatty() else PlainView()
     search = follow(client, search["id"], _Watched(view, supervisor))
     details = [client.trial(search["id"], trial["number"]) for trial in client.trials(search["id"])]
-    show_leaderboard(client.leaderboard(search["id"])["items"])
-    print(search["statement"])
+    show_leaderboard(client.leaderboard(search["id"])["items"], more=f"{DEMO_NAME}.csv has them")
+    prose(search["statement"], sys.stdout)
     for path in write_exports(client, search["id"], data_dir / "exports"):
         print(f"wrote {path}")
     pairs(time_spent(details, clock.ready, time.monotonic() - clock.began))

@@ -13,7 +13,7 @@ from service.cli.inputs.options import Identity, Json, Server, connect
 from service.cli.presentation.conclusion import conclusion_rows
 from service.cli.presentation.failure import Interrupted, JobFailed
 from service.cli.presentation.output import duration, percent
-from service.cli.presentation.screen import console, remark, say
+from service.cli.presentation.screen import console, next_commands, prose
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -65,14 +65,16 @@ def watch_to_the_end(client: "Client", identity: str, server: str | None, *, jso
 
 def show_result(client: "Client", search: Document, chosen: str) -> None:
     """What a search that succeeded has found, its best trials, and what to type next, with these options."""
-    board = f"effscale leaderboard {search['id']}{chosen}"
     items = client.leaderboard(search["id"], limit=BEST_ROWS)["items"]
     print()
     for name, text in conclusion_rows(search):
-        say(f"{name}: {text}", sys.stdout)
+        prose(f"{name}: {text}", sys.stdout)
     print()
-    show_leaderboard(items, search["spec"]["objectives"], more=f"'{board} --wide' shows them")
-    remark(f"next: effscale export {search['id']} --output scaling.json{chosen}")
+    show_leaderboard(items, search["spec"]["objectives"], more="the next command shows them")
+    next_commands(
+        f"effscale leaderboard {search['id']}{chosen} --wide",
+        f"effscale export {search['id']}{chosen} --output scaling.json",
+    )
 
 
 def view_for(json: bool) -> View:

@@ -3,7 +3,7 @@
 import json
 import sys
 
-from service.cli.presentation.screen import say
+from service.cli.presentation.screen import prose
 
 
 def emit(document: object) -> None:
@@ -13,7 +13,7 @@ def emit(document: object) -> None:
 
 def warn(text: str) -> None:
     """One line on standard error."""
-    say(f"warning: {text}", sys.stderr)
+    prose(f"warning: {text}", sys.stderr)
 
 
 def show(value: object) -> str:

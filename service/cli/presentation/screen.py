@@ -34,10 +34,16 @@ def console() -> "Console":
 
 def remark(text: str) -> None:
     """A sentence about what was printed. Without a terminal it goes to standard error: the output is for programs."""
-    say(text, sys.stderr if columns() is None else sys.stdout)
+    prose(text, sys.stderr if columns() is None else sys.stdout)
 
 
-def say(text: str, stream: TextIO) -> None:
+def next_commands(*commands: str) -> None:
+    """What to type next; a command is not wrapped, so that it can be copied."""
+    lines = [f"{'next:' if at == 0 else '     '} {command}" for at, command in enumerate(commands)]
+    print("\n".join(lines), file=sys.stderr if columns() is None else sys.stdout)
+
+
+def prose(text: str, stream: TextIO) -> None:
     """Lines of prose; on a terminal they are wrapped between words, each behind its own indentation."""
     width = columns(stream)
     for line in text.splitlines():
@@ -49,11 +55,11 @@ def say(text: str, stream: TextIO) -> None:
 def wrapped(text: str, width: int) -> list[str]:
     """Lines of at most that width; a longer word has a line of its own and is not broken.
 
-    >>> wrapped("trial 7 overfits: see s_0123456789", 12)
-    ['trial 7', 'overfits:', 'see', 's_0123456789']
+    >>> wrapped("trial 7 at 95 %; see s_0123456789", 12)
+    ['trial 7 at', '95 %; see', 's_0123456789']
     """
     lines = [""]
-    for word in re.findall(r"\S+(?: %)*", text):  # a number stays with its percent sign
+    for word in re.findall(r"\S+(?: %\S*)*", text):  # a number stays with its percent sign
         longer = f"{lines[-1]} {word}" if lines[-1] else word
         if lines[-1] and width_of(longer) > width:
             lines.append(word)

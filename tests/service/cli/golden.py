@@ -17,9 +17,7 @@ def check(name: str, text: str) -> None:
         FOLDER.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
         return
-    how = (
-        f"If the new output is right: {REFRESH}=1 python -m pytest {Path(__file__).parent.name}, then look at the diff."
-    )
+    how = f"If the new output is right: {REFRESH}=1 python -m pytest tests/service/cli, then look at the diff."
     if not path.exists():
         pytest.fail(f"there is no {path.name} yet. {how}\n\n{text}", pytrace=False)
     before = path.read_text(encoding="utf-8")

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from rich.cells import cell_len
 from safetensors.numpy import save_file
 
 from service.cli.commands.demo import time_spent
 from service.cli.commands.replicates import Replicate, show_together
+from service.cli.presentation.screen import wrapped
 from service.cli.presentation.table import Column, pairs, table
 from service.operations.doctor import Finding
 from tests.service.cli import golden
@@ -203,6 +206,13 @@ def test_the_least_important_columns_go_first(columns: int) -> None:
     heading = screen.text.splitlines()[0].split()
     assert heading in (["a"], ["a", "c"], ["a", "c", "d"], ["a", "bb", "c", "d"])
     assert len(heading) == max(1, (columns + 2) // 22) or len(heading) == 4
+
+
+@given(text=st.text(st.sampled_from("ab %;,-1大 ")), width=st.integers(1, 30))
+def test_wrapping_loses_and_breaks_nothing(text: str, width: int) -> None:
+    lines = wrapped(text, width)
+    assert " ".join(lines).split() == text.split()
+    assert [line for line in lines if cell_len(line) > width and re.search(" (?!%)", line)] == []
 
 
 def test_a_name_cannot_move_the_cursor() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.service.cli import golden
 from tests.service.cli.conftest import SECONDS, Effscale, environment
 from tests.service.cli.served import Served
 from tests.service.cli.terminal import terminal
@@ -24,26 +25,27 @@ def test_it_ends_with_the_result_and_the_next_command(effscale: Effscale, served
     assert result.startswith("result: alpha 1.1, beta 1.1, gamma 1.16 is better than the other finalist at 95 %")
     assert board.splitlines()[0].split("\t")[:2] == ["rank", "trial"]
     assert len(board.splitlines()) == 6
-    assert done.err.splitlines()[-1] == (
-        f"next: effscale export {served.ended} --output scaling.json --server {served.url}"
-    )
+    assert done.err.splitlines()[-2:] == [
+        f"next: effscale leaderboard {served.ended} --server {served.url} --wide",
+        f"      effscale export {served.ended} --server {served.url} --output scaling.json",
+    ]
 
 
 def test_on_a_terminal_it_ends_with_them_too(effscale: Effscale, served: Served) -> None:
     with terminal(80) as screen:
         done = effscale("watch", served.ended, EFFSCALE_SERVER=served.url)
     assert done.status == 0, done.err
-    lines = screen.text.splitlines()
-    assert any(line.startswith("rank  trial") for line in lines)
-    assert lines[-1] == f"next: effscale export {served.ended} --output scaling.json"
-    assert f"'effscale leaderboard {served.ended} --wide'" in " ".join(lines)
+    ending = screen.text[screen.text.index("\nresult: ") + 1 :]
+    golden.check("watch-ending", ending.replace(served.ended, "s_ended0000000000"))
 
 
 def test_the_next_command_can_be_typed(effscale: Effscale, served: Served, tmp_path: Path) -> None:
     done = effscale("watch", served.ended, "--server", served.url)
-    command = done.err.splitlines()[-1].removeprefix("next: effscale ")
+    _, *board = done.err.splitlines()[-2].removeprefix("next: ").split()
+    _, *export = done.err.splitlines()[-1].split()
+    assert effscale(*board).out.startswith("rank\ttrial")
     target = tmp_path / "scaling.json"
-    assert effscale(*command.replace("scaling.json", str(target)).split()).status == 0
+    assert effscale(*export[:-1], str(target)).status == 0
     assert json.loads(target.read_bytes())["schema"] == "effscale/scaling-config/1"
 
 
