@@ -116,7 +116,7 @@ def _of_the_winner(trials: Sequence[TrialRecord], quantum: float, plan: Rounds |
     try:
         best = winner(trials)
     except NothingFinished:
-        return "No trial has been trained to the end yet: there is nothing to compare."
+        return "No trial was trained to the end: there is nothing to compare."
     name = spoken(best.coefficients)
     if standing(best) == COMPLETED:
         count = sum(standing(trial) == COMPLETED for trial in trials)
