@@ -36,7 +36,7 @@ def begin(fleet: Fleet, **changes: Any) -> tuple[str, tuple[int, ...]]:
 def progress(fleet: Fleet, search: str) -> dict[str, Any]:
     """The search's document."""
     with fleet.context.read() as session:
-        return show_all(session, [fleet.search(search)])[0]
+        return show_all(session, fleet.context, [fleet.search(search)])[0]
 
 
 def test_a_race_gives_more_seeds_to_those_not_told_apart(fleet: Fleet) -> None:
