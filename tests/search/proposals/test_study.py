@@ -136,8 +136,8 @@ def test_a_long_history_is_told_in_part_and_the_best_always() -> None:
     search = spec(sampler={"window": 1}, **WIDE)
     space = catalogue.of(search)
     records = [trial(at, accuracy=1 - at / 100, candidate=space.feasible[at]) for at in range(30)]
-    told = History.of(search, space, records).before(30).told.part(best=4, most=12)
-    assert told.values[:, 0].tolist() == [1 - at / 100 for at in (*range(4), *range(22, 30))]
+    observations = History.of(search, space, records).before(30).observations.part(best=4, most=12)
+    assert observations.values[:, 0].tolist() == [1 - at / 100 for at in (*range(4), *range(22, 30))]
 
 
 @settings(max_examples=30, deadline=None)
