@@ -21,8 +21,8 @@ class GPSampler(CatalogueSampler):
     """Takes the free network of the largest expected improvement for each unit of training, by multiply-adds.
 
     What is to be improved upon is the best expectation among the observed networks, not the best value: that one is
-    high by luck, too. Trials whose results do not count yet make their surroundings less uncertain, so that proposals made at
-    the same time keep apart. With several objectives each proposal weighs them in its own way (ParEGO).
+    high by luck, too. Trials whose results do not count yet make their surroundings less uncertain, so that proposals
+    made at the same time keep apart. With several objectives each proposal weighs them in its own way (ParEGO).
     """
 
     learns = True
