@@ -45,7 +45,7 @@ class TPESampler(CatalogueSampler):
         drawn = np.searchsorted(sums, generator(view).random(DRAWN) * sums[-1], side="right")
         drawn = np.minimum(drawn, len(free) - 1)
         with np.errstate(divide="ignore"):
-            gain = np.log(density[drawn]) - np.log(unlike.at(free[drawn]))
+            gain = np.log(density[drawn]) - np.log(unlike.density_at(free[drawn]))
         return int(free[drawn[np.argmax(gain)]])
 
 
@@ -80,7 +80,7 @@ class Kernels:
         pairs = (self.weights[:, None, None] * alpha[:, :, None] * beta[:, None, :]).reshape(len(alpha), -1).T
         return np.asarray(product(pairs, gamma).ravel()[self.lattice.flat[networks]], dtype=np.float64)
 
-    def at(self, networks: Integers) -> Floats:
+    def density_at(self, networks: Integers) -> Floats:
         """The density at a few networks."""
         cells = self.lattice.cells[networks]
         alpha, beta, gamma = (table[:, cells[:, axis]] for axis, table in enumerate(self.axes))

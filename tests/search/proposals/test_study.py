@@ -151,7 +151,7 @@ def test_the_first_trial_is_the_reference(multiple: int, tolerance: float, ratio
     candidate, note = study.propose(search, space, [], 0)
     assert candidate in space.feasible
     assert note is not None
-    paper = search.network.scale(PAPER_COEFFICIENTS.at(phi), classes=10)
+    paper = search.network.scale(PAPER_COEFFICIENTS.multipliers(phi), classes=10)
     if note.startswith("the paper's coefficients"):
         assert catalogue.architecture(search, candidate) == paper
     else:
