@@ -35,39 +35,39 @@ Flat = Callable[..., Sequence[Array]]
 Options = Callable[[], dict[str, Any] | None]
 
 
-class Kept(NamedTuple):
+class CompiledProgram(NamedTuple):
     """A compiled program, and whether the disk had it."""
 
     compiled: Compiled
     cached: bool
 
 
-class _Shelf:
+class _Cache:
     directory: Path | None = None
 
 
 def use(directory: Path) -> None:
     """Keep programs there from now on, in this process. Whoever can write there decides what this process runs."""
-    _Shelf.directory = directory
+    _Cache.directory = directory
 
 
 def compiled(
     run: Flat, shapes: Sequence[Any], donated: int, options: Options, *identity: object, **placed: Any
-) -> Kept:
+) -> CompiledProgram:
     """`run`, a function of arrays of these shapes that gives a list of arrays; the first are `donated`.
 
     `options` are asked for when it must be compiled. `identity` is, by its representation, all that the function is
     made of besides the sources of this package. What is `placed` on several devices (arguments of `jax.jit`) is not
     kept: such trainings are few and long.
     """
-    directory = None if placed else _Shelf.directory
+    directory = None if placed else _Cache.directory
     path = None if directory is None else directory / f"{_name(shapes, donated, *identity)}{SUFFIX}"
     if path is not None and (found := _loaded(path, shapes)) is not None:
-        return Kept(found, cached=True)
+        return CompiledProgram(found, cached=True)
     made = jax.jit(run, donate_argnums=tuple(range(donated)), **placed).lower(*shapes).compile(options())
     if path is not None:
-        _keep(path, made)
-    return Kept(made, cached=False)
+        _store(path, made)
+    return CompiledProgram(made, cached=False)
 
 
 def _name(shapes: Sequence[Any], *identity: object) -> str:
@@ -111,13 +111,13 @@ def _loaded(path: Path, shapes: Sequence[Any]) -> Compiled | None:
     return loaded
 
 
-def _keep(path: Path, made: Compiled) -> None:
+def _store(path: Path, made: Compiled) -> None:
     """Whole or not at all, with its SHA-256 before it. A disk that is full costs the next process the compiling."""
     try:
         body, _, given = serialize_executable.serialize(made)
-        kept = given.num_leaves.to_bytes(4, "big") + body
+        stored = given.num_leaves.to_bytes(4, "big") + body
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(hashlib.sha256(kept).digest() + kept)
+            file.write(hashlib.sha256(stored).digest() + stored)
         Path(file.name).replace(path)
     except (OSError, ValueError, NotImplementedError, jax.errors.JaxRuntimeError) as error:
         log.warning("a compiled program cannot be kept: %s", error)

@@ -26,7 +26,7 @@ class Shelf(Generic[V]):
         self._turns: WeakValueDictionary[Hashable, Lock] = WeakValueDictionary()  # one lives while somebody holds it
 
     def get(self, *arguments: Hashable) -> V:
-        """From the shelf, or made now."""
+        """From the cache, or made now."""
         with self._turn(arguments):
             return self._kept(*arguments)
 

@@ -34,7 +34,7 @@ class Dataset:
     validation: Split
     test: Split
 
-    known: "Known | None" = field(default=None, kw_only=True)
+    recorded: "RecordedStatistics | None" = field(default=None, kw_only=True)
 
     @property
     def splits(self) -> tuple[Split, Split, Split]:
@@ -44,16 +44,16 @@ class Dataset:
     @cached_property
     def mean(self) -> NDArray[np.float32]:
         """Of the train split's pixels (0 to 255), per channel."""
-        if self.known is not None:
-            return np.array(self.known.mean, np.float32)
+        if self.recorded is not None:
+            return np.array(self.recorded.mean, np.float32)
         mean: NDArray[np.float32] = self.train.images.mean((0, 1, 2), dtype=np.float64).astype(np.float32)
         return mean
 
     @cached_property
     def deviation(self) -> NDArray[np.float32]:
         """Standard deviation of the train split's pixels, per channel; at least 1, so that it can divide."""
-        if self.known is not None:
-            return np.maximum(np.array(self.known.deviation, np.float32), np.float32(1))
+        if self.recorded is not None:
+            return np.maximum(np.array(self.recorded.deviation, np.float32), np.float32(1))
         spread: NDArray[np.float64] = self.train.images.std((0, 1, 2), dtype=np.float64)
         deviation: NDArray[np.float32] = np.maximum(spread, 1.0).astype(np.float32)
         return deviation
@@ -61,8 +61,8 @@ class Dataset:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over every image and label of every split, in order: `DatasetInfo.content_hash`."""
-        if self.known is not None:
-            return self.known.content_hash
+        if self.recorded is not None:
+            return self.recorded.content_hash
         digest = hashlib.sha256()
         for split in self.splits:
             digest.update(repr(split.images.shape).encode())
@@ -72,7 +72,7 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RecordedStatistics:
     """What a manifest says of a data set, so that gigabytes need not be read for it."""
 
     content_hash: str

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.data import image_record, pixel_cache
-from models.data.dataset import Dataset, Known, Split
+from models.data.dataset import Dataset, RecordedStatistics, Split
 from models.data.decode import Order
 from models.data.file_layout import CONTENTS, LABELS, NAMES, ORDER, enlarging_journal, images_file
 from models.data.journal import Journal
@@ -38,8 +38,8 @@ def open_registered(directory: Path, name: str, px: int) -> Dataset:
         raise InvalidDataset(f"{folder / LABELS} is damaged: remove the data set and add it again")
     stops = np.cumsum(sizes)
     parts = [slice(int(stop - size), int(stop)) for stop, size in zip(stops, sizes, strict=True)]
-    known = Known(details["content_hash"], tuple(details["mean"]), tuple(details["deviation"]))
-    return Dataset(name, details["classes"], *(Split(images[part], labels[part]) for part in parts), known=known)
+    recorded = RecordedStatistics(details["content_hash"], tuple(details["mean"]), tuple(details["deviation"]))
+    return Dataset(name, details["classes"], *(Split(images[part], labels[part]) for part in parts), recorded=recorded)
 
 
 def _enlarge(directory: Path, details: dict[str, Any], px: int) -> None:
@@ -72,7 +72,7 @@ def _decode(
         raise SourceChanged(f"data set {details['name']!r} is wanted at {px} px, but {error}: {again}") from None
     with Journal(journal_path, order) as journal:
 
-        def wanted(number: int) -> int | None:
+        def slot_of(number: int) -> int | None:
             row = places.get(number)
             return None if row is None or journal.done[row] else row
 
@@ -85,7 +85,7 @@ def _decode(
 
         left = int((~journal.done).sum())
         with Pool(Order(px, details["fit"], frozenset(("huge", "truncated"))), target, left) as pool:
-            pool.run(source.items(wanted, Names(folder / NAMES)), write)
+            pool.run(source.items(slot_of, Names(folder / NAMES)), write)
         if not journal.done.all():
             raise SourceChanged(f"{source.path} no longer holds all images that were registered: {again}")
 

@@ -52,7 +52,7 @@ log = logging.getLogger("effscale.data")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RegistrationRequest:
     """How a source is to be registered. `px`: height and width of the cache, None for what the images have."""
 
     name: str
@@ -62,32 +62,34 @@ class Wish:
     fit: Fit = "crop"
 
 
-def add(directory: Path, wish: Wish, progress: Progress = lambda *_: None, warn: Warn = log.warning) -> dict[str, Any]:
+def add(
+    directory: Path, request: RegistrationRequest, progress: Progress = lambda *_: None, warn: Warn = log.warning
+) -> dict[str, Any]:
     """Register a source below `directory`; its details. Raises `InvalidDataset`, and `RefusedImages` with names.
 
     `warn` is told of classes without images before anything is decoded.
     """
-    _check(wish)
-    with locked(directory, wish.name, wait=False):
-        if (directory / wish.name).exists():
+    _check(request)
+    with locked(directory, request.name, wait=False):
+        if (directory / request.name).exists():
             raise InvalidDataset(
-                f"there is a data set {wish.name!r} already: choose another name, or remove it first "
-                f"(effscale datasets remove {wish.name})"
+                f"there is a data set {request.name!r} already: choose another name, or remove it first "
+                f"(effscale datasets remove {request.name})"
             )
-        work = directory / f".{wish.name}.partial"
+        work = directory / f".{request.name}.partial"
         work.mkdir(exist_ok=True)
-        source = open_source(wish.source.absolute(), work / SCRATCH)
+        source = open_source(request.source.absolute(), work / SCRATCH)
         index = _scan(source, work, progress)
-        _warn_of_empty_classes(wish, index, warn)
-        order = _order(wish, source, index, work)
+        _warn_of_empty_classes(request, index, warn)
+        order = _order(request, source, index, work)
         _decode(source, index, order, work, progress)
-        info = _finish(wish, source, index, order, work, progress)
-        work.rename(directory / wish.name)
+        info = _finish(request, source, index, order, work, progress)
+        work.rename(directory / request.name)
         for leftover in (JOURNAL, STAGING, PLAN):
-            (directory / wish.name / leftover).unlink(missing_ok=True)
-        shutil.rmtree(directory / wish.name / SCRATCH, ignore_errors=True)
-    log.info("registered %s: %d images", wish.name, info.train + info.validation + info.test)
-    return Registry(directory).details(wish.name)
+            (directory / request.name / leftover).unlink(missing_ok=True)
+        shutil.rmtree(directory / request.name / SCRATCH, ignore_errors=True)
+    log.info("registered %s: %d images", request.name, info.train + info.validation + info.test)
+    return Registry(directory).details(request.name)
 
 
 def remove(directory: Path, name: str) -> None:
@@ -106,16 +108,16 @@ def remove(directory: Path, name: str) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _check(wish: Wish) -> None:
-    if not NAME.fullmatch(wish.name):
+def _check(request: RegistrationRequest) -> None:
+    if not NAME.fullmatch(request.name):
         raise InvalidDataset(
-            f"{wish.name!r} is no name for a data set: small letters, digits, '.', '_' and '-', at most 63, "
+            f"{request.name!r} is no name for a data set: small letters, digits, '.', '_' and '-', at most 63, "
             "beginning with a letter or digit"
         )
-    if wish.name in DATASETS:
-        raise InvalidDataset(f"{wish.name!r} is built in: choose another name")
-    if wish.px is not None and not 4 <= wish.px <= LARGEST_PX:
-        raise InvalidDataset(f"the cache's size must be 4 to {LARGEST_PX} px, got {wish.px}")
+    if request.name in DATASETS:
+        raise InvalidDataset(f"{request.name!r} is built in: choose another name")
+    if request.px is not None and not 4 <= request.px <= LARGEST_PX:
+        raise InvalidDataset(f"the cache's size must be 4 to {LARGEST_PX} px, got {request.px}")
 
 
 def _scan(source: Source, work: Path, progress: Progress) -> Index:
@@ -133,12 +135,12 @@ def _scan(source: Source, work: Path, progress: Progress) -> Index:
         return source.scan(name)
 
 
-def _warn_of_empty_classes(wish: Wish, index: Index, warn: Warn) -> None:
+def _warn_of_empty_classes(request: RegistrationRequest, index: Index, warn: Warn) -> None:
     """Before hours of decoding. `RefusedImages` when the policy says so."""
     empty = without_images(index)
     if not empty:
         return
-    tally = Tally(wish.policies)
+    tally = Tally(request.policies)
     for problem in _classes(index, empty):
         tally.add(problem)
     tally.check()
@@ -155,18 +157,18 @@ def _classes(index: Index, labels: Iterable[int]) -> Iterator[Problem]:
         yield Problem("empty-class", printable(index.classes[label]), had)
 
 
-def _order(wish: Wish, source: Source, index: Index, work: Path) -> Order:
-    """What to decode to. The work of another source, or of other wishes, is thrown away."""
-    kept: list[Kind] = [kind for kind in ("huge", "truncated") if wish.policies[kind] == "keep"]
-    wanted = {"signature": index.signature, "px": wish.px, "fit": wish.fit, "kept": kept, "path": str(source.path)}
+def _order(request: RegistrationRequest, source: Source, index: Index, work: Path) -> Order:
+    """What to decode to. Work done for another source, or for another request, is thrown away."""
+    kept: list[Kind] = [kind for kind in ("huge", "truncated") if request.policies[kind] == "keep"]
+    asked = {"signature": index.signature, "px": request.px, "fit": request.fit, "kept": kept, "path": str(source.path)}
     plan = work / PLAN
     known = json.loads(plan.read_text(encoding="utf-8")) if plan.is_file() else {}
-    if {name: known.get(name) for name in wanted} != wanted or not (work / STAGING).is_file():
+    if {name: known.get(name) for name in asked} != asked or not (work / STAGING).is_file():
         for stale in (JOURNAL, STAGING):
             (work / stale).unlink(missing_ok=True)
-        known = {**wanted, "decoded_px": wish.px or min(MAX_PX, _sampled_px(source, index, work))}
+        known = {**asked, "decoded_px": request.px or min(MAX_PX, _sampled_px(source, index, work))}
         plan.write_text(json.dumps(known), encoding="utf-8")
-    return Order(known["decoded_px"], wish.fit, frozenset(kept))
+    return Order(known["decoded_px"], request.fit, frozenset(kept))
 
 
 def _sampled_px(source: Source, index: Index, work: Path) -> int:
@@ -213,11 +215,13 @@ def _decode(source: Source, index: Index, order: Order, work: Path, progress: Pr
             )
 
 
-def _finish(wish: Wish, source: Source, index: Index, order: Order, work: Path, progress: Progress) -> DatasetInfo:
+def _finish(
+    request: RegistrationRequest, source: Source, index: Index, order: Order, work: Path, progress: Progress
+) -> DatasetInfo:
     """Everything that follows from the records, into the work directory; the manifest last."""
     with Journal(work / JOURNAL, np.arange(len(index))) as journal:
         records = journal.records()
-    tally, arrangement = _arranged(wish, index, records, work)
+    tally, arrangement = _arranged(request, index, records, work)
     progress("gathering", 0, len(arrangement.order))
     cache = work / images_file(order.px)
     pixel_cache.gather(work / STAGING, cache, arrangement.order, order.px)
@@ -233,7 +237,7 @@ def _finish(wish: Wish, source: Source, index: Index, order: Order, work: Path, 
     layout = thumbnails.sprite(images[train], labels[train], names, work / SPRITE)
     sides = np.minimum(records["width"], records["height"])[arrangement.order]
     info = DatasetInfo(
-        name=wish.name,
+        name=request.name,
         classes=len(names),
         native_px=order.px,
         channels=pixel_cache.RGB,
@@ -256,24 +260,26 @@ def _finish(wish: Wish, source: Source, index: Index, order: Order, work: Path, 
         "read": len(index),
         "problems": tally.documents(),
         "ignored": [printable(name) for name in index.ignored[:20]],
-        "policies": dict(wish.policies),
+        "policies": dict(request.policies),
         "thumbnails": layout,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     })  # fmt: skip
     return info
 
 
-def _arranged(wish: Wish, index: Index, records: NDArray[np.void], work: Path) -> tuple[Tally, Arrangement]:
+def _arranged(
+    request: RegistrationRequest, index: Index, records: NDArray[np.void], work: Path
+) -> tuple[Tally, Arrangement]:
     """Every problem goes to a file with its name; `RefusedImages` when a policy says so."""
     findings: list[Finding] = []
     failed: InvalidDataset | None = None
     empty: set[int] = set()
     try:
-        arrangement = arrange(index, records, wish.policies, findings.append)
+        arrangement = arrange(index, records, request.policies, findings.append)
         empty = set(range(len(index.classes))) - set(arrangement.classes)
     except InvalidDataset as error:
         failed = error
-    tally = Tally(wish.policies)
+    tally = Tally(request.policies)
     with (work / PROBLEMS).open("w", encoding="utf-8") as file:
         for problem in (*_named(findings, records, work), *_classes(index, sorted(empty))):
             tally.add(problem)

@@ -58,7 +58,7 @@ class CannotBuild(Exception):
 def kernels() -> Kernels:
     """Register the kernels with XLA, once a process; builds them if need be."""
     try:
-        path = found() or build(private(user_cache() / "native"))
+        path = built_library() or build(private(user_cache() / "native"))
         register(path)
     except (CannotBuild, OSError) as error:
         log.warning("the CPU kernels are not used, training is slower: %s", error)
@@ -103,7 +103,7 @@ def beside_environment() -> Path:
     return Path(sys.prefix) / "share" / "effscale"
 
 
-def found() -> Path | None:
+def built_library() -> Path | None:
     """The kernels for this machine, where they have been built."""
     name = file_name(level())
     places = beside_environment() / name, user_cache() / "native" / name
@@ -117,7 +117,7 @@ def build(directory: Path, target: str | None = None) -> Path:
     """
     target = target or level()
     path = directory / file_name(target)
-    compiler = next((found for name in COMPILERS if (found := shutil.which(name))), None)
+    compiler = next((program for name in COMPILERS if (program := shutil.which(name))), None)
     if compiler is None:
         raise CannotBuild(f"no C++ compiler on the PATH ({', '.join(COMPILERS)})")
     with (directory / "building.lock").open("w") as lock:

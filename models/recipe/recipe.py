@@ -41,10 +41,10 @@ class RateRule(_Document):
             raise ValueError(f"base ({self.base:g}) must not exceed max ({self.max:g})")
         return self
 
-    def at(self, macs_ratio: float, epochs: int) -> float:
+    def rate(self, macs_ratio: float, epochs: int) -> float:
         """The rate of a network of so many times the baseline's multiply-adds, trained for so many epochs.
 
-        >>> RateRule(base=0.25, per_doubling=0.125, full_epochs=10).at(2.0, 5)
+        >>> RateRule(base=0.25, per_doubling=0.125, full_epochs=10).rate(2.0, 5)
         0.1875
         """
         grown = min(self.max, max(0.0, self.base + self.per_doubling * math.log2(macs_ratio)))

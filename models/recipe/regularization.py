@@ -15,7 +15,7 @@ def regularized(architecture: ScaledArchitecture, recipe: TrainingRecipe, macs_r
     def settled(given: float | RateRule | None, own: float) -> float:
         if given is None:
             return own
-        return given.at(macs_ratio, recipe.epochs) if isinstance(given, RateRule) else given
+        return given.rate(macs_ratio, recipe.epochs) if isinstance(given, RateRule) else given
 
     return replace(
         architecture,

@@ -59,7 +59,7 @@ class Coefficients:
         """alpha * beta^2 * gamma^2: the paper's nominal cost of one step of phi."""
         return round(self.alpha * self.beta**2 * self.gamma**2, 12)
 
-    def at(self, phi: float) -> Multipliers:
+    def multipliers(self, phi: float) -> Multipliers:
         """depth = alpha^phi, width = beta^phi, resolution = gamma^phi."""
         if not (math.isfinite(phi) and phi >= 0):
             raise InvalidScaling(f"phi must be a finite number of at least 0, got {phi!r}")

@@ -87,7 +87,7 @@ class CostProfile:
             areas.append(size**2)
         return tuple(areas)
 
-    def at(self, resolution: int) -> Cost:
+    def cost_at(self, resolution: int) -> Cost:
         """The cost at a resolution in pixels."""
         areas = self.areas(resolution)
         return Cost(
@@ -150,7 +150,7 @@ def cost(architecture: ScaledArchitecture) -> Cost:
     >>> cost(EFFICIENTNET_B0.scale(Multipliers(1, 1, 1))).macs
     385825092
     """
-    return profile(architecture).at(architecture.resolution)
+    return profile(architecture).cost_at(architecture.resolution)
 
 
 def squeezed(channels: int, ratio: float) -> int:

@@ -130,7 +130,7 @@ def program(architecture: ScaledArchitecture, method: Method, image: Image) -> P
 
 
 def made(architecture: ScaledArchitecture, method: Method, image: Image) -> Made:
-    """The program as it lies on the shelf. Several threads may ask: it is compiled once."""
+    """The program from the cache of this process. Several threads may ask: it is compiled once."""
     return _program.get(places_of(architecture).architecture, method, image)
 
 
@@ -148,7 +148,7 @@ def _make(architecture: ScaledArchitecture, method: Method, image: Image) -> Mad
 _program = Shelf(_make, KEPT)
 
 
-def _compiled(architecture: ScaledArchitecture, method: Method, image: Image) -> tuple[disk_cache.Kept, Any]:
+def _compiled(architecture: ScaledArchitecture, method: Method, image: Image) -> tuple[disk_cache.CompiledProgram, Any]:
     """The program, and the structure of its state."""
     places = layout(architecture)
     weights = _shape(jnp.float32, places.weight_count)

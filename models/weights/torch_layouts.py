@@ -217,10 +217,7 @@ def _torchvision_efficient(architecture: ScaledArchitecture) -> Iterator[Entry]:
                 yield from _gate(f"{block.ours}.excite", f"{there}.fc1", f"{there}.fc2")
             else:
                 yield from _unit(f"{block.ours}.{name}", f"{there}.0", f"{there}.1")
-    if architecture.head:
-        number = len(architecture.stages) + 1
-        yield from _unit("head", f"features.{number}.0", f"features.{number}.1")
-    yield from _classifier("classifier.1")
+    yield from _torchvision_end(architecture, len(architecture.stages) + 1)
 
 
 def _torchvision_inverted(architecture: ScaledArchitecture) -> Iterator[Entry]:
@@ -233,8 +230,12 @@ def _torchvision_inverted(architecture: ScaledArchitecture) -> Iterator[Entry]:
             yield from _unit(f"{block.ours}.{name}", f"{theirs}.{position}.0", f"{theirs}.{position}.1")
         last = len(parts) - 1
         yield from _unit(f"{block.ours}.project", f"{theirs}.{last}", f"{theirs}.{last + 1}")
+    yield from _torchvision_end(architecture, architecture.blocks + 1)
+
+
+def _torchvision_end(architecture: ScaledArchitecture, number: int) -> Iterator[Entry]:
+    """The head, if there is one, under this number of the features, and the classifier."""
     if architecture.head:
-        number = architecture.blocks + 1
         yield from _unit("head", f"features.{number}.0", f"features.{number}.1")
     yield from _classifier("classifier.1")
 

@@ -57,10 +57,12 @@ def verify(config: Mapping[str, Any]) -> None:
         _trial(place, trial, baseline, spec)
     for name, ends in config["intervals"].items():
         for end in ends:
-            edge = Coefficients(**{**coefficients, name: end}).at(winner["phi"])
+            edge = Coefficients(**{**coefficients, name: end}).multipliers(winner["phi"])
             same = baseline.scale(edge, classes=classes, rounding=rounding)
             _same(f"/intervals/{name}", same.key, winner["architecture"]["key"])
-    network = baseline.scale(Coefficients(**coefficients).at(winner["phi"]), classes=classes, rounding=rounding)
+    network = baseline.scale(
+        Coefficients(**coefficients).multipliers(winner["phi"]), classes=classes, rounding=rounding
+    )
     rows = searched_family(baseline, Coefficients(**coefficients), network, spec)
     _same("/family", [row["name"] for row in config["family"]], [row["name"] for row in rows])
     for at, (row, expected) in enumerate(zip(config["family"], rows, strict=True)):
@@ -69,7 +71,7 @@ def verify(config: Mapping[str, Any]) -> None:
 
 def _trial(place: str, trial: Mapping[str, Any], baseline: Baseline, spec: Mapping[str, Any]) -> None:
     shape, recipe = trial["architecture"], TrainingRecipe.model_validate(spec["recipe"])
-    at = Coefficients(trial["alpha"], trial["beta"], trial["gamma"]).at(trial["phi"])
+    at = Coefficients(trial["alpha"], trial["beta"], trial["gamma"]).multipliers(trial["phi"])
     network = baseline.scale(at, classes=shape["classes"], rounding=spec["space"]["depth_rounding"])
     network = regularized(network, recipe, trial["cost"]["macs_ratio"])
     _same(f"{place}/architecture/drop_path", shape["drop_path"], network.drop_path)

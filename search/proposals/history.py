@@ -16,10 +16,10 @@ from search.space.catalogue import Catalogue
 from search.space.lattice import Floats, Integers, Lattice, Mask, Triple
 from search.spec.spec import SearchSpec
 
-# The good are told always, and of the others the latest. TPE takes at most 25 for good (optuna, default_gamma), and
-# gives all but the latest 25 of a group less and less weight: these say all that it listens to.
-BEST_TOLD = 25
-MOST_TOLD = 256
+# A sampler is given the best observations and the latest of the others. TPE takes at most 25 for good (optuna,
+# default_gamma) and gives all but the latest 25 of a group less and less weight: more would hardly change a proposal.
+BEST_OBSERVED = 25
+MOST_OBSERVED = 256
 COUNTED = ("macs", "params", "activations")  # costs that are known of every network before it is trained
 
 
@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class Observations:
     """Results, oldest first: where a network lies, its objectives (larger is better), and whether it was pruned.
 
     `points` (n, 3), `values` (n, objectives), `finished` (n,): False for those pruned after `epochs` (n,).
@@ -52,14 +52,14 @@ class Told:
     def __len__(self) -> int:
         return len(self.points)
 
-    def __getitem__(self, chosen: Integers | Mask | slice) -> "Told":
-        return Told(self.points[chosen], self.values[chosen], self.finished[chosen], self.epochs[chosen])
+    def __getitem__(self, chosen: Integers | Mask | slice) -> "Observations":
+        return Observations(self.points[chosen], self.values[chosen], self.finished[chosen], self.epochs[chosen])
 
-    def __add__(self, later: "Told") -> "Told":
+    def __add__(self, later: "Observations") -> "Observations":
         if not len(self):
             return later
         mine, theirs = vars(self).values(), vars(later).values()
-        return Told(*(np.concatenate(pair) for pair in zip(mine, theirs, strict=True)))
+        return Observations(*(np.concatenate(pair) for pair in zip(mine, theirs, strict=True)))
 
     def order(self) -> Integers:
         """Places, best first: finished before pruned, and those by how far they came; then by their objectives."""
@@ -80,7 +80,7 @@ class Told:
         high = np.flatnonzero(values >= np.partition(values, -count)[-count])
         return high[self[high].order()[:count]]
 
-    def part(self, best: int = BEST_TOLD, most: int = MOST_TOLD) -> "Told":
+    def part(self, best: int = BEST_OBSERVED, most: int = MOST_OBSERVED) -> "Observations":
         """At most `most` of them: the `best`, and the latest of the others."""
         if len(self) <= most:
             return self
@@ -101,25 +101,25 @@ class View:
     lattice: Lattice
     number: int
     free: Mask
-    told: Told
+    observations: Observations
     pending: Floats
 
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """The trials of a search in number order; a value is NaN where there is nothing to tell.
+    """The trials of a search in number order; a value is NaN where none was measured.
 
-    `positions` are places in the catalogue, -1 for a network that is not in it. `known` are the results that the spec
-    brings along (`warm_start.trials`), `known_positions` their places.
+    `positions` are places in the catalogue, -1 for a network that is not in it. `prior` are the results that the spec
+    brings along (`warm_start.trials`), `prior_positions` their places.
     """
 
     spec: SearchSpec
     lattice: Lattice
     numbers: Integers
     positions: Integers
-    results: Told
-    known: Told
-    known_positions: Integers
+    results: Observations
+    prior: Observations
+    prior_positions: Integers
 
     @staticmethod
     def of(spec: SearchSpec, catalogue: Catalogue, records: Iterable[TrialRecord]) -> "History":
@@ -145,7 +145,7 @@ class History:
         last = number - self.spec.sampler.window
         settled = min(earlier, int(np.searchsorted(self.numbers, last, side="right")))
         free = self.unused(number)
-        free[self.known_positions] = False
+        free[self.prior_positions] = False
         tells = ~np.isnan(self.results.values[:settled]).any(axis=1) & (self.positions[:settled] >= 0)
         pending = self.positions[settled:earlier]
         return View(
@@ -153,13 +153,13 @@ class History:
             lattice=self.lattice,
             number=number,
             free=free,
-            told=self.known + self.results[slice(settled) if tells.all() else np.flatnonzero(tells)],
+            observations=self.prior + self.results[slice(settled) if tells.all() else np.flatnonzero(tells)],
             pending=self.lattice.points[pending[pending >= 0]],
         )
 
 
 def outcome(record: TrialRecord) -> Outcome:
-    """What is told of a trial; nothing where it failed, or still runs."""
+    """What a sampler observes of a trial: no accuracy where it failed or still runs."""
     run, accuracy = record.search_run, record.search_accuracy
     if accuracy is None and run is not None:
         accuracy = run.reached
@@ -176,21 +176,21 @@ def build(
         positions = [lattice.positions.get(row.coefficients) for row in rows]
     rows, positions = _sorted(rows, positions)
     places = np.array([-1 if position is None else position for position in positions], dtype=np.int64)
-    results = _told(spec, catalogue, lattice, rows, places)
-    known, known_places = _known(_Brought(lattice, _trials(spec), tuple(spec.objectives), spec, catalogue))
+    results = _observations(spec, catalogue, lattice, rows, places)
+    prior, prior_places = _prior(_PriorResults(lattice, _trials(spec), tuple(spec.objectives), spec, catalogue))
     return History(
         spec=spec,
         lattice=lattice,
         numbers=np.array([row.number for row in rows], dtype=np.int64),
         positions=places,
         results=results,
-        known=known,
-        known_positions=known_places,
+        prior=prior,
+        prior_positions=prior_places,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Brought:
+class _PriorResults:
     """The results that a spec brings along, and what decides their columns."""
 
     lattice: Lattice
@@ -205,15 +205,15 @@ def _trials(spec: SearchSpec) -> tuple[tuple[Triple, float], ...]:
 
 
 @lru_cache(maxsize=16)
-def _known(brought: _Brought) -> tuple[Told, Integers]:
+def _prior(given: _PriorResults) -> tuple[Observations, Integers]:
     """Those within the ranges of the space, and the places of their networks where these are feasible."""
-    spec, catalogue, lattice = brought.spec, brought.catalogue, brought.lattice
-    rows = [Outcome(at, "completed", *trial) for at, trial in enumerate(brought.trials)]
+    spec, catalogue, lattice = given.spec, given.catalogue, given.lattice
+    rows = [Outcome(at, "completed", *trial) for at, trial in enumerate(given.trials)]
     found = (warm_start.position(spec, catalogue, row.coefficients, lattice.positions) for row in rows)
     places = np.array([-1 if place is None else place for place in found], dtype=np.int64)
-    told = _told(spec, catalogue, lattice, rows, places)
-    inside = np.asarray(((told.points >= 0) & (told.points <= 1)).all(axis=1), dtype=np.bool_)
-    return told[inside], places[places >= 0]
+    observations = _observations(spec, catalogue, lattice, rows, places)
+    inside = np.asarray(((observations.points >= 0) & (observations.points <= 1)).all(axis=1), dtype=np.bool_)
+    return observations[inside], places[places >= 0]
 
 
 def _sorted(rows: Sequence[Outcome], positions: Sequence[int | None]) -> tuple[Sequence[Outcome], Sequence[int | None]]:
@@ -224,7 +224,9 @@ def _sorted(rows: Sequence[Outcome], positions: Sequence[int | None]) -> tuple[S
     return [rows[at] for at in order], [positions[at] for at in order]
 
 
-def _told(spec: SearchSpec, catalogue: Catalogue, lattice: Lattice, rows: Sequence[Outcome], places: Integers) -> Told:
+def _observations(
+    spec: SearchSpec, catalogue: Catalogue, lattice: Lattice, rows: Sequence[Outcome], places: Integers
+) -> Observations:
     finished = np.array([row.state in FINISHED for row in rows], dtype=np.bool_)
     pruned = np.array([row.state == "pruned" for row in rows], dtype=np.bool_)
     values = np.empty((len(rows), len(spec.objectives)))
@@ -235,7 +237,7 @@ def _told(spec: SearchSpec, catalogue: Catalogue, lattice: Lattice, rows: Sequen
     points = lattice.points[np.maximum(places, 0)]
     outside = np.flatnonzero(places < 0)
     points[outside] = lattice.place([rows[at].coefficients for at in outside.tolist()])
-    return Told(points, values, finished, np.array([row.epochs for row in rows], dtype=np.int64))
+    return Observations(points, values, finished, np.array([row.epochs for row in rows], dtype=np.int64))
 
 
 def _negated(catalogue: Catalogue, name: str, rows: Sequence[Outcome], places: Integers) -> list[float]:

@@ -18,7 +18,7 @@ from search.space.catalogue import Candidate, Catalogue
 from search.space.reference import reference
 from search.spec.spec import SearchSpec
 
-optuna.logging.set_verbosity(optuna.logging.ERROR)  # it reports every study made and every trial told
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # it reports every study created and every result
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 

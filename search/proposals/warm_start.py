@@ -52,7 +52,7 @@ def position(
         return known[triple]
     network, rounding = spec.network, spec.space.depth_rounding
     try:
-        at = Coefficients(*triple).at(spec.phi)
+        at = Coefficients(*triple).multipliers(spec.phi)
         shape = network.depths_at(at.depth, rounding), network.widths_at(at.width), network.resolution_at(at.resolution)
         return catalogue.position(shape)
     except ModelError:

@@ -53,7 +53,7 @@ def size(factor: int, rung: int, most: int) -> int:
     return found
 
 
-def field(spec: SearchSpec, planned: int, number: int, rung: int) -> range:
+def cohort(spec: SearchSpec, planned: int, number: int, rung: int) -> range:
     """The numbers of the trials that trial `number` is judged among at its 0-based `rung`: up to its block's end.
 
     `planned` is how many trials the search will have; its last block may be a part of one.

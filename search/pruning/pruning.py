@@ -36,7 +36,7 @@ class Entrant:
         """The last epoch known of."""
         return max(self.values, default=0)
 
-    def at(self, epoch: int) -> float | None:
+    def accuracy_at(self, epoch: int) -> float | None:
         """The accuracy at a rung; that of the last epoch where patience ended the training before."""
         return self.values.get(epoch, self.last)
 
@@ -90,7 +90,7 @@ def awaited(spec: SearchSpec, planned: int, entrants: Mapping[int, Entrant], num
                 return (
                     f"after epoch {epoch} it waits until trial {number - spec.sampler.window} and those before are over"
                 )
-            last = brackets.field(spec, planned, number, rung)[-1]
+            last = brackets.cohort(spec, planned, number, rung)[-1]
             groups = brackets.brackets(spec)
             peers = f" of bracket {number % groups}" if groups > 1 else ""
             return f"after epoch {epoch} it waits until trial {last} and those before{peers} have come as far"
@@ -103,11 +103,13 @@ def _at_rung(
     missing = _missing(spec, planned, entrants, trial, rung, epoch)
     if spec.pruner.name == "curve":
         return _by_curve(spec, entrants, trial, epoch, waits=bool(missing))
-    value = trial.at(epoch)
+    value = trial.accuracy_at(epoch)
     if value is None:  # not reported, though later epochs were: nothing to judge by
         return "continue"
-    among = brackets.field(spec, planned, trial.number, rung)
-    judged = [entrants[number] for number in among if number in entrants and entrants[number].at(epoch) is not None]
+    among = brackets.cohort(spec, planned, trial.number, rung)
+    judged = [
+        entrants[number] for number in among if number in entrants and entrants[number].accuracy_at(epoch) is not None
+    ]
     if _costs(spec):
         return "await" if missing else _by_rank(spec, judged, trial, epoch)
     better = _better(judged, trial, epoch, value)
@@ -125,19 +127,19 @@ def _missing(
     if spec.pruner.name == "curve":
         before = range(max(0, trial.number - spec.sampler.window + 1))
         return [number for number in before if not entrants[number].over]
-    among = brackets.field(spec, planned, trial.number, rung)
+    among = brackets.cohort(spec, planned, trial.number, rung)
     return [number for number in among if number not in entrants or not entrants[number].arrived(epoch)]
 
 
 def _better(judged: Sequence[Entrant], trial: Entrant, epoch: int, value: float) -> int:
     """How many stand before a trial: by accuracy, of equal ones the earlier numbers first."""
     place = (-value, trial.number)
-    return sum((-(other.at(epoch) or 0.0), other.number) < place for other in judged)
+    return sum((-(other.accuracy_at(epoch) or 0.0), other.number) < place for other in judged)
 
 
 def _by_rank(spec: SearchSpec, judged: Sequence[Entrant], trial: Entrant, epoch: int) -> Decision:
     """Whether a trial is among those that pass, by non-dominated front and then by crowding distance."""
-    points = [_point(spec, other, other.at(epoch) or 0.0) for other in judged]
+    points = [_point(spec, other, other.accuracy_at(epoch) or 0.0) for other in judged]
     passing = objectives.ranked(points)[: _passing(spec, len(judged))]
     return "continue" if trial.number in {judged[at].number for at in passing} else "stop"
 

@@ -165,8 +165,8 @@ def summarise(runs: Sequence[RunRecord], *, compared: int = 1, quantum: float = 
     """
     finals = [run for run in runs if run.role == "final" and run.finished]
     shown = finals or _search_run(runs) or _probes(runs)
-    accuracies = _known(shown, lambda run: run.reached)
-    train, last = (_mean(_known(shown, of)) for of in (lambda run: run.train_accuracy, lambda run: run.final_accuracy))
+    accuracies = _values(shown, lambda run: run.reached)
+    train, last = (_mean(_values(shown, of)) for of in (lambda run: run.train_accuracy, lambda run: run.final_accuracy))
     diagnoses = [run.diagnosis for run in shown or runs if run.diagnosis is not None]
     best_epochs = sorted(run.best_epoch for run in shown if run.best_epoch is not None)
     return TrialSummary(
@@ -176,9 +176,9 @@ def summarise(runs: Sequence[RunRecord], *, compared: int = 1, quantum: float = 
         train_accuracy=train,
         generalization_gap=None if train is None or last is None else train - last,
         last_accuracy=last,
-        best_accuracy=_mean(_known(shown, lambda run: run.best_accuracy)),
+        best_accuracy=_mean(_values(shown, lambda run: run.best_accuracy)),
         best_epoch=stdlib.median_low(best_epochs) if best_epochs else None,
-        test_accuracy=_mean(_known(finals or shown, lambda run: run.test_accuracy)),
+        test_accuracy=_mean(_values(finals or shown, lambda run: run.test_accuracy)),
         epochs=max((run.epochs for run in shown), default=0),
         device_seconds=sum(run.device_seconds for run in runs),
         compilation=sum((run.compilation for run in runs), Compilation()),
@@ -204,7 +204,7 @@ def _measured(runs: Sequence[RunRecord]) -> Measured:
     return runs[finished[-1][-1]].measured if finished else Measured()
 
 
-def _known(runs: Iterable[RunRecord], field: Callable[[RunRecord], float | None]) -> list[float]:
+def _values(runs: Iterable[RunRecord], field: Callable[[RunRecord], float | None]) -> list[float]:
     return [value for value in map(field, runs) if value is not None]
 
 

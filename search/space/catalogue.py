@@ -90,7 +90,7 @@ def build(spec: SearchSpec, classes: int) -> Catalogue:
     network = spec.network
     axes = _axes(spec)
     depths, widths, sizes = axes
-    base = profile(network.unscaled(classes)).at(network.resolution)
+    base = profile(network.unscaled(classes)).cost_at(network.resolution)
     distinct = len(depths) * len(widths) * len(sizes)
     if spec.target.metric == "latency_ms":
         reading = latency_table.read(spec, axes)
@@ -217,7 +217,7 @@ def relative(spec: SearchSpec, coefficients: Coefficients, cost: Cost, base: Cos
 
 
 def _ratio(spec: SearchSpec, row: _Row, size: tuple[float, int], base: Cost) -> float:
-    return relative(spec, Coefficients(row.alpha, row.beta, size[0]), row.profile.at(size[1]), base)
+    return relative(spec, Coefficients(row.alpha, row.beta, size[0]), row.profile.cost_at(size[1]), base)
 
 
 def _feasible(spec: SearchSpec, row: _Row, sizes: Sequence[tuple[float, int]], base: Cost) -> Iterator[Candidate]:
@@ -230,14 +230,14 @@ def _feasible(spec: SearchSpec, row: _Row, sizes: Sequence[tuple[float, int]], b
     last = bisect_right(sizes, spec.ratio * (1 + spec.target.tolerance), key=ratio)
     for size in sizes[first:last]:
         coefficients = Coefficients(row.alpha, row.beta, size[0])
-        yield Candidate(coefficients, row.depths, row.widths, size[1], row.profile.at(size[1]), ratio(size))
+        yield Candidate(coefficients, row.depths, row.widths, size[1], row.profile.cost_at(size[1]), ratio(size))
 
 
 def _in_time(spec: SearchSpec, axes: Axes, reading: Reading, classes: int) -> Iterator[Candidate]:
     """The measured networks that meet a latency target, in the order of the others."""
     for place in latency_table.feasible(spec, axes, reading):
-        (alpha, depths), (beta, widths), (gamma, pixels) = axes.at(place)
-        counted = shape_profile(spec.network, depths, widths, classes).at(pixels)
+        (alpha, depths), (beta, widths), (gamma, pixels) = axes.network_at(place)
+        counted = shape_profile(spec.network, depths, widths, classes).cost_at(pixels)
         ratio = latency_table.relative(spec, reading.medians[place])
         yield Candidate(Coefficients(alpha, beta, gamma), depths, widths, pixels, counted, ratio)
 

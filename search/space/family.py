@@ -43,7 +43,7 @@ def family(
     base = cost(baseline.unscaled(classes))
     rows = []
     for phi in phis:
-        at = coefficients.at(phi)
+        at = coefficients.multipliers(phi)
         nominal = baseline.scale(at, classes=classes, rounding=rounding)
         pixels = known.get(phi)
         if pixels is None and solve_ratio is not None:
@@ -155,16 +155,16 @@ def _realised(baseline: Baseline, network: ScaledArchitecture, base: Cost, phi: 
 
 def _solved(network: ScaledArchitecture, target: float, metric: str, multiple: int) -> int:
     """Bisection over the multiples: cost never falls as resolution rises."""
-    at = profile(network).at
+    cost_at = profile(network).cost_at
     low, high = -(-MIN_RESOLUTION // multiple), MAX_RESOLUTION // multiple
     while low < high:
         middle = (low + high) // 2
-        if getattr(at(middle * multiple), metric) < target:
+        if getattr(cost_at(middle * multiple), metric) < target:
             low = middle + 1
         else:
             high = middle
     candidates = [steps * multiple for steps in (low - 1, low) if steps * multiple >= MIN_RESOLUTION]
-    return min(candidates, key=lambda pixels: abs(getattr(at(pixels), metric) - target))
+    return min(candidates, key=lambda pixels: abs(getattr(cost_at(pixels), metric) - target))
 
 
 def _nearest_multiple(pixels: int, multiple: int) -> int:

@@ -19,7 +19,7 @@ class Axes(NamedTuple):
     widths: Sequence[tuple[float, Vector]]
     sizes: Sequence[tuple[float, int]]
 
-    def at(self, place: Place) -> tuple[tuple[float, Vector], tuple[float, Vector], tuple[float, int]]:
+    def network_at(self, place: Place) -> tuple[tuple[float, Vector], tuple[float, Vector], tuple[float, int]]:
         """A network: depths, widths and pixels with their coefficients."""
         return self.depths[place[0]], self.widths[place[1]], self.sizes[place[2]]
 
@@ -116,5 +116,5 @@ def _places(
 
 
 def _spoken(axes: Axes, place: Place) -> str:
-    (alpha, _), (beta, _), (gamma, pixels) = axes.at(place)
+    (alpha, _), (beta, _), (gamma, pixels) = axes.network_at(place)
     return f"alpha {alpha:g}, beta {beta:g}, gamma {gamma:g}: {pixels} px"

@@ -31,7 +31,7 @@ def paper_candidate(spec: SearchSpec, catalogue: Catalogue) -> Candidate | None:
     """The feasible network that the published coefficients give at the spec's phi; None where they give none."""
     network = spec.network
     try:
-        at = PAPER_COEFFICIENTS.at(spec.phi)
+        at = PAPER_COEFFICIENTS.multipliers(spec.phi)
         depths = network.depths_at(at.depth, spec.space.depth_rounding)
         position = catalogue.position((depths, network.widths_at(at.width), network.resolution_at(at.resolution)))
     except ModelError:
@@ -51,7 +51,7 @@ def why_not(spec: SearchSpec, catalogue: Catalogue) -> str:
         return f"whose {' and '.join(outside)} the space leaves out"
     try:
         scaled = network.scale(
-            PAPER_COEFFICIENTS.at(spec.phi), classes=spec.data.classes, rounding=space.depth_rounding
+            PAPER_COEFFICIENTS.multipliers(spec.phi), classes=spec.data.classes, rounding=space.depth_rounding
         )
     except ModelError as error:
         return f"which cannot be built at phi {spec.phi:g}: {error}"

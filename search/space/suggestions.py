@@ -66,7 +66,7 @@ def suggestions(spec: SearchSpec, space: Catalogue) -> tuple[Suggestion, ...]:
 @lru_cache(maxsize=64)  # as many as catalogues
 def _remembered(asked: Question, feasible: int) -> tuple[Suggestion, ...]:
     spec = asked.spec
-    base = profile(spec.network.unscaled(asked.classes)).at(spec.network.resolution)
+    base = profile(spec.network.unscaled(asked.classes)).cost_at(spec.network.resolution)
     found = []
     for change in _changes(spec):
         try:

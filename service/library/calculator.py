@@ -54,7 +54,7 @@ def by_coefficients(
     rounding: DepthRounding | None = None,
 ) -> Scaled:
     """The network of alpha, beta, gamma at phi."""
-    return _priced(baseline, baseline.scale(coefficients.at(phi), classes=classes, rounding=rounding))
+    return _priced(baseline, baseline.scale(coefficients.multipliers(phi), classes=classes, rounding=rounding))
 
 
 def by_multipliers(

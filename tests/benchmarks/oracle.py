@@ -76,7 +76,7 @@ class Oracle:
 
     def identity(self, at: Coefficients) -> Identity:
         """The network that these coefficients give at the spec's phi, with its resolution on the space's raster."""
-        spec, scaled = self.table.spec, at.at(self.table.spec.phi)
+        spec, scaled = self.table.spec, at.multipliers(self.table.spec.phi)
         network, multiple = spec.network, spec.space.resolution_multiple
         pixels = math.floor(scaled.resolution * network.resolution / multiple + 0.5) * multiple
         depths = network.depths_at(scaled.depth, spec.space.depth_rounding)
@@ -89,7 +89,7 @@ class Oracle:
     def excess(self, at: Coefficients) -> float:
         """How far outside of what the target accepts the cost of these coefficients' network is; 0 inside."""
         spec, (depths, widths, pixels) = self.table.spec, self.identity(at)
-        found = shape_profile(spec.network, depths, widths, spec.data.classes).at(pixels)
+        found = shape_profile(spec.network, depths, widths, spec.data.classes).cost_at(pixels)
         return self._off(relative(spec, at, found, self.table.catalogue.baseline_cost))
 
     def nominal_excess(self, at: Coefficients) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.sources.item import SPLIT_NAMES, SPLITS, UNDECLARED, Index, Item, Wanted
+from models.data.sources.item import SPLIT_NAMES, SPLITS, UNDECLARED, ChooseSlot, Index, Item
 from models.errors import InvalidDataset, SourceChanged
 from models.wording import counted
 
@@ -57,7 +57,7 @@ class Arrays:
         signature = hashlib.sha256(f"npz {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()
         return Index(classes, numbers.astype(np.int32), splits, signature)
 
-    def items(self, wanted: Wanted, names: Iterable[str]) -> Iterator[Item]:
+    def items(self, slot_of: ChooseSlot, names: Iterable[str]) -> Iterator[Item]:
         """Row by row; all images of one array are taken to have one range of values."""
         arrays = self._unpacked()
         numbers = enumerate(names)
@@ -65,7 +65,7 @@ class Arrays:
             array = _channels_last(arrays[images])
             scale = _scale(images, array)
             for row, (number, name) in zip(range(len(array)), numbers, strict=False):
-                if (slot := wanted(number)) is not None:
+                if (slot := slot_of(number)) is not None:
                     pixels = np.rint(array[row] * scale).astype(np.uint8) if scale != 1 else array[row].astype(np.uint8)
                     shape = pixels.shape[:2] if pixels.shape[-1] == 1 and pixels.ndim == 3 else pixels.shape
                     yield Item(number, slot, name, np.ascontiguousarray(pixels).tobytes(), tuple(shape))

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from models.data.decode import SUFFIXES
-from models.data.sources.item import SPLIT_NAMES, SPLITS, UNDECLARED, Index, Item, Wanted
+from models.data.sources.item import SPLIT_NAMES, SPLITS, UNDECLARED, ChooseSlot, Index, Item
 from models.errors import InvalidDataset, SourceChanged
 from models.wording import counted
 
@@ -51,10 +51,10 @@ class Folder:
         arrays = np.frombuffer(labels, np.int32), np.frombuffer(parts, np.int8)
         return Index(classes, *arrays, signature.hexdigest(), tuple(ignored))
 
-    def items(self, wanted: Wanted, names: Iterable[str]) -> Iterator[Item]:
+    def items(self, slot_of: ChooseSlot, names: Iterable[str]) -> Iterator[Item]:
         """The files of these names, whatever else lies there by now."""
         for number, name in enumerate(names):
-            if (slot := wanted(number)) is not None:
+            if (slot := slot_of(number)) is not None:
                 yield Item(number, slot, name, self.path / name)
 
     def _splits(self) -> Mapping[int, Path]:

@@ -19,7 +19,7 @@ SPLIT_NAMES: Final = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 MAX_CLASSES = 100_000  # as a classifier's width goes; more is a mistaken layout
-Wanted = Callable[[int], int | None]  # image number -> where its pixels go, None when it is not wanted
+ChooseSlot = Callable[[int], int | None]  # image number -> where its pixels go, None when it is not wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,6 @@ class Source(Protocol):
         """Read the index, calling `name` with the name of each image in order; `InvalidDataset` says what is wrong."""
         ...
 
-    def items(self, wanted: Wanted, names: Iterable[str]) -> Iterator[Item]:
+    def items(self, slot_of: ChooseSlot, names: Iterable[str]) -> Iterator[Item]:
         """The wanted images; `names` are those of `scan`, in its order. `SourceChanged` when they are gone."""
         ...

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.data.sources.item import SPLIT_NAMES, SPLITS, UNDECLARED, Index, Item, Wanted
+from models.data.sources.item import SPLIT_NAMES, SPLITS, UNDECLARED, ChooseSlot, Index, Item
 from models.errors import InvalidDataset, SourceChanged
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Parquet:
                     name(f"{path.name}[{row}]")
         return _index(labels, splits, raw, names, signature.hexdigest())
 
-    def items(self, wanted: Wanted, names: Iterable[str]) -> Iterator[Item]:
+    def items(self, slot_of: ChooseSlot, names: Iterable[str]) -> Iterator[Item]:
         """In the order of files and rows."""
         numbers = enumerate(names)
         for _, path in self._files():
@@ -63,7 +63,7 @@ class Parquet:
             for batch in _batches(path, reader):
                 column = batch.column(image)
                 for row, (number, name) in zip(range(batch.num_rows), numbers, strict=False):
-                    if (slot := wanted(number)) is not None:
+                    if (slot := slot_of(number)) is not None:
                         yield Item(number, slot, name, _bytes(column[row].as_py()))
 
     def _files(self) -> list[tuple[int, Path]]:

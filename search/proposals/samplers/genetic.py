@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from search.proposals.history import Told, View
+from search.proposals.history import Observations, View
 from search.proposals.samplers.base import CatalogueSampler, at_random, generator
 from search.space.lattice import Floats, Integers
 
 POPULATION = 50  # parents at most (optuna, population_size); the better half of fewer: searches are short
-LEAST_TOLD = 2  # a child has two parents
+LEAST_OBSERVED = 2  # a child has two parents
 CROSSOVER = 0.9  # of children have something of both parents (optuna, crossover_prob)
 STEP = 0.1  # the standard deviation of a mutation in units of the range: a tenth, about one depth vector of B0
 DIVISIONS = 12  # of each axis by the reference points for up to three objectives (Deb & Jain 2014, table 1)
@@ -25,12 +25,12 @@ class GeneticSampler(CatalogueSampler):
 
     def choose(self, view: View) -> int:
         """The network nearest to the child of the trial's number."""
-        if len(view.told) < LEAST_TOLD:
+        if len(view.observations) < LEAST_OBSERVED:
             return at_random(view)
-        told = view.told.part(POPULATION, 4 * POPULATION)
+        observations = view.observations.part(POPULATION, 4 * POPULATION)
         chance = generator(view)
-        parents = self.survivors(told, min(POPULATION, (len(told) + 1) // 2))
-        mother, father = (told.points[parents[_tournament(len(parents), chance)]] for _ in range(2))
+        parents = self.survivors(observations, min(POPULATION, (len(observations) + 1) // 2))
+        mother, father = (observations.points[parents[_tournament(len(parents), chance)]] for _ in range(2))
         mixed = chance.random(3) < (0.5 if chance.random() < CROSSOVER else 0.0)
         child = np.where(mixed, father, mother)
         changed = chance.random(3) < 1 / 3
@@ -38,31 +38,31 @@ class GeneticSampler(CatalogueSampler):
         return self.lattice.nearest(child, view.free)
 
     @abstractmethod
-    def survivors(self, told: Told, size: int) -> Integers:
+    def survivors(self, observations: Observations, size: int) -> Integers:
         """Places of the parents, that many, best first."""
 
 
 class NSGA2Sampler(GeneticSampler):
     """Parents by non-dominated front, of one front those with the fewest others near them first."""
 
-    def survivors(self, told: Told, size: int) -> Integers:
+    def survivors(self, observations: Observations, size: int) -> Integers:
         """The first of that order."""
-        return told.order()[:size]
+        return observations.order()[:size]
 
 
 class NSGA3Sampler(GeneticSampler):
     """Parents by non-dominated front; of the last front that fits in part, those near to directions yet unserved."""
 
-    def survivors(self, told: Told, size: int) -> Integers:
+    def survivors(self, observations: Observations, size: int) -> Integers:
         """Whole fronts while they fit, then one for each of the directions that have fewest."""
-        order = told.order()
-        if told.values.shape[1] == 1:
+        order = observations.order()
+        if observations.values.shape[1] == 1:
             return order[:size]
-        fronts = list(_fronts(told, order))
+        fronts = list(_fronts(observations, order))
         taken: list[int] = []
         for front in fronts:
             if len(taken) + len(front) > size:
-                return np.array(taken + _spread(told.values, taken, front, size - len(taken)), dtype=np.int64)
+                return np.array(taken + _spread(observations.values, taken, front, size - len(taken)), dtype=np.int64)
             taken += front
         return np.array(taken, dtype=np.int64)
 
@@ -80,15 +80,15 @@ def _tournament(count: int, chance: np.random.Generator) -> int:
     return int(chance.integers(count, size=2).min())
 
 
-def _fronts(told: Told, order: Integers) -> Iterator[list[int]]:
+def _fronts(observations: Observations, order: Integers) -> Iterator[list[int]]:
     """Finished trials front by front, then the pruned ones one by one."""
     from search.results import objectives
 
-    finished = [at for at in order.tolist() if told.finished[at]]
-    numbers = objectives.fronts([tuple(row) for row in told.values[finished].tolist()])
+    finished = [at for at in order.tolist() if observations.finished[at]]
+    numbers = objectives.fronts([tuple(row) for row in observations.values[finished].tolist()])
     for number in sorted(set(numbers)):
         yield [at for at, front in zip(finished, numbers, strict=True) if front == number]
-    yield from ([at] for at in order.tolist() if not told.finished[at])
+    yield from ([at] for at in order.tolist() if not observations.finished[at])
 
 
 def _spread(values: Floats, taken: list[int], front: list[int], count: int) -> list[int]:

@@ -1,17 +1,18 @@
-"""Bayesian optimisation on a finite set: a Gaussian process of all that is told, and the expected improvement."""
+"""Bayesian optimisation on a finite set: a Gaussian process of the observations, and expected improvement."""
 
 import math
 
 import numpy as np
 
 from search.proposals import gaussian_process
-from search.proposals.history import Told, View
+from search.proposals.history import Observations, View
 from search.proposals.samplers.base import CatalogueSampler, at_random, generator
 from search.space.lattice import Floats
 
-MOST_TOLD, BEST_TOLD = 128, 32  # the work of a fit grows with the cube: 128 keep a proposal below a tenth of a second
+# The work of a fit grows with the cube: 128 keep a proposal below a tenth of a second
+MOST_OBSERVED, BEST_OBSERVED = 128, 32
 MOST_COMPARED = 4096  # free networks; of more, a random part is compared
-LEAST_TOLD = 2  # of one value no process can tell how much values differ
+LEAST_OBSERVED = 2  # of one value no process can tell how much values differ
 SURE = 1e-12  # an accuracy known better than this is known
 FLATTENING = 0.05  # the share of the sum beside the largest part in a weighting of objectives (Knowles 2006, ParEGO)
 
@@ -19,29 +20,31 @@ FLATTENING = 0.05  # the share of the sum beside the largest part in a weighting
 class GPSampler(CatalogueSampler):
     """Takes the free network of the largest expected improvement for each unit of training, by multiply-adds.
 
-    What is to be improved upon is the best expectation among the networks told, not the best value: that one is high by
-    luck, too. Trials whose results do not count yet make their surroundings less uncertain, so that proposals made at
-    the same time keep apart. With several objectives each proposal weighs them in its own way (ParEGO).
+    What is to be improved upon is the best expectation among the observed networks, not the best value: that one is
+    high by luck, too. Trials whose results do not count yet make their surroundings less uncertain, so that proposals
+    made at the same time keep apart. With several objectives each proposal weighs them in its own way (ParEGO).
     """
 
     learns = True
 
     def choose(self, view: View) -> int:
         """The first of the best."""
-        told = view.told.part(BEST_TOLD, MOST_TOLD)
+        observations = view.observations.part(BEST_OBSERVED, MOST_OBSERVED)
         axes = np.flatnonzero(self.lattice.varying)
-        if len(told) < LEAST_TOLD or not len(axes):
+        if len(observations) < LEAST_OBSERVED or not len(axes):
             return at_random(view)
-        process = gaussian_process.fit(told.points[:, axes], _levelled(told, weighed(told.values, generator(view))))
+        process = gaussian_process.fit(
+            observations.points[:, axes], _levelled(observations, weighed(observations.values, generator(view)))
+        )
         free = np.flatnonzero(view.free)
         if len(free) > MOST_COMPARED:
             free = np.sort(generator(view).choice(free, MOST_COMPARED, replace=False))
         at = self.lattice.points[free][:, axes]
-        pending = view.pending[-MOST_TOLD:, axes]
-        target = float(process.expected(told.points[:, axes]).max())
+        pending = view.pending[-MOST_OBSERVED:, axes]
+        target = float(process.expected(observations.points[:, axes]).max())
         gain = improvement(process.expected(at), process.deviation(at, pending), target)
         # with several objectives the cost is for these to judge
-        effort = self.lattice.macs[free] if told.values.shape[1] == 1 else 1.0
+        effort = self.lattice.macs[free] if observations.values.shape[1] == 1 else 1.0
         return int(free[np.argmax(gain / effort)])
 
 
@@ -76,8 +79,8 @@ def weighed(values: Floats, chance: np.random.Generator) -> Floats:
     return np.asarray(parts.min(axis=1) + FLATTENING * parts.sum(axis=1))
 
 
-def _levelled(told: Told, values: Floats) -> Floats:
+def _levelled(observations: Observations, values: Floats) -> Floats:
     """A pruned trial counts as the worst that was trained to the end: how far it would have come is not known."""
-    if not told.finished.any():
+    if not observations.finished.any():
         return values
-    return np.where(told.finished, values, values[told.finished].min())
+    return np.where(observations.finished, values, values[observations.finished].min())

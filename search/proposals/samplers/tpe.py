@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from search.proposals.history import BEST_TOLD, MOST_TOLD, View
+from search.proposals.history import BEST_OBSERVED, MOST_OBSERVED, View
 from search.proposals.matrices import product
 from search.proposals.samplers.base import CatalogueSampler, at_random, generator
 from search.space.lattice import Floats, Integers, Lattice
@@ -19,7 +19,7 @@ FLAT = 25  # the latest of a group that all weigh 1; earlier ones less and less 
 class TPESampler(CatalogueSampler):
     """Draws networks like the good ones and takes the one that is least like the others.
 
-    The good are the best tenth of what is told. Trials whose results do not count yet are among the others, so that
+    The good are the best tenth of the observations. Trials whose results do not count yet are among the others, so that
     proposals made at the same time keep apart.
     """
 
@@ -27,15 +27,15 @@ class TPESampler(CatalogueSampler):
 
     def choose(self, view: View) -> int:
         """The most promising of 24 free networks drawn from the density of the good."""
-        told = view.told.part()
-        if not len(told) or not self.lattice.varying.any():
+        observations = view.observations.part()
+        if not len(observations) or not self.lattice.varying.any():
             return at_random(view)
-        good = min(math.ceil(GOOD_SHARE * len(view.told)), BEST_TOLD)
-        order = told.order()
+        good = min(math.ceil(GOOD_SHARE * len(view.observations)), BEST_OBSERVED)
+        order = observations.order()
         best, others = np.sort(order[:good]), np.sort(order[good:])  # oldest first: weights depend on age
         like, unlike = (
-            Kernels(self.lattice, told.points[best]),
-            Kernels(self.lattice, np.concatenate((told.points[others], view.pending))[-MOST_TOLD:]),
+            Kernels(self.lattice, observations.points[best]),
+            Kernels(self.lattice, np.concatenate((observations.points[others], view.pending))[-MOST_OBSERVED:]),
         )
         free = np.flatnonzero(view.free)
         density = like.over(free)
@@ -45,7 +45,7 @@ class TPESampler(CatalogueSampler):
         drawn = np.searchsorted(sums, generator(view).random(DRAWN) * sums[-1], side="right")
         drawn = np.minimum(drawn, len(free) - 1)
         with np.errstate(divide="ignore"):
-            gain = np.log(density[drawn]) - np.log(unlike.at(free[drawn]))
+            gain = np.log(density[drawn]) - np.log(unlike.density_at(free[drawn]))
         return int(free[drawn[np.argmax(gain)]])
 
 
@@ -80,7 +80,7 @@ class Kernels:
         pairs = (self.weights[:, None, None] * alpha[:, :, None] * beta[:, None, :]).reshape(len(alpha), -1).T
         return np.asarray(product(pairs, gamma).ravel()[self.lattice.flat[networks]], dtype=np.float64)
 
-    def at(self, networks: Integers) -> Floats:
+    def density_at(self, networks: Integers) -> Floats:
         """The density at a few networks."""
         cells = self.lattice.cells[networks]
         alpha, beta, gamma = (table[:, cells[:, axis]] for axis, table in enumerate(self.axes))

@@ -74,12 +74,12 @@ def add(
 ) -> None:
     """Decode images once, check them, and register them. Interrupted, the same command continues."""
     from models.data.problems import policies
-    from models.data.registration import Wish, add
+    from models.data.registration import RegistrationRequest, add
     from service.library.datasets import datasets_dir
 
-    wish = Wish(name, path, policies(on or ()), px, fit)
+    request = RegistrationRequest(name, path, policies(on or ()), px, fit)
     with progress() as tell:
-        document = add(datasets_dir(settings(data_dir=data_dir).data_dir), wish, tell, warn)
+        document = add(datasets_dir(settings(data_dir=data_dir).data_dir), request, tell, warn)
     if json:
         emit(document)
         return

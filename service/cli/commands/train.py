@@ -103,7 +103,7 @@ def _network(
 
     *triple, phi = coefficients
     table = baseline_of(baseline)
-    network = table.scale(Coefficients(*triple).at(phi), classes=classes)
+    network = table.scale(Coefficients(*triple).multipliers(phi), classes=classes)
     recipe.check_suits(network)
     return regularized(network, recipe, cost(network).macs / cost(table.unscaled(classes)).macs)
 

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from models.augmentation.augmentation import OPERATION_DRAWS
 from models.augmentation.policy import (
+    BITS_LOST,
     BLEND,
     NAMES,
     ROTATION,
@@ -32,6 +33,12 @@ PICTURE = Image.fromarray(BYTES)
 # compiled once for all operations, as in a training
 coloured, moved, augmented = jax.jit(recoloured), jax.jit(sampled), jax.jit(applied, static_argnums=0)
 FILL = jnp.asarray([0.5, 0.25, 0.75])
+
+
+def test_the_ranges_are_those_of_autoaugment() -> None:
+    """arXiv 1805.09501, table 6, for images of 331 px."""
+    assert pytest.approx((0.3, 150, 30, 0.9)) == (SHEAR, TRANSLATION * 331, math.degrees(ROTATION), BLEND)
+    assert BITS_LOST == 8 - 4
 
 
 def numbers(name: str, level: float, signed: float) -> tuple:
@@ -67,6 +74,11 @@ def test_blends_are_pillows(name: str, enhance: type, signed: float) -> None:
 def test_the_other_colours_are_pillows(name: str, level: float, expected: Image.Image) -> None:
     found = coloured(IMAGES, *numbers(name, level, level))[0] * 255
     np.testing.assert_allclose(found, np.asarray(expected, float), atol=1.5)
+
+
+def test_solarizing_by_nothing_leaves_white_as_it_is() -> None:
+    found = coloured(jnp.ones((1, SIZE, SIZE, 3)), *numbers("solarize", 0.0, 0.0))
+    np.testing.assert_array_equal(found, 1)
 
 
 @pytest.mark.parametrize("signed", [-0.6, 0.6])

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from models.data.problems import policies
-from models.data.registration import Wish, add
+from models.data.registration import RegistrationRequest, add
 
 Register = Callable[..., dict[str, Any]]
 
@@ -50,8 +50,8 @@ def folder(tmp_path: Path) -> Path:
 def register(tmp_path: Path) -> Register:
     """Registers a source under `tmp_path/datasets`, by default as `pets`; its details."""
 
-    def run(source: Path, on: Sequence[str] = (), name: str = "pets", **wishes: Any) -> dict[str, Any]:
-        return add(tmp_path / "datasets", Wish(name, source, policies(on), **wishes))
+    def run(source: Path, on: Sequence[str] = (), name: str = "pets", **options: Any) -> dict[str, Any]:
+        return add(tmp_path / "datasets", RegistrationRequest(name, source, policies(on), **options))
 
     return run
 

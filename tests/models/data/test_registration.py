@@ -16,7 +16,7 @@ from PIL import Image
 from models.data.file_layout import MANIFEST, images_file
 from models.data.loading import load
 from models.data.problems import DEFAULTS, KINDS, MEANING, NEVER_KEPT, POLICIES, explained, policies
-from models.data.registration import Wish, add, remove
+from models.data.registration import RegistrationRequest, add, remove
 from models.data.registry import DATASETS, DatasetInfo, Pinned, Registry
 from models.errors import InvalidDataset, RefusedImages, SourceChanged, UnknownDataset
 from tests.models.data.conftest import Register, encoded, picture, problems, put
@@ -100,8 +100,8 @@ def test_a_refusal_lists_the_files_and_decodes_nothing_again(folder: Path, regis
 
 
 def add_again(folder: Path, stages: list[tuple[str, int]], name: str = "pets") -> dict:
-    wish = Wish(name, folder, policies())
-    return add(folder.parent / "datasets", wish, lambda stage, done, _total: stages.append((stage, done)))
+    request = RegistrationRequest(name, folder, policies())
+    return add(folder.parent / "datasets", request, lambda stage, done, _total: stages.append((stage, done)))
 
 
 @pytest.mark.parametrize("kind", ["non-rgb", "animated", "misnamed"])
@@ -164,13 +164,13 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from models.data.problems import policies
-from models.data.registration import Wish, add
+from models.data.registration import RegistrationRequest, add
 
 def tell(stage, done, total):
     if (stage, done >= int(sys.argv[3])) == (sys.argv[2], True):
         os.kill(os.getpid(), signal.SIGKILL)
 
-add(Path(sys.argv[1]).parent / "datasets", Wish("killed", Path(sys.argv[1]), policies()), tell)
+add(Path(sys.argv[1]).parent / "datasets", RegistrationRequest("killed", Path(sys.argv[1]), policies()), tell)
 """
 
 
@@ -327,9 +327,9 @@ def warned(source: Path, on: Sequence[str] = (), name: str = "pets") -> tuple[li
     """What a registration warned of, its stages, and its details or its error."""
     warnings: list[str] = []
     stages: list[str] = []
-    wish = Wish(name, source, policies(on))
+    request = RegistrationRequest(name, source, policies(on))
     try:
-        found = add(source.parent / "datasets", wish, lambda stage, *_: stages.append(stage), warnings.append)
+        found = add(source.parent / "datasets", request, lambda stage, *_: stages.append(stage), warnings.append)
     except InvalidDataset as error:
         return warnings, stages, str(error)
     return warnings, stages, found
@@ -345,8 +345,8 @@ def empty_bird(folder: Path) -> Path:
 
 def test_a_class_without_images_is_left_out_and_told_before_decoding(folder: Path, tmp_path: Path) -> None:
     before: list[str] = []
-    wish = Wish("pets", empty_bird(folder), policies())
-    found = add(tmp_path / "datasets", wish, lambda stage, *_: before.append(stage), before.append)
+    request = RegistrationRequest("pets", empty_bird(folder), policies())
+    found = add(tmp_path / "datasets", request, lambda stage, *_: before.append(stage), before.append)
     assert before.index("1 class without images, left out: bird") < before.index("decoding")
     assert (found["classes"], found["class_names"]) == (2, ["cat", "dog"])
     assert [(each["kind"], each["count"], each["policy"]) for each in found["problems"]] == [("empty-class", 1, "skip")]
@@ -356,7 +356,7 @@ def test_a_class_without_images_is_left_out_and_told_before_decoding(folder: Pat
     (folder / "bird" / "notes.txt").unlink()
     (folder / "bird" / ".hidden.png").unlink()
     (folder / "bird").rmdir()
-    again = add(tmp_path / "datasets", Wish("same", folder, policies()))
+    again = add(tmp_path / "datasets", RegistrationRequest("same", folder, policies()))
     assert again["content_hash"] == found["content_hash"]  # as if the class had never been there
     assert again["problems"] == []
 

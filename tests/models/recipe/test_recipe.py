@@ -119,16 +119,16 @@ rules = st.builds(
 
 @given(rule=rules, ratio=st.floats(0.05, 500), epochs=st.integers(1, 400))
 def test_a_rule_is_a_rate_that_grows_with_size_and_length(rule: RateRule, ratio: float, epochs: int) -> None:
-    assert 0 <= rule.at(ratio, epochs) <= rule.max
-    assert rule.at(ratio, epochs) <= rule.at(2 * ratio, epochs) + 1e-6
-    assert rule.at(ratio, epochs) <= rule.at(ratio, epochs + 1) + 1e-6
+    assert 0 <= rule.rate(ratio, epochs) <= rule.max
+    assert rule.rate(ratio, epochs) <= rule.rate(2 * ratio, epochs) + 1e-6
+    assert rule.rate(ratio, epochs) <= rule.rate(ratio, epochs + 1) + 1e-6
 
 
 def test_the_rule_of_the_published_dropouts() -> None:
     """0.2 for B0 and 0.5 for B7, whose multiply-adds are 96 times B0's (arXiv 1905.11946, section 5)."""
     rule = RateRule(base=0.2, per_doubling=0.0456, max=0.5)
-    assert rule.at(1, 350) == 0.2
-    assert rule.at(96, 350) == pytest.approx(0.5, abs=0.01)
+    assert rule.rate(1, 350) == 0.2
+    assert rule.rate(96, 350) == pytest.approx(0.5, abs=0.01)
 
 
 def test_regularization_is_settled_once() -> None:

@@ -106,14 +106,14 @@ def test_multipliers_are_bounded(value: float) -> None:
 @pytest.mark.parametrize("phi", [-0.1, math.nan, math.inf, 1e9])
 def test_phi_out_of_range(phi: float) -> None:
     with pytest.raises(InvalidScaling):
-        Coefficients(1.2, 1.1, 1.15).at(phi)
+        Coefficients(1.2, 1.1, 1.15).multipliers(phi)
 
 
 @given(st.floats(0, 7))
 def test_coefficients_of_one_scale_nothing(phi: float) -> None:
-    assert Coefficients(1, 1, 1).at(phi) == Multipliers(1, 1, 1)
+    assert Coefficients(1, 1, 1).multipliers(phi) == Multipliers(1, 1, 1)
 
 
 def test_depth_is_alpha_and_width_is_beta() -> None:
-    at: Any = Coefficients(1.2, 1.1, 1.15).at(2)
+    at: Any = Coefficients(1.2, 1.1, 1.15).multipliers(2)
     assert (at.depth, at.width, at.resolution) == (1.2**2, 1.1**2, 1.15**2)

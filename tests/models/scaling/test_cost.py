@@ -203,7 +203,7 @@ def test_the_ten_percent_rule_is_in_b3() -> None:
 
 
 def test_the_published_coefficients_do_not_double_the_cost() -> None:
-    real, base = (cost(EFFICIENTNET_B0.scale(Coefficients(1.2, 1.1, 1.15).at(phi))) for phi in (1, 0))
+    real, base = (cost(EFFICIENTNET_B0.scale(Coefficients(1.2, 1.1, 1.15).multipliers(phi))) for phi in (1, 0))
     assert f"{real.macs / base.macs:.3f}" == UNITS["macs_ratio_phi1_paper_triple_res258"]
 
 
@@ -227,4 +227,4 @@ def test_a_profile_is_the_cost_at_every_resolution(depth: float, width: float, p
     network = EFFICIENTNET_B0.scale(Multipliers(depth, width, 1))
     widths = (network.stem, *network.widths, network.head)
     direct: Cost = cost(EFFICIENTNET_B0.build(network.depths, widths, pixels))
-    assert profile(network).at(pixels) == direct
+    assert profile(network).cost_at(pixels) == direct

@@ -76,7 +76,7 @@ def test_the_winners_coefficients_give_the_winner(search: SearchSpec) -> None:
     for at in range(0, 40, 7):
         found = config(search, at)
         coefficients = {name: found["coefficients"][name] for name in ("alpha", "beta", "gamma")}
-        multipliers = Coefficients(**coefficients).at(search.phi)
+        multipliers = Coefficients(**coefficients).multipliers(search.phi)
         rounding = search.space.depth_rounding
         network = search.network.scale(multipliers, classes=10, rounding=rounding)
         network = regularized(network, search.recipe, found["winner"]["cost"]["macs_ratio"])

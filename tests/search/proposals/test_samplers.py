@@ -109,11 +109,11 @@ def test_results_within_the_window_change_nothing_and_earlier_ones_do(sampler: s
     ]
 
     def proposals(changed: range) -> list[Identity]:
-        told = [
+        observations = [
             dataclasses.replace(r, runs=(search_run("completed", 1 - r.number / 50),)) if r.number in changed else r
             for r in records
         ]
-        return [study.propose(search, space, told, number).candidate.identity for number in range(15, 21)]
+        return [study.propose(search, space, observations, number).candidate.identity for number in range(15, 21)]
 
     plain = proposals(range(0))
     assert proposals(range(16, 20)) == plain
@@ -238,8 +238,8 @@ def test_columns_are_read_in_any_order_and_without_what_is_not_known() -> None:
     records = [ended(at, space.feasible[at]) for at in range(12)]
     history = History.of(search, space, records[::-1])
     view = history.before(9)
-    told = [r for r in records[:8] if r.state in ("completed", "cached", "pruned")]
-    assert view.told.values[:, 0].tolist() == [run.reached for r in told if (run := r.search_run)]
+    observations = [r for r in records[:8] if r.state in ("completed", "cached", "pruned")]
+    assert view.observations.values[:, 0].tolist() == [run.reached for r in observations if (run := r.search_run)]
     assert int(view.free.sum()) == len(space.feasible) - 9
     assert len(view.pending) == 1
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from search.proposals import study
-from search.proposals.history import History, Told
+from search.proposals.history import History, Observations
 from search.proposals.samplers.genetic import NSGA3Sampler, directions
 from search.proposals.samplers.gp import weighed
 from search.results import objectives
@@ -75,8 +75,8 @@ def test_the_order_is_by_front_and_the_pruned_come_last() -> None:
     space = catalogue.of(search)
     picked = random.Random(0).sample(space.feasible, 12)
     records = [record(at, each, state="pruned" if at > 8 else "completed") for at, each in enumerate(picked)]
-    told = History.of(search, space, records).before(12).told
-    order = told.order().tolist()
+    observations = History.of(search, space, records).before(12).observations
+    order = observations.order().tolist()
     points = [objectives.vector(search, each, each.search_accuracy or 0.0) for each in records[:9]]
     assert order[:9] == objectives.ranked(points)
     assert set(order[9:]) == {9, 10, 11}
@@ -91,8 +91,8 @@ def test_a_cost_that_was_not_measured_is_endless_and_stops_nobody() -> None:
     )
     space = catalogue.of(search)
     records = [record(at, space.feasible[at]) for at in range(6)]
-    told = History.of(search, space, records).before(6).told
-    assert told.values[:, 1].tolist() == [-math.inf] * 6
+    observations = History.of(search, space, records).before(6).observations
+    assert observations.values[:, 1].tolist() == [-math.inf] * 6
     for name in LEARNING:
         chosen = search.model_copy(update={"sampler": search.sampler.model_copy(update={"name": name})})
         assert study.propose(chosen, space, records, 6).candidate in space.feasible[6:]
@@ -119,9 +119,9 @@ def test_the_third_keeps_whole_fronts_and_spreads_over_the_last() -> None:
     """Two are better than all others; of a line of twelve equals those kept are spread over it."""
     line = [(at / 11, 1 - at / 11) for at in range(12)]
     values = np.array([(2.0, 1.5), (1.5, 2.0), *line])
-    told = Told(np.zeros((14, 3)), values, np.ones(14, dtype=np.bool_), np.zeros(14, dtype=np.int64))
+    observations = Observations(np.zeros((14, 3)), values, np.ones(14, dtype=np.bool_), np.zeros(14, dtype=np.int64))
     search = spec(objectives=["accuracy", "macs"], **WIDE)
-    kept = NSGA3Sampler(search, catalogue.of(search)).survivors(told, 6).tolist()
+    kept = NSGA3Sampler(search, catalogue.of(search)).survivors(observations, 6).tolist()
     assert set(kept[:2]) == {0, 1}
     assert len(set(kept)) == 6
     accuracies = sorted(values[at, 0] for at in kept[2:])

@@ -136,8 +136,8 @@ def test_a_long_history_is_told_in_part_and_the_best_always() -> None:
     search = spec(sampler={"window": 1}, **WIDE)
     space = catalogue.of(search)
     records = [trial(at, accuracy=1 - at / 100, candidate=space.feasible[at]) for at in range(30)]
-    told = History.of(search, space, records).before(30).told.part(best=4, most=12)
-    assert told.values[:, 0].tolist() == [1 - at / 100 for at in (*range(4), *range(22, 30))]
+    observations = History.of(search, space, records).before(30).observations.part(best=4, most=12)
+    assert observations.values[:, 0].tolist() == [1 - at / 100 for at in (*range(4), *range(22, 30))]
 
 
 @settings(max_examples=30, deadline=None)
@@ -151,7 +151,7 @@ def test_the_first_trial_is_the_reference(multiple: int, tolerance: float, ratio
     candidate, note = study.propose(search, space, [], 0)
     assert candidate in space.feasible
     assert note is not None
-    paper = search.network.scale(PAPER_COEFFICIENTS.at(phi), classes=10)
+    paper = search.network.scale(PAPER_COEFFICIENTS.multipliers(phi), classes=10)
     if note.startswith("the paper's coefficients"):
         assert catalogue.architecture(search, candidate) == paper
     else:

@@ -121,9 +121,9 @@ def test_what_lies_outside_the_space_is_not_told_and_what_is_not_feasible_is() -
     inside, outside = {"alpha": 2.0, "beta": 1.5, "gamma": 1.5}, {"alpha": 2.5, "beta": 1.0, "gamma": 1.0}
     trials = [{**each, "accuracy": 0.7} for each in (inside, outside)]
     search = spec(warm_start={"trials": trials}, **WIDE)
-    told = History.of(search, catalogue.of(search), []).before(1).told
-    assert told.points.tolist() == [pytest.approx([1.0, 1.0, 1.0])]
-    assert told.values.tolist() == [[0.7]]
+    observations = History.of(search, catalogue.of(search), []).before(1).observations
+    assert observations.points.tolist() == [pytest.approx([1.0, 1.0, 1.0])]
+    assert observations.values.tolist() == [[0.7]]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_rungs() -> None:
 
 def test_each_bracket_of_hyperband_begins_a_rung_later() -> None:
     assert [brackets.rungs(HYPERBAND, number) for number in range(4)] == [(2, 6, 18), (6, 18), (18,), (2, 6, 18)]
-    assert list(brackets.field(HYPERBAND, 100, 4, 0)) == [1, 4, 7]  # its own bracket, and a window of 16
+    assert list(brackets.cohort(HYPERBAND, 100, 4, 0)) == [1, 4, 7]  # its own bracket, and a window of 16
 
 
 def test_a_block_of_exactly_the_most_is_whole() -> None:
@@ -63,7 +63,7 @@ def test_a_block_fits_the_window_and_lies_in_one_block_of_each_later_rung(
         pruner={"name": name, "min_epochs": 1, "reduction_factor": factor},
         sampler={"window": window},
     )
-    ends = [brackets.field(search, 10**6, number, rung)[-1] for rung in range(len(brackets.rungs(search, number)))]
+    ends = [brackets.cohort(search, 10**6, number, rung)[-1] for rung in range(len(brackets.rungs(search, number)))]
     assert ends == sorted(ends)
     for rung, end in enumerate(ends):
         first = min(other for other in range(number + 1) if _end(search, other, rung) == end)
@@ -73,7 +73,7 @@ def test_a_block_fits_the_window_and_lies_in_one_block_of_each_later_rung(
 def _end(search: SearchSpec, number: int, rung: int) -> int | None:
     if number % brackets.brackets(search) and rung >= len(brackets.rungs(search, number)):
         return None
-    return brackets.field(search, 10**6, number, rung)[-1]
+    return brackets.cohort(search, 10**6, number, rung)[-1]
 
 
 @pytest.mark.parametrize(

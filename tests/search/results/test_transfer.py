@@ -78,7 +78,7 @@ def test_the_probes_network_is_the_familys_at_that_phi() -> None:
     assert (best.finalist.number, second.finalist.number) == (1, 2)
     base = cost(ASKED.network.unscaled(ASKED.data.classes)).macs
     for each in (best, second):
-        at = each.finalist.coefficients.at(2.0)
+        at = each.finalist.coefficients.multipliers(2.0)
         assert each.network.depths == ASKED.network.depths_at(at.depth)
         shape = each.network
 

@@ -82,7 +82,7 @@ def test_members_are_feasible_distinct_and_realised_by_their_coefficients(search
     for candidate in space.feasible[:40]:
         assert abs(candidate.ratio - search.ratio) <= search.ratio * search.target.tolerance * (1 + 1e-9)
         assert candidate.resolution % search.space.resolution_multiple == 0
-        scaled = network.scale(candidate.coefficients.at(search.phi), classes=10, rounding=rounding)
+        scaled = network.scale(candidate.coefficients.multipliers(search.phi), classes=10, rounding=rounding)
         assert scaled == catalogue.architecture(search, candidate)
         assert cost(scaled) == candidate.cost
         for name in ("alpha", "beta", "gamma"):
@@ -106,7 +106,7 @@ def test_the_ends_of_an_interval_give_the_same_network_and_the_next_floats_do_no
     def realised(name: str, value: float) -> str:
         c = candidate.coefficients
         values = {"alpha": c.alpha, "beta": c.beta, "gamma": c.gamma, name: value}
-        multipliers = Coefficients(**values).at(search.phi)
+        multipliers = Coefficients(**values).multipliers(search.phi)
         return search.network.scale(multipliers, classes=10, rounding=search.space.depth_rounding).key
 
     for name, (low, high) in catalogue.intervals(search, candidate).items():

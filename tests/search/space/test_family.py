@@ -58,7 +58,7 @@ def test_a_row_rebuilds_its_network_after_json(
         }
         real = cost(network)
         assert (row["params"], row["macs"], row["activations"]) == (real.params, real.macs, real.activations)
-        exact = EFFICIENTNET_NANO.scale(coefficients.at(row["phi"]), rounding=rounding)
+        exact = EFFICIENTNET_NANO.scale(coefficients.multipliers(row["phi"]), rounding=rounding)
         assert (row["depths"], row["widths"]) == (list(exact.depths), list(exact.widths))
         assert row["nominal_resolution"] == exact.resolution
         assert row["nominal_macs_ratio"] == pytest.approx(cost(exact).macs / rows[0]["macs"], abs=1e-6)

@@ -67,7 +67,7 @@ def realised(search: SearchSpec, each: Row, inside: Reach) -> Identity | None:
     """The network of a row, if the space has it."""
     network, space, phi = search.network, search.space, search.phi
     try:
-        at = Coefficients(each["alpha"], each["beta"], each["gamma"]).at(phi)
+        at = Coefficients(each["alpha"], each["beta"], each["gamma"]).multipliers(phi)
         scaled = network.scale(at, classes=10, rounding=space.depth_rounding)
     except ModelError:
         return None
@@ -118,7 +118,7 @@ def test_feasible_is_what_the_table_says_and_nothing_else(table: list[Row], phi:
     assert space.measured is not None
     assert (space.measured.rows, space.measured.used) == (len(table), used)
     for each in space.feasible:
-        scaled = search.network.scale(each.coefficients.at(phi), classes=10)
+        scaled = search.network.scale(each.coefficients.multipliers(phi), classes=10)
         assert scaled == catalogue.architecture(search, each)
         assert each.cost == cost(scaled)
 

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from models.data.problems import policies
-from models.data.registration import Wish, add, remove
+from models.data.registration import RegistrationRequest, add, remove
 from models.data.registry import DATASETS
 from service.api.context import ServiceContext
 from service.library.datasets import datasets_dir
@@ -27,7 +27,7 @@ def pets(tmp_path: Path, context: ServiceContext) -> Path:
         for i in range(10):
             put(tmp_path / "source" / f"class {label}" / f"{i}.png", 100 * label + i)
     directory = datasets_dir(context.settings.data_dir)
-    add(directory, Wish("pets", tmp_path / "source", policies()))
+    add(directory, RegistrationRequest("pets", tmp_path / "source", policies()))
     return directory
 
 

@@ -329,3 +329,14 @@ def test_a_run_that_had_begun_here_forgets_what_it_had(fleet: Fleet) -> None:
     (ours,), (theirs,) = fleet.runs(first), fleet.runs(second)
     assert (ours.state, theirs.state) == ("cached", "completed")
     assert epochs(fleet, ours) == epochs(fleet, theirs)
+
+
+def test_a_copy_says_nothing_of_who_else_was_trained_with_the_original(fleet: Fleet) -> None:
+    fleet.submit(**FINALS | {"trials": 1})
+    train(fleet, fleet.must_lease())
+    for lease in fleet.pack(2):
+        fleet.finish(lease, packed=2, test_accuracy=0.8, latency_ms=1.5)
+    search = fleet.submit(**FINALS | {"trials": 1})
+    assert fleet.lease() is None
+    assert states(fleet, search) == ["cached"]
+    assert [run.result["packed"] for run in fleet.runs(search)] == [1, 1, 1]  # type: ignore[index]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.data.problems import policies
-from models.data.registration import Wish, add
+from models.data.registration import RegistrationRequest, add
 from models.layers.flat_layout import layout
 from models.weights import start_weights
 from service.library.datasets import datasets_dir
@@ -212,7 +212,9 @@ def test_a_registered_data_set_is_trained_on_when_its_content_is_that_of_the_sea
     labels = np.arange(300) % 10
     images = np.random.default_rng(0).integers(0, 256, (300, 12, 12, 3), np.uint8)
     np.savez(tmp_path / "noise.npz", images=images, labels=labels)
-    info = add(datasets_dir(shared_trainer.data_dir), Wish("noise", tmp_path / "noise.npz", policies(())))
+    info = add(
+        datasets_dir(shared_trainer.data_dir), RegistrationRequest("noise", tmp_path / "noise.npz", policies(()))
+    )
     work = {**tiny_job(epochs=1, batch_size=32), "dataset": "noise", "dataset_hash": info["content_hash"]}
     shared_trainer.train(work)
     shared_trainer.hear("started")
