@@ -130,11 +130,9 @@ def trials_csv(trials: Sequence[Document]) -> str:
     if not any(trial["state"] in FINISHED for trial in trials):
         raise NothingFinished("no trial of this search has been trained to the end yet: there is nothing to export")
     text = io.StringIO()
-    writer = csv.DictWriter(
-        text, COLUMNS, extrasaction="ignore", lineterminator="\r\n"
-    )  # RFC 4180; with it carriage returns in texts are quoted
-    writer.writeheader()
-    writer.writerows({name: cell(value) for name, value in flat(trial).items()} for trial in trials)
+    writer = csv.writer(text, lineterminator="\r\n")  # RFC 4180; with it carriage returns in texts are quoted
+    writer.writerow(COLUMNS)
+    writer.writerows([cell(value) for value in map(flat(trial).get, COLUMNS)] for trial in trials)
     return text.getvalue()
 
 
@@ -150,6 +148,8 @@ def cell(value: object) -> object:
     >>> cell("=1+1"), cell(-0.5), cell([1, 2])
     ("'=1+1", -0.5, '1 2')
     """
+    if value is None or type(value) in (float, int):
+        return value
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):

@@ -8,7 +8,7 @@ from search.results.chance import chance_level, is_above_chance
 from search.results.importance import Importance
 from search.results.racing import Rounds, race
 from search.results.statistics import separable
-from search.results.trial_records import TrialRecord, summarise
+from search.results.trial_records import TrialRecord, shown_accuracy
 
 # Stored in rows: groups may be added at an end. Only a race has leading ones: those it has not told from the best,
 # whose means are over more seeds than those of the finalists that left.
@@ -24,7 +24,7 @@ def standing(trial: TrialRecord) -> int:
     if trial.runs and all(run.role == "probe" for run in trial.runs):
         return PROBE
     if trial.search_accuracy is None:
-        return PRUNED if trial.state == "pruned" and summarise(trial.runs).accuracy is not None else OTHER
+        return PRUNED if trial.state == "pruned" and shown_accuracy(trial.runs) is not None else OTHER
     if not trial.finals:
         return COMPLETED
     return LEADING if trial.leading else REPLICATED
@@ -37,18 +37,18 @@ def rank(trials: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
     single run by its accuracy, then pruned ones by their last, then the rest and the probes. Equal ones stand in number
     order.
     """
+    return tuple(sorted(trials, key=_place))
 
-    def place(trial: TrialRecord) -> tuple[int, float, int]:
-        group = standing(trial)
-        accuracy = None if group >= OTHER else summarise(trial.runs).accuracy
-        return group, -(accuracy or 0.0), trial.number
 
-    return tuple(sorted(trials, key=place))
+def _place(trial: TrialRecord) -> tuple[int, float, int]:
+    group = standing(trial)
+    accuracy = None if group >= OTHER else shown_accuracy(trial.runs)
+    return group, -(accuracy or 0.0), trial.number
 
 
 def winner(trials: Sequence[TrialRecord]) -> TrialRecord:
     """The first of the ranking. Raises `NothingFinished` before any trial has been trained to the end."""
-    best = next(iter(rank(trials)), None)
+    best = min(trials, key=_place, default=None)
     if best is None or standing(best) > COMPLETED:
         raise NothingFinished("no trial of this search has been trained to the end yet")
     return best
@@ -62,7 +62,7 @@ def ties(trials: Sequence[TrialRecord], *, quantum: float = 0.0, plan: Rounds | 
     replicated finals everything is unknown and the answer empty. `quantum` is the step of an accuracy: 1 / images of
     the validation split.
     """
-    replicated = [trial for trial in rank(trials) if standing(trial) <= REPLICATED]
+    replicated = rank([trial for trial in trials if standing(trial) <= REPLICATED])
     if not replicated:
         return {}
     if plan is not None and plan.racing:
@@ -97,19 +97,16 @@ def statement(
 
 def _nothing_learned(trials: Sequence[TrialRecord], classes: int, quantum: float) -> str | None:
     """What is said where the best network is not above guessing; None where it is, or where there is none."""
-    best = next(iter(rank(trials)), None)
+    best = min(trials, key=_place, default=None)
     if best is None or standing(best) > COMPLETED:
         return None
-    found = summarise(best.runs, quantum=quantum)
+    accuracy = shown_accuracy(best.runs)
     images = round(1 / quantum) if quantum else 1
-    if found.accuracy is None or is_above_chance(found.accuracy, classes=classes, images=images):
+    if accuracy is None or is_above_chance(accuracy, classes=classes, images=images):
         return None
-    return (
-        f"Nothing was learned yet: the best network is right on {found.accuracy:.1%} of the validation images".replace(
-            "%", " %"
-        )
-        + f", which is not above guessing among {classes} classes ({chance_level(classes):.1%}).".replace("%", " %")
-    )
+    return f"Nothing was learned yet: the best network is right on {accuracy:.1%} of the validation images".replace(
+        "%", " %"
+    ) + f", which is not above guessing among {classes} classes ({chance_level(classes):.1%}).".replace("%", " %")
 
 
 def _of_the_winner(trials: Sequence[TrialRecord], quantum: float, plan: Rounds | None) -> str:

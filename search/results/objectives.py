@@ -7,7 +7,7 @@ no array library is loaded: the leaderboard and the lifecycle call them where no
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from search.results.trial_records import TrialRecord
 from search.spec.spec import SearchSpec
@@ -160,7 +160,7 @@ def _group(point: Point) -> _Stairs | _Heap:
 
 def _descending(points: Iterable[Point]) -> list[Point]:
     distinct = sorted(set(points), reverse=True)
-    if any(map(math.isnan, (value for point in distinct for value in point))):
+    if any(map(math.isnan, chain.from_iterable(distinct))):
         raise ValueError("a point's places are numbers, got NaN: it is neither better nor worse than another")
     return distinct
 
@@ -197,10 +197,14 @@ def _swept(points: Sequence[Point]) -> float:
 
 
 def _maximal(points: Iterable[Point]) -> list[Point]:
-    kept, group = [], None
-    for point in _descending(points):
-        rest = _padded(point, 0.0)[1:]
-        group = group or _group(rest)
+    descending = _descending(points)
+    if not descending:
+        return []
+    filling = (0.0,) * (SWEPT - len(descending[0]))
+    group = _group(descending[0][1:] + filling)
+    kept = []
+    for point in descending:
+        rest = point[1:] + filling
         if not group.covers(rest):
             group.add(rest)
             kept.append(point)

@@ -163,8 +163,8 @@ def summarise(runs: Sequence[RunRecord], *, compared: int = 1, quantum: float = 
     shown where a network was trained for nothing else. `compared` is how many finalists the winner is chosen from,
     `quantum` the step of an accuracy: the interval is made for them.
     """
-    finals = [run for run in runs if run.role == "final" and run.finished]
-    shown = finals or _search_run(runs) or _probes(runs)
+    finals = _finals(runs)
+    shown = _shown(runs)
     accuracies = _values(shown, lambda run: run.reached)
     train, last = (_mean(_values(shown, of)) for of in (lambda run: run.train_accuracy, lambda run: run.final_accuracy))
     diagnoses = [run.diagnosis for run in shown or runs if run.diagnosis is not None]
@@ -186,6 +186,19 @@ def summarise(runs: Sequence[RunRecord], *, compared: int = 1, quantum: float = 
         stopped_early=any(run.stopped_early for run in shown),
         diagnosis=agree(diagnoses),
     )
+
+
+def shown_accuracy(runs: Sequence[RunRecord]) -> float | None:
+    """What `summarise` gives as the accuracy, without all else: thousands of trials are ranked by it."""
+    return _mean(_values(_shown(runs), lambda run: run.reached))
+
+
+def _shown(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    return _finals(runs) or _search_run(runs) or _probes(runs)
+
+
+def _finals(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    return [run for run in runs if run.role == "final" and run.finished]
 
 
 def _search_run(runs: Sequence[RunRecord]) -> list[RunRecord]:

@@ -5,6 +5,8 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import Row
+
 from models.compiler.reports import Compilation
 from models.training.measurements import Measured
 from search.results.chance import is_above_chance
@@ -13,7 +15,8 @@ from search.results.leaderboard import PROBE
 from search.results.trial_records import FINISHED
 from service.core.searches import state_counts
 from service.store.runs import OPEN
-from service.store.tables import ApiKeyRow, AttemptRow, EpochRow, EventRow, RunRow, SearchRow, TrialRow
+from service.store.tables import ApiKeyRow, AttemptRow, EventRow, RunRow, SearchRow, TrialRow
+from service.store.trials import AnyTrial, Detail
 
 Document = dict[str, Any]
 
@@ -30,7 +33,7 @@ def ranked(row: TrialRow, rank: int) -> Document:
     return {"rank": None if row.accuracy is None else rank, **trial(row)}
 
 
-def trial(row: TrialRow) -> Document:
+def trial(row: AnyTrial) -> Document:
     """A trial in the contract's shape."""
     stem, *widths, head = row.widths
     document: Document = {
@@ -84,7 +87,7 @@ def trial(row: TrialRow) -> Document:
     return document
 
 
-def _cost(row: TrialRow) -> Document:
+def _cost(row: AnyTrial) -> Document:
     return {
         "params": row.params,
         "macs": row.macs,
@@ -95,11 +98,10 @@ def _cost(row: TrialRow) -> Document:
     }
 
 
-def trial_detail(
-    row: TrialRow, runs: Sequence[RunRow], attempts: Sequence[AttemptRow], epochs: Sequence[EpochRow]
-) -> Document:
+def trial_detail(row: AnyTrial, detail: Detail) -> Document:
     """A trial with its runs, their attempts and their epochs."""
     document = trial(row)
+    runs, attempts, epochs = detail
     tested = document["test_accuracy"] is not None
     document["runs"] = [
         _run(
@@ -113,7 +115,7 @@ def trial_detail(
     return document
 
 
-def _run(run: RunRow, attempts: Sequence[AttemptRow], epochs: Sequence[EpochRow]) -> Document:
+def _run(run: RunRow, attempts: Sequence[AttemptRow], epochs: Sequence[Row[Any]]) -> Document:
     result = run.result or {}
     numbers = ("train_accuracy", "last_accuracy", "best_accuracy", "best_epoch", "test_accuracy", "started_from")
     return {

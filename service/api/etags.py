@@ -4,14 +4,16 @@ import hashlib
 
 from fastapi import Response
 
+from service.version import VERSION
+
 
 def etag(*parts: object) -> str:
-    """The weak tag of what these determine.
+    """The weak tag of what these determine; another version of this service may write it down in another shape.
 
     >>> etag("search", 7) == etag("search", 7) != etag("search", 8)
     True
     """
-    return f'W/"{hashlib.sha256(repr(parts).encode()).hexdigest()[:20]}"'
+    return f'W/"{hashlib.sha256(repr((VERSION, parts)).encode()).hexdigest()[:20]}"'
 
 
 def unchanged(tag: str, if_none_match: str | None) -> Response | None:

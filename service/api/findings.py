@@ -19,7 +19,7 @@ from search.results.front import Front
 from search.results.trial_records import FINISHED
 from service.api import documents
 from service.api.context import ServiceContext
-from service.core import fronts, probes, searches
+from service.core import fronts, probes
 from service.core.conclusions import conclude
 from service.core.result_cache import TRAINED_ON
 from service.errors import NotFound
@@ -78,20 +78,20 @@ def store_next(context: ServiceContext) -> bool:
     return search_id is not None
 
 
-def of(session: Session, search: SearchRow) -> Findings:
-    """What a search has shown: as stored, or computed where nothing is stored."""
+def of(context: ServiceContext, session: Session, search: SearchRow) -> Findings:
+    """What a search has shown: as stored, or computed once for each of its versions where nothing is stored."""
     row = stored.get(session, search)
     if row is not None:
         return Findings(row.statement, row.importance, row.front, row.transfer)
-    return _computed(session, search)
+    return context.cache.get(("findings", search.id, search.version), lambda: _computed(session, search))
 
 
-def scaling_config(session: Session, search: SearchRow) -> documents.Document:
+def scaling_config(context: ServiceContext, session: Session, search: SearchRow) -> documents.Document:
     """The canonical scaling config. `NothingFinished` before any trial was trained to the end."""
     row = stored.get(session, search)
     if row is not None and row.config is not None:
         return row.config
-    found = _computed(session, search)
+    found = of(context, session, search)
     return _config(session, search, found.front, found.transfer, found.importance)
 
 
@@ -138,7 +138,7 @@ def _config(
     importance: documents.Document | None,
 ) -> documents.Document:
     spec = search_rows.spec_of(search)
-    winner = searches.best(session, search.id)
+    winner = board.leaders(session, [search.id]).get(search.id)
     trained_on = {} if winner is None else _trained_on(session, winner)
     created_at = documents.timestamp(search.finished_at or search.created_at)
     return config.scaling_config(
@@ -189,7 +189,7 @@ def _dataset_hash(session: Session, trial: TrialRow | None) -> str:
 
 def _trained_on(session: Session, trial: TrialRow) -> dict[str, Any]:
     """Devices and versions of the worker that trained the last run, here or before it was taken over."""
-    runs, attempts, _ = rows.detail(session, trial.id)
+    runs, attempts, _epochs = rows.detail(session, trial.id)
     completed = [attempt for attempt in attempts if attempt.outcome == "completed"]
     if completed:
         return {"devices": completed[-1].devices, "versions": completed[-1].versions}

@@ -11,14 +11,13 @@ from sqlalchemy.orm import Session
 from search.errors import CatalogueExhausted
 from search.planning import lifecycle
 from search.planning.plan import plan
-from search.results import leaderboard, trial_records
+from search.results import trial_records
 from search.results.training_key import training_key
 from search.space import catalogue
 from search.spec.spec import SearchSpec
 from service.core import finals, new_trials, probes, proposals, rungs, trial_summary
 from service.errors import Conflict, IdempotencyMismatch
 from service.store import events, runs, searches, trials
-from service.store import leaderboard as board
 from service.store.tables import IdempotencyRow, RunRow, SearchRow, TrialRow
 from service.store.timings import timings
 
@@ -233,14 +232,9 @@ def _queue(session: Session, search: SearchRow, trial: TrialRow, seed: int, role
     )
     session.add(run)
     search.waiting += 1
+    search.version += 1
     session.flush()
     return run
-
-
-def best(session: Session, search_id: str) -> TrialRow | None:
-    """The trial that leads the leaderboard, None before any has an accuracy."""
-    rows = board.page(session, board.Selection(search_id), sort=None, after=None, limit=1)
-    return rows[0] if rows and rows[0].standing <= leaderboard.COMPLETED else None
 
 
 def state_counts(counts: dict[str, int], planned: int) -> dict[str, Any]:

@@ -3,15 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
-from search.results.leaderboard import PROBE
+from search.results.leaderboard import COMPLETED, PROBE
 from search.results.objectives import Point, front
 from search.results.trial_records import FINISHED
-from service.store.tables import ACCURACY_OR_LESS, TrialRow
+from service.store.tables import ACCURACY_OR_LESS, SearchRow, TrialRow
 from service.store.where_filter import OPERATORS, Comparison
 
 # Not among them, nor in filters: test_accuracy. Nobody can choose by what cannot be asked for.
@@ -89,15 +89,29 @@ def page(
     return session.scalars(ordered.limit(limit)).all()
 
 
+def leaders(session: Session, search_ids: Sequence[str]) -> dict[str, TrialRow]:
+    """The first trial of each search's leaderboard; searches are missing whose first one was not trained to the end."""
+    ranked = (expression.desc() if descending else expression.asc() for expression, descending in _order(None))
+    first = select(TrialRow.id).where(TrialRow.search_id == SearchRow.id, TrialRow.standing <= COMPLETED)
+    first = first.order_by(*ranked).limit(1).correlate(SearchRow)
+    chosen = select(first.scalar_subquery()).where(SearchRow.id.in_(search_ids))
+    return {row.search_id: row for row in session.scalars(select(TrialRow).where(TrialRow.id.in_(chosen)))}
+
+
 def points(session: Session, selection: Selection, costs: Sequence[str]) -> list[tuple[int, Point]]:
     """(number, point) of the selected trials that were trained to the end; a point is an `objectives.vector`."""
-    columns = (TrialRow.number, TrialRow.accuracy, *(getattr(TrialRow, name) for name in costs))
+    columns = (TrialRow.number, TrialRow.accuracy, *(-getattr(TrialRow, name) for name in costs))
     done = TrialRow.state.in_(FINISHED), TrialRow.accuracy.is_not(None)
-    statement = select(*columns).where(*selection.clauses(), *done).order_by(TrialRow.number)
-    return [
-        (number, (accuracy, *(-math.inf if cost is None else -cost for cost in found)))
-        for number, accuracy, *found in session.execute(statement)
-    ]
+    statement = select(*columns).where(*selection.clauses(), *done)
+    rows = session.execute(statement).all()
+    if not rows:
+        return []
+    numbers, *places = zip(*rows, strict=True)  # by column: thousands of trials are read at each look at a front
+    return list(zip(numbers, zip(*map(_endless, places), strict=True), strict=True))
+
+
+def _endless(place: Sequence[float | None]) -> Sequence[float]:
+    return [-math.inf if value is None else value for value in place] if None in place else cast(Sequence[float], place)
 
 
 def place(row: TrialRow, sort: str | None) -> Place:

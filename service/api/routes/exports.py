@@ -1,22 +1,24 @@
 """/v1/searches/{id}/export and /plots: the answer of a search, in the forms that people use."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from search.errors import UnknownFormat
 from search.exports import config
 from search.results import leaderboard
 from service.api import documents, findings
+from service.api.context import ServiceContext
 from service.api.etags import etag, unchanged
 from service.api.routes.dependencies import NOT_MODIFIED, ContextDep, IfNoneMatch, Reader
 from service.store import events
 from service.store import searches as search_rows
 from service.store import trials as rows
 from service.store.tables import SearchRow
-from service.version import VERSION
 from service.web import plots
 
 router = APIRouter(prefix="/v1/searches/{search_id}", tags=["results"])
@@ -44,14 +46,14 @@ def export_search(
     findings.store(context, search_id, caller.owner)
     with context.read() as session:
         search = search_rows.get(session, search_id, caller.owner)
-        tag = etag("export", search_id, search.version, form, VERSION)
+        tag = etag("export", search_id, search.version, form)
         if (same := unchanged(tag, if_none_match)) is not None:
             return same
         if form == "csv":
             everything = rows.page(session, search_id, state=None, after=-1, limit=ALL)
             text = config.trials_csv([documents.trial(row) for row in everything])
         else:
-            text = config.export(findings.scaling_config(session, search), form)
+            text = config.export(findings.scaling_config(context, session, search), form)
     name = f"effscale-{search_id}.{form}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "ETag": tag}
     return Response(text, media_type=config.MEDIA_TYPES[form], headers=headers)
@@ -66,22 +68,29 @@ def plot(
     with context.read() as session:
         search = search_rows.get(session, search_id, caller.owner)
         last = events.last_id(session, search_id) if name == "curves" else None  # an epoch changes curves alone
-        key = "plot", search_id, search.version, last, name, VERSION
+        key = "plot", search_id, search.version, last, name
         tag = etag(key)
         if (same := unchanged(tag, if_none_match)) is not None:
             return same
-        body = context.cache.get(key, lambda: _figure(session, search, name))
+        body = context.cache.get(key, lambda: _figure(context, session, search, name))
     return Response(body, media_type="application/json", headers={"ETag": tag})
 
 
-def _figure(session: Session, search: SearchRow, name: Plot) -> bytes:
+def _figure(context: ServiceContext, session: Session, search: SearchRow, name: Plot) -> bytes:
     """A figure as JSON."""
-    found = rows.page(session, search.id, state=None, after=-1, limit=PLOTTED)
-    found = [row for row in found if row.standing != leaderboard.PROBE]  # of another phi: nothing to compare
-    trials = [documents.trial(row) for row in found]
-    details = None
-    if name == "curves":
-        details = [documents.trial_detail(row, *rows.detail(session, row.id)) for row in found[:DETAILED]]
-    family = findings.scaling_config(session, search)["family"] if name == "family" else None
-    front = findings.of(session, search).front if name == "pareto" else None
-    return bytes(JSONResponse(plots.figure(name, trials, details, family, front)).body)
+    if name == "family":
+        found = plots.figure(name, (), rows=findings.scaling_config(context, session, search)["family"])
+    elif name == "curves":
+        drawn = _drawn(session, search, DETAILED)
+        details = rows.details(session, [row.id for row in drawn])
+        found = plots.figure(name, (), details=[documents.trial_detail(row, details[row.id]) for row in drawn])
+    else:
+        trials = [documents.trial(row) for row in _drawn(session, search, PLOTTED)]
+        found = plots.figure(name, trials, front=findings.of(context, session, search).front)
+    return bytes(JSONResponse(found).body)
+
+
+def _drawn(session: Session, search: SearchRow, most: int) -> Sequence[Row[Any]]:
+    """The first trials of a search, but for probes: of another phi, they are not to be compared with."""
+    found = rows.page(session, search.id, state=None, after=-1, limit=most)
+    return [row for row in found if row.standing != leaderboard.PROBE]

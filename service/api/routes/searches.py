@@ -1,6 +1,6 @@
 """/v1/searches: submit, list, show, pause, resume, cancel, delete."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -22,7 +22,7 @@ from service.api.settlement import settle
 from service.core import proposals, searches
 from service.errors import Conflict
 from service.library.weights import weights_of
-from service.store import events, runs
+from service.store import events, leaderboard, runs
 from service.store import searches as rows
 from service.store.tables import SearchRow
 from service.store.timings import timings
@@ -68,7 +68,7 @@ def preview(spec: Spec, context: ContextDep, caller: Reader) -> JSONResponse:
     return JSONResponse(plan(spec, known))
 
 
-@router.get("/searches", responses={200: {"model": resources.SearchesOut}})
+@router.get("/searches", responses={200: {"model": resources.SearchesOut}, 304: NOT_MODIFIED})
 def listing(
     context: ContextDep,
     caller: Reader,
@@ -76,7 +76,8 @@ def listing(
     name: Annotated[str | None, Query(max_length=200, description="A part of the name, in any case.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=500)] = None,
-) -> JSONResponse:
+    if_none_match: IfNoneMatch = None,
+) -> Response:
     """The caller's searches, newest first, without specification and plan."""
     scope = f"searches {caller.owner} {state} {name}"
     after = None
@@ -85,14 +86,19 @@ def listing(
         after = (float(created_at), str(search_id))
     with context.read() as session:
         page = rows.page(session, caller.owner, state=state, name=name, after=after, limit=limit + 1)
-        shown = page[:limit]
-        items = [documents.summary(document) for document in show_all(session, context, list(shown))]
-    more = len(page) > limit
+        shown, more = page[:limit], len(page) > limit
+        workers = _workers(session, context, shown)
+        versions = [(row.id, row.version, row.device_seconds, workers[row.id]) for row in shown]
+        tag = etag(scope, versions, more)
+        if (same := unchanged(tag, if_none_match)) is not None:
+            return same
+        items = [documents.summary(document) for document in show_all(session, context, shown)]
     return JSONResponse(
         {
             "items": items,
             "next_cursor": cursors.encode((shown[-1].created_at, shown[-1].id), scope) if more else None,
-        }
+        },
+        headers={"ETag": tag},
     )
 
 
@@ -103,13 +109,12 @@ def show(search_id: str, context: ContextDep, caller: Reader, if_none_match: IfN
     with context.read() as session:
         row = rows.get(session, search_id, caller.owner)
         last_event_id = events.last_id(session, search_id)
-        busy = runs.busy_workers(session)
-        workers = len(_free(context, busy) | busy.get(search_id, set())) if row.state in rows.OPEN else 0
+        workers = _workers(session, context, [row])[search_id]
         tag = etag("search", search_id, row.version, row.device_seconds, last_event_id, workers)
         if (same := unchanged(tag, if_none_match)) is not None:
             return same
         document = show_all(session, context, [row])[0]
-        document |= asdict(findings.of(session, row))
+        document |= asdict(findings.of(context, session, row))
         document["last_event_id"] = last_event_id
     return JSONResponse(document, headers={"ETag": tag})
 
@@ -147,29 +152,35 @@ def delete(search_id: str, context: ContextDep, caller: Submitter) -> Response:
     return Response(status_code=204)
 
 
-def show_all(session: Session, context: ServiceContext, found: list[SearchRow]) -> list[documents.Document]:
-    """The documents of searches, counted in three statements for all of them and two for each that has begun."""
+def show_all(session: Session, context: ServiceContext, found: Sequence[SearchRow]) -> list[documents.Document]:
+    """The documents of searches, counted in four statements for all of them and one for each that runs."""
     ids = [row.id for row in found]
     (trials, diagnoses), counts = rows.trial_counts(session, ids), rows.run_counts(session, ids)
-    busy = runs.busy_workers(session)
-    free = _free(context, busy)
+    best, workers = leaderboard.leaders(session, ids), _workers(session, context, found)
     return [
         documents.search(
             row,
             trials[row.id],
             counts[row.id],
             diagnoses[row.id],
-            searches.best(session, row.id) if trials[row.id] else None,
-            runs.seconds_of_a_run(session, row.id) if row.state in rows.OPEN and trials[row.id] else None,
-            len(free | busy.get(row.id, set())),
+            best.get(row.id),
+            runs.seconds_of_a_run(session, row.id) if _is_timed(row, counts[row.id]) else None,
+            workers[row.id],
         )
         for row in found
     ]
 
 
-def _free(context: ServiceContext, busy: Mapping[str, set[str]]) -> set[str]:
-    """The names of live workers that hold no lease."""
-    return set(context.idle_workers.names(context.time())).difference(*busy.values())
+def _is_timed(row: SearchRow, counts: Mapping[tuple[str, str], int]) -> bool:
+    """Whether a search goes on, and runs of it have ended that tell how long the others will take."""
+    return row.state in rows.OPEN and any(state == "completed" for _, state in counts)
+
+
+def _workers(session: Session, context: ServiceContext, found: Sequence[SearchRow]) -> dict[str, int]:
+    """How many workers could take a run of each search: those that hold no lease, and those that are on it already."""
+    busy = runs.busy_workers(session) if any(row.state in rows.OPEN for row in found) else {}
+    free = set(context.idle_workers.names(context.time())).difference(*busy.values())
+    return {row.id: len(free | busy.get(row.id, set())) if row.state in rows.OPEN else 0 for row in found}
 
 
 def _submit(

@@ -61,7 +61,7 @@ def show(search_id: str, number: int, context: ContextDep, caller: Reader) -> JS
         if not 0 <= number < 2**31:
             raise BadQuery(f"trial numbers are whole and at least 0, got {number}")
         row = rows.get(session, search_id, number)
-        return JSONResponse(documents.trial_detail(row, *rows.detail(session, row.id)))
+        return JSONResponse(documents.trial_detail(row, rows.detail(session, row.id)))
 
 
 @router.get(

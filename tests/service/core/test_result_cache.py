@@ -114,7 +114,7 @@ def test_the_document_counts_cached_trials_as_finished(fleet: Fleet) -> None:
     assert (lease.search, lease.number) == (second, 3)
     with fleet.context.read() as session:
         trial = rows.get(session, second, 2)
-        document = documents.trial_detail(trial, *rows.detail(session, trial.id))
+        document = documents.trial_detail(trial, rows.detail(session, trial.id))
         front = board.page(
             session, board.on_front(session, board.Selection(second), ["macs"]), sort=None, after=None, limit=9
         )
