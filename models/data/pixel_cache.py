@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InvalidDataset
+from models.wording import decimal_size
 
 log = logging.getLogger("effscale.data")
 
@@ -38,7 +39,7 @@ def reserve(path: Path, rows: int, px: int) -> None:
         except OSError as error:
             path.unlink(missing_ok=True)
             raise InvalidDataset(
-                f"{rows:,} images of {px} px need {size / 1e9:.2f} GB at {path.parent}: {error.strerror}"
+                f"{rows:,} images of {px} px need {decimal_size(size)} at {path.parent}: {error.strerror}"
             ) from None
 
 

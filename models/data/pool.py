@@ -146,8 +146,8 @@ def _job(item: Item) -> dict[str, Any]:
 
 
 def _deadly(item: Item) -> Records:
-    said = "decoding it killed the process: out of memory, or a fault in the decoder"
-    return image_record.pack(item.number, {"corrupt"}, usable=False, size=(0, 0), content=NO_CONTENT, detail=said)
+    reason = "decoding it killed the process: out of memory, or a fault in the decoder"
+    return image_record.pack(item.number, {"corrupt"}, usable=False, size=(0, 0), content=NO_CONTENT, detail=reason)
 
 
 def _close(pipe: Any) -> None:

@@ -67,7 +67,7 @@ def add(
 ) -> dict[str, Any]:
     """Register a source below `directory`; its details. Raises `InvalidDataset`, and `RefusedImages` with names.
 
-    `warn` is told of classes without images before anything is decoded.
+    `warn` receives the classes without images before anything is decoded.
     """
     _check(request)
     with locked(directory, request.name, wait=False):
@@ -189,7 +189,7 @@ def _head(item: Item) -> bytes:
         with item.payload.open("rb") as file:
             return file.read(HEAD_BYTES)
     except OSError:
-        return b""  # told when it is decoded
+        return b""  # reported when it is decoded
 
 
 def _decode(source: Source, index: Index, order: Order, work: Path, progress: Progress) -> None:
@@ -295,8 +295,8 @@ def _named(findings: list[Finding], records: NDArray[np.void], work: Path) -> It
     wanted = {number for finding in findings for number in (finding.number, finding.other)}
     names = {number: printable(name) for number, name in enumerate(Names(work / NAMES)) if number in wanted}
     for finding in findings:
-        said = records["detail"][finding.number].decode("ascii", "replace")
-        detail = said if finding.other < 0 else f"same pixels as {names[finding.other]}"
+        stored = records["detail"][finding.number].decode("ascii", "replace")
+        detail = stored if finding.other < 0 else f"same pixels as {names[finding.other]}"
         yield Problem(finding.kind, names[finding.number], detail)
 
 

@@ -10,7 +10,7 @@ from models.data import image_record
 from models.data.problems import KINDS, Kind, Policy
 from models.data.sources.item import SPLITS, UNDECLARED, Index
 from models.errors import InvalidDataset
-from models.wording import counted
+from models.wording import counted, percent
 
 SHARE = 0.2  # of a class that goes to validation, and to test, where the source has none: as the digits are split
 MIN_CLASSES = 2  # with one there is nothing to tell apart
@@ -181,6 +181,6 @@ def _check_classes(index: Index, has_images: NDArray[np.bool_]) -> None:
 
 def _too_few(split: int) -> InvalidDataset:
     return InvalidDataset(
-        f"there are too few images for a {SPLITS[split]} split: {SHARE:.0%} of each class are taken, and no class has "
-        "more than two; add images, or give the split its own"
+        f"there are too few images for a {SPLITS[split]} split: {percent(SHARE, 0)} of each class are taken, "
+        "and no class has more than two; add images, or give the split its own"
     )

@@ -36,7 +36,7 @@ LEVELS = {
     "x86-64-v3": {"avx2", "fma", "bmi2"},
 }
 COMPILERS = ("c++", "g++", "clang++")
-WORDS = 300  # characters of the compiler's complaint that are told
+WORDS = 300  # characters of the compiler's message that are shown
 BUILD_SECONDS = 300.0  # it takes 20; a loaded machine takes longer
 
 log = logging.getLogger("effscale.native")
@@ -135,8 +135,8 @@ def _compile(compiler: str, target: str, path: Path) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
         if done.returncode:
-            said = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr)
-            raise CannotBuild(f"{compiler} does not compile the kernels: {said[:WORDS]}")
+            message = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr)
+            raise CannotBuild(f"{compiler} does not compile the kernels: {message[:WORDS]}")
         Path(unfinished).replace(path)
     except subprocess.TimeoutExpired:
         raise CannotBuild(f"{compiler} did not compile the kernels within {BUILD_SECONDS:g} s") from None

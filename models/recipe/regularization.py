@@ -12,13 +12,13 @@ def regularized(architecture: ScaledArchitecture, recipe: TrainingRecipe, macs_r
     What the recipe leaves open stays the network's own. Doing it twice changes nothing.
     """
 
-    def settled(given: float | RateRule | None, own: float) -> float:
+    def rate_of(given: float | RateRule | None, own: float) -> float:
         if given is None:
             return own
         return given.rate(macs_ratio, recipe.epochs) if isinstance(given, RateRule) else given
 
     return replace(
         architecture,
-        dropout=settled(recipe.dropout, architecture.dropout),
-        drop_path=settled(recipe.drop_path, architecture.drop_path),
+        dropout=rate_of(recipe.dropout, architecture.dropout),
+        drop_path=rate_of(recipe.drop_path, architecture.drop_path),
     )

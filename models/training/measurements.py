@@ -21,13 +21,3 @@ class Measured:
     def of(cls, result: Mapping[str, Any]) -> "Measured":
         """What a result, or anything else with these fields, says. Nothing is 0: that stands for not measured."""
         return cls(**{field.name: result.get(field.name) or None for field in fields(cls)})
-
-
-def gib(count: int) -> str:
-    """Bytes as a person reads them.
-
-    >>> gib(3 * 2**29), gib(2**20), gib(2**39)
-    ('1.5 GiB', '0.000977 GiB', '512 GiB')
-    """
-    size = count / 2**30
-    return f"{size:,.0f} GiB" if size >= 100 else f"{size:.3g} GiB"

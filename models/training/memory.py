@@ -10,7 +10,7 @@ from models.layers.convolutions import on_cpu
 from models.recipe.recipe import TrainingRecipe
 from models.scaling import anatomy
 from models.scaling.architecture import ScaledArchitecture
-from models.training.measurements import gib
+from models.wording import memory_size
 
 # The estimate of `anatomy` counts two float32 maps a layer. A compiler that fuses may keep one, and bfloat16 halves it:
 # a quarter is the least. Measured on CPUs, programs need 1.2 times the estimate (1.75 in bfloat16).
@@ -72,6 +72,6 @@ def check_fits(needed: int | None, limit: int | None, what: str) -> None:
     """Raise `NotEnoughMemory` when more is needed than there is. None is not known, and passes."""
     if needed is not None and limit is not None and needed > limit:
         raise NotEnoughMemory(
-            f"{what} needs {gib(needed)} of memory, and there are {gib(limit)}: a smaller batch_size or a smaller "
-            f"network may fit"
+            f"{what} needs {memory_size(needed)} of memory, and there are {memory_size(limit)}: a smaller "
+            "batch_size or a smaller network may fit"
         )

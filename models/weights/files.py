@@ -77,11 +77,11 @@ def _architecture(path: Path, data: bytes) -> ScaledArchitecture | None:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         return None
     try:
-        told = document["architecture"]
-        if not all(type(told[name]) is int for name in ("stem", "head", "resolution", "classes")):
+        fields = document["architecture"]
+        if not all(type(fields[name]) is int for name in ("stem", "head", "resolution", "classes")):
             raise TypeError("its widths, resolution and classes must be whole numbers")
-        if told["stem"] < 1 or told["head"] < 0:
-            raise TypeError(f"its stem has {told['stem']} channels, its head {told['head']}")
-        return ScaledArchitecture(**{**told, "stages": tuple(StageSpec(**row) for row in told["stages"])})
+        if fields["stem"] < 1 or fields["head"] < 0:
+            raise TypeError(f"its stem has {fields['stem']} channels, its head {fields['head']}")
+        return ScaledArchitecture(**{**fields, "stages": tuple(StageSpec(**row) for row in fields["stages"])})
     except (TypeError, KeyError, ModelError) as error:
         raise InvalidWeights(f"{path} says it is of a network that cannot be: {error}") from None

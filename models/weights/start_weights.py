@@ -199,11 +199,11 @@ def _unconventional(architecture: ScaledArchitecture, layout: WeightLayout) -> t
 
 
 def _unseen(file: WeightFile, architecture: ScaledArchitecture) -> tuple[str, ...]:
-    told = file.architecture
-    if told is None:
+    stored = file.architecture
+    if stored is None:
         return (f"{file.path} does not say which network it is of: names and shapes fit, padding and strides may not",)
-    both = {name: (getattr(told, name), getattr(architecture, name)) for name in UNSEEN}
-    for number, (old, new) in enumerate(zip(told.stages, architecture.stages, strict=False), start=1):
+    both = {name: (getattr(stored, name), getattr(architecture, name)) for name in UNSEEN}
+    for number, (old, new) in enumerate(zip(stored.stages, architecture.stages, strict=False), start=1):
         both[f"the stride of stage {number}"] = old.stride, new.stride
     return tuple(
         f"{name} was {old!r} in the network that {file.path} is of and is {new!r} in this one: its maps will differ"

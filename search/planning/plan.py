@@ -6,12 +6,12 @@ from typing import Any
 
 from models.scaling.anatomy import SMALLEST_MAP
 from models.scaling.cost import profile
-from models.wording import counted
+from models.wording import counted, millions, percent
 from search.planning.lifecycle import planned_probes, planned_runs
 from search.planning.timing import BACKWARD, Timing, pace
 from search.proposals import warm_start
 from search.pruning import brackets
-from search.results.leaderboard import spoken
+from search.results.leaderboard import coefficients_text
 from search.results.racing import final_seeds
 from search.space import catalogue as catalogues
 from search.space.catalogue import Catalogue
@@ -103,7 +103,7 @@ def _device_seconds(spec: SearchSpec, space: Catalogue, timings: Sequence[Timing
         for name in picked
     }
     basis = (
-        f"{images:,} training images x {epochs['estimate']:,} epochs x {picked['estimate'] / 1e6:,.1f} M multiply-adds "
+        f"{images:,} training images x {epochs['estimate']:,} epochs x {millions(picked['estimate'], 'multiply-adds')} "
         f"x {BACKWARD} / {found.speed}; and {found.compiling} to compile each of {trials:,} networks, whose finals "
         "share its program"
     )
@@ -152,7 +152,8 @@ def _warnings(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
         nearest, note = reference(spec, space, space.feasible)
         yield _warning(
             "paper-not-feasible",
-            f"trial 0 is {spoken(nearest.coefficients)} ({nearest.resolution} px, {nearest.ratio:.4g} times): {note}",
+            f"trial 0 is {coefficients_text(nearest.coefficients)} ({nearest.resolution} px, "
+            f"{nearest.ratio:.4g} times): {note}",
         )
     yield from _unused(spec, space)
     yield from _sampling(spec)
@@ -262,7 +263,7 @@ def _statistics(spec: SearchSpec) -> Iterator[Warning_]:
     kept = recipe.recalibration_batches or recipe.frozen_norm  # BatchNorm's are not those of the last steps
     steps = recipe.epochs * max(1, spec.data.train // recipe.batch_size)
     slow = [
-        f"{name} {value:g} still keeps {left:.0%} of the initial values"
+        f"{name} {value:g} still keeps {percent(left, 0)} of the initial values"
         for name, value, left in (
             ("bn_momentum", recipe.bn_momentum, 0.0 if kept else recipe.bn_momentum**steps),
             ("ema_decay", recipe.ema_decay, ramped(recipe.ema_decay, steps)),

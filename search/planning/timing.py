@@ -60,12 +60,12 @@ def pace(timings: Sequence[Timing], macs: float) -> Pace:
     compiled = [seconds for timing in found if (seconds := timing.compile_seconds) is not None]
     enough = len(compiled) >= ENOUGH
     compiling = spread(compiled) if enough else COMPILE_SECONDS
-    said = (
+    basis = (
         f"{compiling['estimate']:.3g} s, the middle of {len(compiled):,}"
         if enough
         else f"a guess of {compiling['estimate']:g} s"
     )
-    return Pace(faster, compiling, len(found), _measured(found, faster["estimate"], found is similar), said)
+    return Pace(faster, compiling, len(found), _measured(found, faster["estimate"], found is similar), basis)
 
 
 def spread(values: Iterable[float]) -> dict[str, float]:

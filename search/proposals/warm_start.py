@@ -29,13 +29,13 @@ def check(spec: SearchSpec, catalogue: Catalogue) -> None:
         pointer = f"/warm_start/enqueue/{at}"
         if place is None:
             raise InvalidSpec(
-                f"{_spoken(triple)} gives no feasible network; the nearest feasible one is "
+                f"{_text(triple)} gives no feasible network; the nearest feasible one is "
                 f"{_named(_nearest(catalogue, Coefficients(*triple)))}",
                 pointer,
             )
         if place in seen:
             raise InvalidSpec(
-                f"{_spoken(triple)} gives the same network as /warm_start/enqueue/{seen[place]}; each is tried once",
+                f"{_text(triple)} gives the same network as /warm_start/enqueue/{seen[place]}; each is tried once",
                 pointer,
             )
         seen[place] = at
@@ -65,8 +65,8 @@ def _nearest(catalogue: Catalogue, wanted: Coefficients) -> Candidate:
 
 def _named(candidate: Candidate) -> str:
     c = candidate.coefficients
-    return f"{_spoken((c.alpha, c.beta, c.gamma))} ({candidate.resolution} px)"
+    return f"{_text((c.alpha, c.beta, c.gamma))} ({candidate.resolution} px)"
 
 
-def _spoken(triple: Triple) -> str:
+def _text(triple: Triple) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in zip(("alpha", "beta", "gamma"), triple, strict=True))

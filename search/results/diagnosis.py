@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from models.wording import counted
+from models.wording import counted, percent
 
 Label = Literal["diverged", "overfits", "noisy", "underfits", "fits"]
 LABELS: tuple[Label, ...] = get_args(Label)  # the worst first: of labels with as many runs, the worse one is told
@@ -146,9 +146,9 @@ def _loss_rose(curve: Sequence[Epoch], task: Task) -> Diagnosis | None:  # noqa:
     if not (ratio > RISEN and (ratio - 1) * least > RISE and better and gained <= 0):
         return None
     rule = (
-        f"since epoch {at + 1} the validation loss rose by {ratio - 1:.0%}, more than {RISEN - 1:.0%}, and accuracy by "
-        f"nothing, while the training loss fell"
-    ).replace("%", " %")
+        f"since epoch {at + 1} the validation loss rose by {percent(ratio - 1, 0)}, more than {percent(RISEN - 1, 0)}, "
+        "and accuracy by nothing, while the training loss fell"
+    )
     return Diagnosis("overfits", rule, {"epoch": at + 1, "loss_ratio": ratio, "limit": RISEN})
 
 

@@ -14,7 +14,7 @@ from itertools import combinations, permutations
 from math import log
 from typing import TYPE_CHECKING, Any
 
-from models.wording import counted
+from models.wording import counted, percent
 from search.results.statistics import CONFIDENCE
 from search.results.trial_records import TrialRecord
 
@@ -108,7 +108,7 @@ def _importance(rows: tuple[tuple[float, ...], ...]) -> Importance:
         )
     drawn = [np.bincount(chance.randint(count, size=count), minlength=count) for _ in range(RESAMPLES)]
     weights = np.stack([np.ones(count), *drawn])
-    return _told(
+    return _from_shares(
         count,
         _shapley(
             {subset: _explained(_terms(table[:, :3], subset), accuracies[None], weights).clip(0) for subset in SUBSETS}
@@ -183,7 +183,7 @@ def _shapley(explained: "dict[tuple[int, ...], Floats]") -> "Floats":
     return brought
 
 
-def _told(count: int, shares: "Floats") -> Importance:
+def _from_shares(count: int, shares: "Floats") -> Importance:
     """From the shares of (3, the trials as they are and each resample of them)."""
     import numpy as np
 
@@ -196,8 +196,10 @@ def _told(count: int, shares: "Floats") -> Importance:
     explained = _figure(shares[:, 0].sum())
     first = int(shares[:, 0].argmax())
     most = AXES[first] if (shares[:, 1:].argmax(axis=0) == first).mean() >= CONFIDENCE else None
-    parts = ", ".join(f"{name} {share.share:.0%}" for name, share in zip(AXES, (alpha, beta, gamma), strict=True))
-    message = f"of the variance of {count} trials' accuracies {explained:.0%} is explained ({parts})"
+    parts = ", ".join(
+        f"{name} {percent(share.share, 0)}" for name, share in zip(AXES, (alpha, beta, gamma), strict=True)
+    )
+    message = f"of the variance of {count} trials' accuracies {percent(explained, 0)} is explained ({parts})"
     return Importance(count, explained, alpha, beta, gamma, most, message)
 
 

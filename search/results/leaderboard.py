@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from models.scaling.coefficients import Coefficients
+from models.wording import percent
 from search.errors import NothingFinished
 from search.results.chance import chance_level, is_above_chance
 from search.results.importance import Importance
@@ -89,14 +90,14 @@ def statement(
     """
     if classes is not None and (nothing := _nothing_learned(trials, classes, quantum)):
         return nothing
-    said = _of_the_winner(trials, quantum, plan)
+    sentence = _of_the_winner(trials, quantum, plan)
     if importance is None or not any(trial.search_accuracy is not None for trial in trials):
-        return said
-    return f"{said.removesuffix('.')}; {importance.conclusion}."
+        return sentence
+    return f"{sentence.removesuffix('.')}; {importance.conclusion}."
 
 
 def _nothing_learned(trials: Sequence[TrialRecord], classes: int, quantum: float) -> str | None:
-    """What is said where the best network is not above guessing; None where it is, or where there is none."""
+    """The sentence where the best network is not above guessing; None where it is, or where there is none."""
     best = min(trials, key=_place, default=None)
     if best is None or standing(best) > COMPLETED:
         return None
@@ -104,9 +105,10 @@ def _nothing_learned(trials: Sequence[TrialRecord], classes: int, quantum: float
     images = round(1 / quantum) if quantum else 1
     if accuracy is None or is_above_chance(accuracy, classes=classes, images=images):
         return None
-    return f"Nothing was learned yet: the best network is right on {accuracy:.1%} of the validation images".replace(
-        "%", " %"
-    ) + f", which is not above guessing among {classes} classes ({chance_level(classes):.1%}).".replace("%", " %")
+    return (
+        f"Nothing was learned yet: the best network is right on {percent(accuracy, 1)} of the validation images, which "
+        f"is not above guessing among {classes} classes ({percent(chance_level(classes), 1)})."
+    )
 
 
 def _of_the_winner(trials: Sequence[TrialRecord], quantum: float, plan: Rounds | None) -> str:
@@ -114,7 +116,7 @@ def _of_the_winner(trials: Sequence[TrialRecord], quantum: float, plan: Rounds |
         best = winner(trials)
     except NothingFinished:
         return "No trial was trained to the end: there is nothing to compare."
-    name = spoken(best.coefficients)
+    name = coefficients_text(best.coefficients)
     if standing(best) == COMPLETED:
         count = sum(standing(trial) == COMPLETED for trial in trials)
         if count == 1:
@@ -123,29 +125,29 @@ def _of_the_winner(trials: Sequence[TrialRecord], quantum: float, plan: Rounds |
             f"{name} came first of {count} on a single seed: without finals on common seeds the spread between seeds "
             "is unknown, and none of them can be told apart."
         )
-    verdict = ties(trials, quantum=quantum, plan=plan)
-    if not verdict:
+    tied_with = ties(trials, quantum=quantum, plan=plan)
+    if not tied_with:
         return f"{name} is the only finalist: there is nothing to compare it with."
-    return f"{name} {_verdict(verdict)}"
+    return f"{name} {_compared(tied_with)}"
 
 
-def spoken(coefficients: Coefficients) -> str:
+def coefficients_text(coefficients: Coefficients) -> str:
     """As people write a scaling.
 
-    >>> spoken(Coefficients(1.2, 1.1, 1.15))
+    >>> coefficients_text(Coefficients(1.2, 1.1, 1.15))
     'alpha 1.2, beta 1.1, gamma 1.15'
     """
     return f"alpha {coefficients.alpha:g}, beta {coefficients.beta:g}, gamma {coefficients.gamma:g}"
 
 
-def _verdict(verdict: Mapping[int, bool]) -> str:
-    tied = sum(verdict.values())
+def _compared(tied_with: Mapping[int, bool]) -> str:
+    tied = sum(tied_with.values())
     if tied:
         numeral = NUMERALS[tied] if tied < len(NUMERALS) else f"{tied} others"
         return f"and {numeral} cannot be told apart at 95 %."
-    if len(verdict) == 1:
+    if len(tied_with) == 1:
         return "is better than the other finalist at 95 %."
-    return f"is better than each of the {len(verdict)} other finalists at 95 %."
+    return f"is better than each of the {len(tied_with)} other finalists at 95 %."
 
 
 def _by_seed(trial: TrialRecord) -> dict[int, float]:

@@ -1,8 +1,8 @@
-"""Which finalists are trained on more seeds, and which have been told from the leader: a race over common seeds.
+"""A race of the finalists over common seeds: which are trained on more, and which are worse than the leader.
 
 After the first common seeds, and then after each further one, the finalists still in are compared with the best of
-them; whoever is told from it leaves, the others get one seed more, up to the last. Without `max_seeds` there is one
-look, after the last seed: that is fixed replication.
+them. One that is significantly worse is dropped, the others get one seed more, up to the last. Without `max_seeds`
+there is one look, after the last seed: that is fixed replication.
 
 Each look may err. The error of 5 % is therefore spent over all planned looks (their shares add up to one, so that the
 sum bounds it whatever the looks have in common), and within a look Holm's correction is for the finalists still in.
@@ -92,7 +92,7 @@ def race(plan: Rounds, finalists: Sequence[TrialRecord]) -> Race:
         if missing or waiting:
             return Race(_numbers(inside), left, count, missing, waiting)
         inside = [trial for trial in inside if accuracies(trial, seeds)]
-        gone = _told_apart(inside, seeds, plan.quantum, share)
+        gone = _worse(inside, seeds, plan.quantum, share)
         left |= dict.fromkeys(sorted(gone), count)
         inside = [trial for trial in inside if trial.number not in gone]
         if len(inside) < 2:
@@ -115,7 +115,7 @@ def leader(trials: Sequence[TrialRecord], seeds: Sequence[int]) -> TrialRecord:
     return min(trials, key=place)
 
 
-def _told_apart(inside: Sequence[TrialRecord], seeds: Sequence[int], quantum: float, share: float) -> frozenset[int]:
+def _worse(inside: Sequence[TrialRecord], seeds: Sequence[int], quantum: float, share: float) -> frozenset[int]:
     if len(inside) < 2:
         return frozenset()
     best = leader(inside, seeds)

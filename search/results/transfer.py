@@ -82,7 +82,7 @@ def document(spec: SearchSpec, trials: Sequence[TrialRecord]) -> dict[str, Any] 
     """What the probe has shown, JSON values only; None of a search without one.
 
     `transfers` is True where the winner leads at the probe's phi too, False where another is better there at 95 % or
-    the order is turned round, None as long as it cannot be told.
+    the order is turned round, None as long as it cannot be difference.
     """
     if spec.transfer is None:
         return None
@@ -97,11 +97,11 @@ def document(spec: SearchSpec, trials: Sequence[TrialRecord]) -> dict[str, Any] 
     ends = tau_interval(here, there, seed=spec.seed)
     head["tau_b"], head["tau_b_ci95"] = tau_b(*values), None if ends is None else list(ends)
     head["p_value"] = chance_of(*values, seed=spec.seed)
-    transfers, verdict = _verdict(spec, rows, there, ends)
-    return {**head, "transfers": transfers, "message": f"{verdict}; {_agreement(head)}."}
+    transfers, sentence = _transfers(spec, rows, there, ends)
+    return {**head, "transfers": transfers, "message": f"{sentence}; {_agreement(head)}."}
 
 
-def _verdict(
+def _transfers(
     spec: SearchSpec,
     rows: Sequence[Mapping[str, Any]],
     there: Mapping[int, Mapping[int, float]],
@@ -111,8 +111,8 @@ def _verdict(
     winner, best = rows[0]["number"], max(rows, key=lambda row: (row["probe_accuracy"], -rows.index(row)))["number"]
     if best == winner:
         return True, f"{phi.capitalize()} trial {winner}'s coefficients lead as well"
-    told = paired_difference(there[best], there[winner], quantum=1 / spec.data.validation)
-    if told is not None and told.p_value <= 1 - CONFIDENCE:
+    difference = paired_difference(there[best], there[winner], quantum=1 / spec.data.validation)
+    if difference is not None and difference.p_value <= 1 - CONFIDENCE:
         return False, f"The winner does not transfer: {phi} trial {best}'s coefficients are better at 95 %"
     if ends is not None and ends[1] < 0:
         return False, f"The ranking does not transfer: {phi} it is turned round at 95 %"

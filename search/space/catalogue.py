@@ -13,6 +13,7 @@ from functools import lru_cache
 from models.scaling.architecture import Baseline, ScaledArchitecture
 from models.scaling.coefficients import MAX_MULTIPLIER, Coefficients, edge, shortest_decimal
 from models.scaling.cost import Cost, CostProfile, profile
+from models.wording import percent
 from search.errors import NoFeasibleNetwork, SpaceTooLarge
 from search.space import latency_table
 from search.space.latency_table import Axes, Reading
@@ -261,7 +262,7 @@ def _nothing_feasible(
     ratio, row, (gamma, pixels) = nearest
     return NoFeasibleNetwork(
         f"none of the {len(reached):,} networks of the space costs {spec.ratio:g} times the baseline's {target.metric} "
-        f"within {target.tolerance:.1%}; the nearest costs {ratio:.4g} times (alpha {row.alpha:g}, beta {row.beta:g}, "
-        f"gamma {gamma:g}: {pixels} px); {bound}",
+        f"within {percent(target.tolerance, 1)}; the nearest costs {ratio:.4g} times (alpha {row.alpha:g}, "
+        f"beta {row.beta:g}, gamma {gamma:g}: {pixels} px); {bound}",
         pointer,
     )

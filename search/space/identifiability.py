@@ -31,17 +31,17 @@ def findings(spec: SearchSpec, space: Catalogue) -> Iterator[Finding]:
     for name, found in values.items():
         if len(found) > COARSE:
             continue
-        told = ", ".join(_intervals(spec, name, found.values()))
+        ranges = ", ".join(_intervals(spec, name, found.values()))
         if len(found) == 1:
             yield Finding(
                 "coefficient-does-not-vary",
                 f"all {len(space.feasible):,} feasible networks have the same {PARTS[name]}: nothing can be learned of "
-                f"{name}, each value of {told} gives them",
+                f"{name}, each value of {ranges} gives them",
             )
         else:
             yield Finding(
                 "coefficient-is-coarse",
-                f"the feasible networks have {len(found)} {SEVERAL[name]}: {name} can be known no closer than {told}",
+                f"the feasible networks have {len(found)} {SEVERAL[name]}: {name} can be known no closer than {ranges}",
             )
     yield from _together(space, values)
 

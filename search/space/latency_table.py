@@ -5,6 +5,7 @@ from statistics import median
 from typing import NamedTuple
 
 from models.errors import ModelError
+from models.wording import percent
 from search.errors import NoFeasibleNetwork
 from search.spec.spec import SearchSpec
 
@@ -68,8 +69,8 @@ def feasible(spec: SearchSpec, axes: Axes, reading: Reading) -> list[Place]:
     between = fastest <= wanted * base <= slowest
     raise NoFeasibleNetwork(
         f"none of the {len(reading.medians):,} measured networks of the space takes {wanted * base:.4g} ms, {wanted:g} "
-        f"times the baseline's {base:g} ms, within {spec.target.tolerance:.1%}; the nearest takes "
-        f"{reading.medians[nearest]:.4g} ms ({_spoken(axes, nearest)}), and they take {fastest:.4g} to {slowest:.4g} "
+        f"times the baseline's {base:g} ms, within {percent(spec.target.tolerance, 1)}; the nearest takes "
+        f"{reading.medians[nearest]:.4g} ms ({_text(axes, nearest)}), and they take {fastest:.4g} to {slowest:.4g} "
         f"ms; {'raise the tolerance' if between else 'change the ratio'}, or measure more networks: nothing is "
         "interpolated",
         "/target/tolerance" if between else "/target/ratio",
@@ -115,6 +116,6 @@ def _places(
     return found
 
 
-def _spoken(axes: Axes, place: Place) -> str:
+def _text(axes: Axes, place: Place) -> str:
     (alpha, _), (beta, _), (gamma, pixels) = axes.network_at(place)
     return f"alpha {alpha:g}, beta {beta:g}, gamma {gamma:g}: {pixels} px"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from models.errors import ModelError
 from models.scaling.coefficients import MAX_MULTIPLIER
 from models.scaling.cost import profile
+from models.wording import counted
 from search.errors import SearchError
 from search.space import latency_table
 from search.space.catalogue import (
@@ -74,8 +75,8 @@ def _remembered(asked: Question, feasible: int) -> tuple[Suggestion, ...]:
         except (ModelError, SearchError):  # so far the network cannot be scaled, or not be counted
             count = 0
         if (more := count - feasible) > 0:
-            said = f"{change.words}: {more:,} more network{'s' * (more > 1)}"
-            found.append(Suggestion(change.pointer, change.value, count, more, said))
+            text = f"{change.words}: {counted(more, 'more network')}"
+            found.append(Suggestion(change.pointer, change.value, count, more, text))
     return tuple(sorted(found, key=lambda suggestion: -suggestion.more)[:SHOWN])
 
 

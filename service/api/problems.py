@@ -59,7 +59,7 @@ def from_error(error: Exception) -> JSONResponse:
 def install(app: FastAPI) -> None:
     """Make every error of this app a problem document."""
     for kind, _, _, _ in STATUS:
-        app.add_exception_handler(kind, _known)
+        app.add_exception_handler(kind, _raised)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
@@ -76,7 +76,7 @@ def _answer(request: Request, document: JSONResponse) -> Response:
     return HTMLResponse(body, document.status_code, headers={**kept, **PAGE_HEADERS})
 
 
-async def _known(request: Request, error: Exception) -> Response:
+async def _raised(request: Request, error: Exception) -> Response:
     return _answer(request, from_error(error))
 
 

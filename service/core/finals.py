@@ -44,8 +44,8 @@ def marked(session: Session, search: SearchRow, spec: SearchSpec) -> tuple[list[
 def add_round_event(session: Session, search: SearchRow, raced: Race | None, now: float) -> None:
     """The event of a round of a race."""
     if raced is not None:
-        told = {"seeds": raced.seeds, "inside": list(raced.inside), "left": list(raced.left)}
-        events.add(session, search.id, "finals.round", now, **told)
+        round_document = {"seeds": raced.seeds, "inside": list(raced.inside), "left": list(raced.left)}
+        events.add(session, search.id, "finals.round", now, **round_document)
 
 
 def finish(session: Session, search: SearchRow, spec: SearchSpec, records: Sequence[TrialRecord]) -> None:

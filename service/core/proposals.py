@@ -31,10 +31,12 @@ def network(session: Session, search: SearchRow, spec: SearchSpec, number: int) 
     from search.proposals import history, study  # Optuna and NumPy take a second to import: the API answers before that
 
     space = catalogue.of(spec)
-    told = history.build(spec, space, outcomes.outcomes(session, search.id))
-    if (told.positions < 0).any():  # coefficients stand for their networks in other numbers than when they were stored
-        told = history.History.of(spec, space, trial_rows.records(session, search.id))
-    return study.propose(spec, space, told, number)
+    observations = history.build(spec, space, outcomes.outcomes(session, search.id))
+    if (
+        observations.positions < 0
+    ).any():  # coefficients stand for their networks in other numbers than when they were stored
+        observations = history.History.of(spec, space, trial_rows.records(session, search.id))
+    return study.propose(spec, space, observations, number)
 
 
 def resolved(session: Session, spec: SearchSpec, owner: str) -> SearchSpec:

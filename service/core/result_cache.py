@@ -34,12 +34,12 @@ def adopt(session: Session, search: SearchRow, run: RunRow, now: float) -> bool:
     trained.copy_epochs(session, found, run)
     runs.forget_checkpoints(session, run.id)
     run_endings.sweep(session, run)
-    _settle(session, search, run, now)
+    _take_over(session, search, run, now)
     return True
 
 
 def is_known(session: Session, search: SearchRow, run: RunRow) -> bool:
-    """Whether `adopt` would settle this run."""
+    """Whether `adopt` would end this run."""
     return _source(session, search, run) is not None
 
 
@@ -70,7 +70,7 @@ def _spent(run: RunRow) -> dict[str, float]:
     return {"device_seconds": before.get("device_seconds", 0.0), **asdict(Compilation.of(before))}
 
 
-def _settle(session: Session, search: SearchRow, run: RunRow, now: float) -> None:
+def _take_over(session: Session, search: SearchRow, run: RunRow, now: float) -> None:
     reason, message = "trained-before", f"not trained again: the result is that of {run.cached_from}"
     run.state, run.reason, run.message = "cached", reason, message
     search.waiting -= 1

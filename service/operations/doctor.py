@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from models.cache_dir import private, user_cache
 from models.child_process import child_command
+from models.wording import decimal_size
 from service.client.errors import ClientError
 from service.errors import ServiceError
 from service.settings import Settings
@@ -62,7 +63,7 @@ def training(settings: Settings) -> list[Finding]:
     names = ", ".join(f"{device['platform']} ({device['kind']})" for device in first["devices"])
     seconds = f"{first['seconds']:.2f} s, then {second['seconds']:.2f} s"
     held, limit = holdings(cache), settings.compile_cache_max_bytes
-    seconds += f"; {held.entries:,} files, {held.size / 1e6:,.1f} MB of at most {limit / 1e6:,.1f} MB"
+    seconds += f"; {held.entries:,} files, {decimal_size(held.size)} of at most {decimal_size(limit)}"
     hit = Finding("compile cache", "ok", f"{cache} is used: {seconds}")
     miss = Finding("compile cache", "warning", f"{cache} is not used, every worker compiles anew: {seconds}")
     return [Finding("devices", "ok", names), *native(first), hit if second["hit"] else miss]
@@ -115,7 +116,7 @@ def disk(settings: Settings) -> Finding:
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
-    text = f"{free / 1e9:.1f} GB free in {settings.data_dir}"
+    text = f"{decimal_size(free)} free in {settings.data_dir}"
     return Finding("disk", "ok" if free >= LOW_DISK_BYTES else "warning", text)
 
 

@@ -90,7 +90,7 @@ class Pack:
         runs = [self._runs[seed] for seed in reports]
         is_due = self._saver.due()
         saved = {run.place: self._save(run) for run in runs if is_due and not run.training.finished}
-        told = [
+        documents = [
             {
                 "run": run.place,
                 "epoch": reports[seed].epoch,
@@ -100,7 +100,7 @@ class Pack:
             }
             for seed, run in zip(reports, runs, strict=True)
         ]
-        self._channel.send("epoch", job=self._job, reports=told)
+        self._channel.send("epoch", job=self._job, reports=documents)
         commands = self._channel.answer(self._job)
         complete = [run for run in runs if commands.get(run.place) == "continue" and run.training.finished]
         for run in runs:

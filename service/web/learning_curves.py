@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from models.wording import percent
 from service.web.palette import (
     BLUE,
     GREEN,
@@ -79,7 +80,7 @@ def _trace(kind: str, trial: Document, run: Document, *, show: bool) -> Figure:
         "y": [value for _, value, _ in points],
         "customdata": [[trial["number"]] for _ in points],
         "hoverinfo": "text",
-        "hovertext": [f"{title}<br>epoch {epoch}: {value:.2%}{gap}".replace("%", " %") for epoch, value, gap in points],
+        "hovertext": [f"{title}<br>epoch {epoch}: {percent(value)}{gap}" for epoch, value, gap in points],
         "opacity": opacity,
         "line": {"color": colour, "width": width, "dash": dash},
         "marker": {"color": colour, "size": 5},
@@ -89,4 +90,4 @@ def _trace(kind: str, trial: Document, run: Document, *, show: bool) -> Figure:
 def _gap(epoch: Document, validation: float) -> str:
     """How far training is ahead of validation, in words; nothing where training accuracy is unknown."""
     train = finite(epoch.get("train_accuracy"))
-    return "" if train is None else f", training {train:.2%}, a gap of {100 * (train - validation):.1f} points"
+    return "" if train is None else f", training {percent(train)}, a gap of {100 * (train - validation):.1f} points"

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from models.wording import percent
+
 Document = Mapping[str, Any]
 Figure = dict[str, Any]
 
@@ -112,7 +114,7 @@ def accuracy_text(trial: Document) -> str:
     accuracy, interval = finite(trial.get("accuracy")), trial.get("accuracy_ci95")
     if accuracy is None:
         return str(trial["state"])
-    text = f"{accuracy:.2%}".replace("%", " %")
+    text = percent(accuracy)
     if interval and all(finite(end) is not None for end in interval):
         text += f" ({100 * interval[0]:.2f} to {100 * interval[1]:.2f} %, {trial['seeds']} seeds)"
     return text if trial["state"] in ("completed", "cached") else f"{text}, {trial['state']}"

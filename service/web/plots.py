@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from models.scaling.baselines import PAPER_COEFFICIENTS
 from models.scaling.coefficients import Coefficients
+from models.wording import percent
 from service.errors import NotFound
 from service.web import palette
 from service.web.comparisons import family, parallel
@@ -135,4 +136,6 @@ def _ternary(places: Sequence[tuple[float, float, float]]) -> Figure:
 
 
 def _percentages(place: tuple[float, float, float]) -> str:
-    return "depth {:.0%}, width {:.0%}, resolution {:.0%}".format(*place).replace("%", " %")
+    return ", ".join(
+        f"{side} {percent(share, 0)}" for side, share in zip(("depth", "width", "resolution"), place, strict=True)
+    )

@@ -123,5 +123,5 @@ def exit_message(code: int, lines: list[str]) -> str:
             how = f"was ended by signal {-code}"
         if -code == signal.SIGKILL:
             how += " (when memory is short, the kernel does that)"
-    said = f"; its last lines: {' | '.join(lines)}" if lines else ""
-    return f"the training process {how}{said}"
+    text = f"; its last lines: {' | '.join(lines)}" if lines else ""
+    return f"the training process {how}{text}"

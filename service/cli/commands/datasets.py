@@ -78,8 +78,8 @@ def add(
     from service.library.datasets import datasets_dir
 
     request = RegistrationRequest(name, path, policies(on or ()), px, fit)
-    with progress() as tell:
-        document = add(datasets_dir(settings(data_dir=data_dir).data_dir), request, tell, warn)
+    with progress() as show:
+        document = add(datasets_dir(settings(data_dir=data_dir).data_dir), request, show, warn)
     if json:
         emit(document)
         return
@@ -106,18 +106,18 @@ def progress() -> Iterator[Callable[[str, int, int | None], None]]:
 
     screen = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    said: dict[str, int] = {}
+    printed: dict[str, int] = {}
     with Progress(*columns, console=screen, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("reading", total=None)
 
-        def tell(stage: str, done: int, total: int | None) -> None:
+        def show(stage: str, done: int, total: int | None) -> None:
             bar.update(task, description=stage, completed=done, total=total)
             part = done * 100 // total // LINES_EVERY if total else 0
-            if not screen.is_terminal and total and said.get(stage) != part:
-                said[stage] = part
+            if not screen.is_terminal and total and printed.get(stage) != part:
+                printed[stage] = part
                 print(f"{stage}: {done:,} of {total:,}", file=sys.stderr, flush=True)
 
-        yield tell
+        yield show
 
 
 def _registry(data_dir: str | None) -> Any:
@@ -129,8 +129,8 @@ def _registry(data_dir: str | None) -> Any:
 def _show(document: dict[str, Any], *, wide: bool) -> None:
     plain = ("name", "summary", "source", "classes", "native_px", "source_px", "fit", "train", "validation", "test")
     measured = [(name, [f"{value:.2f}" for value in document[name]]) for name in ("mean", "deviation")]
-    said: list[tuple[str, object]] = [(name.replace("_", " "), document[name]) for name in plain if name in document]
-    pairs([*said, *measured, ("content hash", document["content_hash"])])
+    printed: list[tuple[str, object]] = [(name.replace("_", " "), document[name]) for name in plain if name in document]
+    pairs([*printed, *measured, ("content hash", document["content_hash"])])
     counts = document["per_class"]
     rows = [[name, *(counts[split][i] for split in counts)] for i, name in enumerate(document["class_names"])]
     print()

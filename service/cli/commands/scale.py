@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from models.scaling.coefficients import DepthRounding
+from models.wording import decimal_size
 from service.cli.commands.baselines import baseline_of
 from service.cli.inputs.options import Json, Wide
 from service.cli.presentation.failure import UsageFailure
@@ -171,10 +172,10 @@ def _print(scaled: "Scaled", *, wide: bool) -> None:
             ("parameters", cost.params),
             ("multiply-adds", f"{cost.macs:,} ({scaled.macs_ratio:.4g} times the baseline)"),
             ("activations", cost.activations),
-            ("memory, inference", f"about {needs.inference / 1e6:,.1f} MB of maps an image"),
+            ("memory, inference", f"about {decimal_size(needs.inference)} of maps an image"),
             (
                 "memory, training",
-                f"about {needs.training_per_image / 1e6:,.1f} MB an image and {needs.training_state / 1e6:,.1f} MB",
+                f"about {decimal_size(needs.training_per_image)} an image and {decimal_size(needs.training_state)}",
             ),
         ]
     )

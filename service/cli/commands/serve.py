@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from models.wording import counted
 from service.cli.inputs.options import DatabaseUrl, DataDir, Json, Server, settings
 from service.cli.presentation.failure import INTERRUPTED, JobFailed, UsageFailure
 from service.cli.presentation.output import emit
@@ -51,7 +52,7 @@ def up(
     count = max(1, len(accelerators(os.environ))) if workers is None else workers
     supervisor = Supervisor(chosen, workers=count)
     with interrupted_by(lambda: supervisor.ends.put(Interrupt()), supervisor.kill), start_failures(), supervisor:
-        say(f"effscale serves {supervisor.url}; {count} worker{'s' if count != 1 else ''}; data in {chosen.data_dir}")
+        say(f"effscale serves {supervisor.url}; {counted(count, 'worker')}; data in {chosen.data_dir}")
         say("Ctrl-C drains the workers and stops")
         end = supervisor.ends.get()
         say("draining ..." if isinstance(end, Interrupt) else "stopping ...")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from models.training.measurements import gib
+from models.wording import memory_size
 from service.cli.presentation.output import duration, percent, percent_range, points
 from service.cli.presentation.screen import remark
 from service.cli.presentation.table import Column, pairs, table
@@ -137,7 +137,10 @@ def measured(document: Document) -> list[tuple[str, str]]:
         ("throughput", "images_per_second", "{:,.0f} images/s in training"),
         ("memory", "peak_memory_bytes", "{} at most"),
     )
-    values = {**document, "peak_memory_bytes": document["peak_memory_bytes"] and gib(document["peak_memory_bytes"])}
+    values = {
+        **document,
+        "peak_memory_bytes": document["peak_memory_bytes"] and memory_size(document["peak_memory_bytes"]),
+    }
     return [(title, "-" if values[name] is None else text.format(values[name])) for title, name, text in shown]
 
 

@@ -129,7 +129,7 @@ class PlainView:
 
     def event(self, event: Document) -> None:
         """The event in words."""
-        if (text := spoken(event)) is not None:
+        if (text := event_text(event)) is not None:
             print(f"{event['at']} {text}", flush=True)
 
     def counters(self, search: Document) -> None:
@@ -165,7 +165,7 @@ class LiveView:
             self.running[_run(data)] = data
         elif kind in ("trial.finished", "trial.paused", "run.requeued"):
             self.running.pop(_run(data), None)
-        self.last = spoken(event) or self.last
+        self.last = event_text(event) or self.last
 
     def counters(self, search: Document) -> None:
         """Keep the totals."""
@@ -202,7 +202,7 @@ class LiveView:
         return Group(head, rows, Text(summary, style="green"), Text(self.last, style="dim"))
 
 
-def spoken(event: Document) -> str | None:
+def event_text(event: Document) -> str | None:
     """An event in words; None for those that come by the hundred."""
     data, kind = event["data"], event["type"]
     match kind:

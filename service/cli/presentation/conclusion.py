@@ -30,5 +30,5 @@ def _shares(found: Document) -> str:
         f"{name} {percent(found[name]['share'])} ({' to '.join(map(percent, found[name]['ci95']))})"
         for name in ("alpha", "beta", "gamma")
     ]
-    told = f"{percent(found['explained'])} of the variance of {found['trials']} trials' accuracies is explained"
-    return f"{told}: {'; '.join(parts)}"
+    share = f"{percent(found['explained'])} of the variance of {found['trials']} trials' accuracies is explained"
+    return f"{share}: {'; '.join(parts)}"

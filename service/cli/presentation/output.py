@@ -3,6 +3,7 @@
 import json
 import sys
 
+from models import wording
 from service.cli.presentation.screen import prose
 
 
@@ -52,7 +53,7 @@ def plain(value: object) -> str:
 
 def percent(fraction: float | None) -> str:
     """0.9812 as 98.12 %; a dash when there is none."""
-    return "-" if fraction is None else f"{fraction:.2%}".replace("%", " %")
+    return "-" if fraction is None else wording.percent(fraction)
 
 
 def duration(seconds: float | None) -> str:

@@ -11,7 +11,7 @@ from search.spec.spec import SearchSpec
 from service.cli.commands.demo import time_spent, unfinished
 from service.cli.commands.searches import show_search
 from service.cli.commands.trials import show_leaderboard, show_trial
-from service.cli.commands.watching import JsonView, LiveView, PlainView, follow, spoken
+from service.cli.commands.watching import JsonView, LiveView, PlainView, event_text, follow
 from service.cli.presentation.conclusion import conclusion_rows
 from service.cli.presentation.failure import JobFailed
 from service.cli.presentation.output import duration, percent, show
@@ -86,12 +86,12 @@ def test_the_live_picture_shows_progress_running_trials_and_the_best() -> None:
 
 
 def test_every_kind_of_event_has_words() -> None:
-    assert spoken(EPOCH) is None
-    assert spoken(event(1, "search.finalizing")) == "the search is finalizing"
-    assert "drain" in str(spoken(event(1, "run.requeued", number=1, seed=0, reason="drain")))
+    assert event_text(EPOCH) is None
+    assert event_text(event(1, "search.finalizing")) == "the search is finalizing"
+    assert "drain" in str(event_text(event(1, "run.requeued", number=1, seed=0, reason="drain")))
     paused = event(1, "trial.paused", number=1, seed=0, message="after epoch 2 it waits")
-    assert spoken(paused) == "trial 1 is set aside: after epoch 2 it waits"
-    assert spoken(event(1, "trial.resumed", number=1, seed=0)) == "trial 1 may go on"
+    assert event_text(paused) == "trial 1 is set aside: after epoch 2 it waits"
+    assert event_text(event(1, "trial.resumed", number=1, seed=0)) == "trial 1 may go on"
 
 
 def run(role: str, seed: int, accuracy: float) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def test_what_was_trained_before_says_where(capsys: pytest.CaptureFixture[str]) 
     assert "(1 of 1 trainings done before)" in out
     assert "search, seed 0: not trained again: the result is that of s7/3/0" in err
     data = {"number": 4, "state": "cached", "seed": 0, "role": "search", "accuracy": 0.9, "cached_from": "s7/3/0"}
-    words = spoken(event(4, "trial.finished", **data))
+    words = event_text(event(4, "trial.finished", **data))
     assert words == "trial 4 (search, seed 0): cached from s7/3/0, accuracy 90.00 %"
 
 
@@ -201,4 +201,4 @@ def test_a_search_that_has_ended_says_what_it_has_shown(capsys: pytest.CaptureFi
 
 def test_a_round_of_a_race_is_told() -> None:
     round_ = event(1, "finals.round", seeds=6, inside=[1, 2], left=[0])
-    assert spoken(round_) == "the finals at 6 seeds each: significantly worse and dropped: 0; trained on: 1, 2"
+    assert event_text(round_) == "the finals at 6 seeds each: significantly worse and dropped: 0; trained on: 1, 2"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from models.training.measurements import gib
+from models.wording import memory_size
 from tests.service.conftest import Message, Trainer, tiny_job
 
 pytestmark = pytest.mark.timeout(300)
@@ -31,12 +31,14 @@ def test_what_does_not_fit_is_told_before_it_runs_and_what_fits_is_trained(
 
     started, refused = ends(limited, work)  # the compiler tells
     assert (started["say"], refused["say"]) == ("started", "out-of-memory")
-    assert refused["message"].startswith(f"the program with 128 images a step needs {gib(needed)} of memory, and there")
+    assert refused["message"].startswith(
+        f"the program with 128 images a step needs {memory_size(needed)} of memory, and there"
+    )
 
     (refused,) = ends(limited, {**work, "widths": HUGE})  # the estimate does, nothing is compiled
     assert refused["say"] == "out-of-memory"
     assert refused["message"].startswith("training with 128 images a step and device at the very least needs ")
-    assert f"and there are {gib(needed - 1)}: a smaller batch_size" in refused["message"]
+    assert f"and there are {memory_size(needed - 1)}: a smaller batch_size" in refused["message"]
 
     smaller = ends(limited, tiny_job(epochs=1, optimizer="sgd"))  # one moment less
     assert [message["say"] for message in smaller] == ["started", "epoch", "result"]
