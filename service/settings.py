@@ -4,8 +4,9 @@ import ipaddress
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.compiler.reports import MAX_PACK
@@ -13,6 +14,37 @@ from models.compiler.reports import MAX_PACK
 COMPILE_CACHE_BYTES = 4 * 2**30  # thousands of programs: one of a search candidate takes 0.6 MB (measured, CPU)
 
 LOOPBACK_NAMES = ("localhost",)
+DATABASES = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")  # schemes of a URL
+
+
+def _database(url: str) -> str:
+    try:
+        is_database = urlsplit(url).scheme in DATABASES and (urlsplit(url).port or True)
+    except ValueError:
+        is_database = False
+    if not is_database or "://" not in url:  # a URL may hold a password: it is not repeated
+        raise ValueError("not the URL of a database; it looks like postgresql://HOST:PORT/NAME or sqlite:////PATH")
+    return url
+
+
+def _server(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_server = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        is_server = False
+    if not is_server:
+        raise ValueError(f"{url!r} is not the address of a server; it looks like http://127.0.0.1:8000")
+    return url
+
+
+def _key(key: SecretStr) -> SecretStr:
+    text = key.get_secret_value()
+    if not (text.isascii() and text.isprintable() and " " not in text):
+        raise ValueError("holds characters that no API key has: keys are printable ASCII without blanks")
+    return key
 
 
 class Settings(BaseSettings):
@@ -24,7 +56,8 @@ class Settings(BaseSettings):
         "effscale-data"
     )
     database_url: Annotated[
-        str | None, Field(description="`postgresql://…` for PostgreSQL; unset: a SQLite file in data_dir.")
+        Annotated[str, AfterValidator(_database)] | None,
+        Field(description="`postgresql://…` for PostgreSQL; unset: a SQLite file in data_dir."),
     ] = None
     host: Annotated[str, Field(description="Address the API binds. Anything but loopback needs an API key.")] = (
         "127.0.0.1"
@@ -42,10 +75,13 @@ class Settings(BaseSettings):
     )
     max_checkpoint_bytes: Annotated[int, Field(ge=1024, description="Largest checkpoint.")] = 2_147_483_648
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="Log level.")] = "info"
-    server: Annotated[str, Field(description="Service that the client commands and workers talk to.")] = (
-        "http://127.0.0.1:8000"
-    )
-    api_key: Annotated[SecretStr | None, Field(description="API key that the client commands and workers send.")] = None
+    server: Annotated[
+        str, AfterValidator(_server), Field(description="Service that the client commands and workers talk to.")
+    ] = "http://127.0.0.1:8000"
+    api_key: Annotated[
+        Annotated[SecretStr, AfterValidator(_key)] | None,
+        Field(description="API key that the client commands and workers send."),
+    ] = None
     checkpoint_seconds: Annotated[
         float,
         Field(ge=0, le=86_400, description="A worker saves a checkpoint this long after the last; 0: every epoch."),

@@ -8,12 +8,17 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine, create_engine, event
 
 from service.api.context import ServiceContext, build_context
 from service.settings import Settings
 from service.store.migrate import upgrade
 from service.store.tables import Table
+
+# Time belongs to benchmarks: an example that imports JAX or meets a busy machine is no fault. Else as Hypothesis would.
+settings.register_profile("effscale", deadline=None)
+settings.load_profile("effscale")
 
 COMPILED: dict[object, object] = {}  # SQL text by statement and dialect, for all engines of the tests
 

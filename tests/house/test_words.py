@@ -1,5 +1,6 @@
 """Words are spelled as a dictionary has them, and none needs to be learned: documents, code, messages, templates."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from tests.house.tree import ROOT, name, texts
 ENDINGS = {".py", ".md", ".html", ".js", ".css", ".toml", ".yaml", ".cc", ".h"}
 # They quote what they forbid, record what was, or hold recorded figures
 EXCEPT = ("tests/house/words.py", "tests/house/test_words.py", "tests/benchmarks/recorded", "docs/reference")
+# Names of nothing in particular: a function or a class says what it gives or does
+UNTELLING = frozenset({"told", "said", "spoken", "known", "found", "wish", "verdict", "tell", "say", "at", "settled"})
 # Right here: names of bodies and of a colour, and parts of escaped strings
 RIGHT = "finishin,reportin,vermillion,caf,bject,ot"
 
@@ -65,3 +68,22 @@ def test_a_misspelled_word_is_found(tmp_path: Path) -> None:
     done = spelling(tmp_path / "page.md")
     assert done.returncode != 0
     assert "page.md:1" in done.stdout
+
+
+def untelling(source: str) -> list[str]:
+    """The functions and classes of a module whose name tells nothing."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    defined = (node.name for node in ast.walk(ast.parse(source)) if isinstance(node, kinds))
+    return [each for each in defined if each.strip("_").lower() in UNTELLING]
+
+
+def test_functions_and_classes_are_named_by_what_they_give() -> None:
+    floors = ("models/", "search/", "service/")
+    read = [path for path in texts() if path.suffix == ".py" and name(path).startswith(floors)]
+    assert read
+    guilty = {name(path): names for path in read if (names := untelling(path.read_text(encoding="utf-8")))}
+    assert guilty == {}
+
+
+def test_an_untelling_name_is_found() -> None:
+    assert untelling("class Told: ...\nasync def _said(): ...\ndef rate(): ...") == ["Told", "_said"]

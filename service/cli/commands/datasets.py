@@ -89,13 +89,13 @@ def add(
 
 
 @app.command()
-def remove(name: Name, data_dir: DataDir = None) -> None:
+def remove(name: Name, data_dir: DataDir = None, json: Json = False) -> None:
     """Delete a registered data set, or what an interrupted 'add' left of it. The source is not touched."""
     from models.data.registration import remove
     from service.library.datasets import datasets_dir
 
     remove(datasets_dir(settings(data_dir=data_dir).data_dir), name)
-    print(f"removed {name}")
+    emit({"name": name, "deleted": True}) if json else print(f"removed {name}")
 
 
 @contextmanager
@@ -110,14 +110,14 @@ def progress() -> Iterator[Callable[[str, int, int | None], None]]:
     with Progress(*columns, console=screen, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("reading", total=None)
 
-        def show(stage: str, done: int, total: int | None) -> None:
+        def draw(stage: str, done: int, total: int | None) -> None:
             bar.update(task, description=stage, completed=done, total=total)
             part = done * 100 // total // LINES_EVERY if total else 0
             if not screen.is_terminal and total and printed.get(stage) != part:
                 printed[stage] = part
                 print(f"{stage}: {done:,} of {total:,}", file=sys.stderr, flush=True)
 
-        yield show
+        yield draw
 
 
 def _registry(data_dir: str | None) -> Any:

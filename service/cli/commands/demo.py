@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.commands.serve import interrupted_by, say, start_failures
+from service.cli.commands.serve import announce, interrupted_by, start_failures
 from service.cli.commands.trials import show_leaderboard
 from service.cli.commands.watching import LiveView, PlainView, View, follow
 from service.cli.inputs.options import DataDir, settings
@@ -48,12 +48,12 @@ def demo(
     breaker = Breaker()
     try:
         with start_failures(), interrupted_by(breaker.trip, supervisor.kill), supervisor:
-            say(f"effscale serves {supervisor.url}; logs in {logs}")
+            announce(f"effscale serves {supervisor.url}; logs in {logs}")
             with breaker.armed(), _connected(supervisor) as client:
                 _run(client, supervisor, trials, chosen.data_dir, Clock(began, time.monotonic() - began))
-            say("draining ...")
+            announce("draining ...")
     except Interrupted:
-        say("stopped; 'effscale demo' goes on where it was")
+        announce("stopped; 'effscale demo' goes on where it was")
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -95,9 +95,9 @@ def _run(client: "Client", supervisor: "Supervisor", trials: int, data_dir: Path
     search = unfinished(client.searches(name=DEMO_NAME))
     if search is None:
         search = client.submit(demo_spec(trials), secrets.token_hex(16))
-        say(f"submitted search {search['id']}: {search['trials']['planned']} networks on the digits images")
+        announce(f"submitted search {search['id']}: {search['trials']['planned']} networks on the digits images")
     else:
-        say(f"goes on with the unfinished search {search['id']}")
+        announce(f"goes on with the unfinished search {search['id']}")
         if search["state"] == "paused":
             client.resume(search["id"])
     view: View = LiveView() if sys.stdout.isatty() else PlainView()

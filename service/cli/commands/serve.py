@@ -52,13 +52,13 @@ def up(
     count = max(1, len(accelerators(os.environ))) if workers is None else workers
     supervisor = Supervisor(chosen, workers=count)
     with interrupted_by(lambda: supervisor.ends.put(Interrupt()), supervisor.kill), start_failures(), supervisor:
-        say(f"effscale serves {supervisor.url}; {counted(count, 'worker')}; data in {chosen.data_dir}")
-        say("Ctrl-C drains the workers and stops")
+        announce(f"effscale serves {supervisor.url}; {counted(count, 'worker')}; data in {chosen.data_dir}")
+        announce("Ctrl-C drains the workers and stops")
         end = supervisor.ends.get()
-        say("draining ..." if isinstance(end, Interrupt) else "stopping ...")
+        announce("draining ..." if isinstance(end, Interrupt) else "stopping ...")
     if isinstance(end, GaveUp):
         raise JobFailed(end.message)
-    say("stopped")
+    announce("stopped")
 
 
 def api(
@@ -112,7 +112,7 @@ def migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Js
     emit({"revision": revision}) if json else print(f"the database is at migration {revision}")
 
 
-def say(text: str) -> None:
+def announce(text: str) -> None:
     """One line on what the service does, for whoever watches."""
     print(text, file=sys.stderr, flush=True)
 

@@ -51,7 +51,10 @@ def settings(**chosen: Any) -> "Settings":
     try:
         return Settings(**{name: value for name, value in chosen.items() if value is not None})
     except ValidationError as error:
-        lines = [f"EFFSCALE_{str(part['loc'][0]).upper()}: {part['msg']}" for part in error.errors()]
+        lines = [
+            f"EFFSCALE_{str(part['loc'][0]).upper()}: {part['msg'].removeprefix('Value error, ')}"
+            for part in error.errors()
+        ]
         raise UsageFailure("a setting makes no sense: " + "; ".join(lines)) from None
 
 

@@ -34,7 +34,7 @@ def window(start: float, extent: float, backwards: bool = False) -> Window:
     return Window(jnp.asarray([start]), jnp.asarray([extent]), jnp.asarray([backwards]))
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(source=st.integers(1, 40), target=st.integers(1, 64))
 def test_resize_is_bilinear(source: int, target: int) -> None:
     line = np.random.default_rng(0).normal(size=source).astype(np.float32)

@@ -206,7 +206,7 @@ def test_the_content_is_that_of_the_pixels_not_of_the_file() -> None:
     assert image_record.read(other.record)["content"][0].tobytes() not in contents
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.sampled_from(["PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP"]), st.data())
 def test_no_bytes_raise(form: str, data: st.DataObject) -> None:
     good = bytearray(encoded(picture(1, 8), form))

@@ -55,7 +55,7 @@ def numbers(*shape: int) -> Array:
     return jnp.asarray(np.random.default_rng(0).normal(size=shape))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     batch=st.sampled_from([1, 3, 8]),
     height=st.integers(1, 11),
@@ -76,7 +76,7 @@ def test_depthwise(
     )
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(
     size=st.integers(1, 11),
     inputs=st.integers(1, 4),
@@ -94,7 +94,7 @@ def test_dense(size: int, inputs: int, outputs: int, kernel: int, stride: int, p
     )
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(size=st.integers(1, 12), kernel=st.sampled_from([3, 5]), stride=st.integers(1, 3), padding=PADDINGS)
 def test_max_pool(size: int, kernel: int, stride: int, padding: Padding) -> None:
     """All values differ, so that the gradient has one place to go to."""

@@ -123,7 +123,7 @@ def step(architecture: ScaledArchitecture) -> tuple[object, jax.ShapeDtypeStruct
     return jax.value_and_grad(loss), jax.ShapeDtypeStruct((places.size,), jnp.float32)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.one_of(TABLE, SOUND), WHEELS)
 def test_a_table_is_refused_with_a_reason_or_traced(table: dict[str, object], more: dict[str, object]) -> None:
     architecture = built(table | more)
@@ -136,7 +136,7 @@ def test_a_table_is_refused_with_a_reason_or_traced(table: dict[str, object], mo
     assert (value.shape, gradient.shape) == ((), vector.shape)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(SOUND)
 def test_what_is_accepted_takes_a_training_step(table: dict[str, object]) -> None:
     architecture = built(table)

@@ -46,7 +46,7 @@ def small(name: str) -> ScaledArchitecture:
     return baseline.build(baseline.depths_at(0.2), baseline.widths_at(0.25), 2 * baseline.resolution // 7, classes=10)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     name=st.sampled_from(sorted(BASELINES)),
     depth=st.floats(1, 2.5),

@@ -63,7 +63,7 @@ def agree(ours: Callable[..., Any], wanted: Callable[..., Any], *arguments: np.n
         np.testing.assert_allclose(mine / scale, theirs / scale, atol=3e-5)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     batch=st.integers(1, 3),
     height=st.integers(1, 20),
@@ -94,7 +94,7 @@ def statistics(channels: int) -> tuple[np.ndarray, ...]:
     return numbers(3, channels), np.abs(numbers(4, channels)) + 0.5
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(batch=st.integers(1, 4), size=st.integers(2, 12), channels=CHANNELS, activation=ACTIVATIONS)
 @pytest.mark.usefixtures("_float64")
 def test_normalization(batch: int, size: int, channels: int, activation: Activation | None) -> None:
@@ -108,7 +108,7 @@ def test_normalization(batch: int, size: int, channels: int, activation: Activat
     )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(batch=st.integers(1, 4), size=st.integers(2, 9), channels=CHANNELS, inner=st.integers(1, 20))
 @pytest.mark.usefixtures("_float64")
 def test_squeeze_and_excitation_behind_normalization(batch: int, size: int, channels: int, inner: int) -> None:

@@ -172,7 +172,7 @@ def test_patience_ends_a_training(data: Dataset) -> None:
     assert [*again] == []
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     changes=st.fixed_dictionaries(
         {},

@@ -68,7 +68,7 @@ def tied(architecture: ScaledArchitecture, by: tuple[int, ...]) -> tuple[int, ..
     return tuple(steps)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     name=st.sampled_from(sorted(PARENTS)),
     by=st.tuples(*[st.integers(0, 3)] * 3),

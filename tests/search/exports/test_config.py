@@ -54,7 +54,7 @@ def config(search: SearchSpec, at: int = 0, ties: tuple[int, ...] | None = (), *
 PLACES = st.integers(0, 1000)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @example(SPECS[0], 0, None, "\x85 \u2028 \ufeff \x00", "yaml")
 @given(
     st.sampled_from(SPECS),
@@ -164,7 +164,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data(), JSON)
 def test_whatever_is_changed_reads_back_or_is_refused(data: st.DataObject, value: object) -> None:
     found = copy.deepcopy(config(SPECS[0], 0, (3,)))

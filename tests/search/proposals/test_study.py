@@ -36,7 +36,7 @@ def searched(search: SearchSpec, count: int, seed: int = 0) -> list[TrialRecord]
     return records
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.sampled_from(get_args(SamplerName)), st.integers(0, 2**31 - 1), st.integers(0, 100))
 def test_every_feasible_network_is_proposed_and_none_twice(sampler: str, seed: int, chance: int) -> None:
     search = spec(sampler={"name": sampler, "startup_trials": 3, "window": 2}, seed=seed, target={"tolerance": 0.1})
@@ -47,7 +47,7 @@ def test_every_feasible_network_is_proposed_and_none_twice(sampler: str, seed: i
         study.propose(search, space, records, len(records))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.randoms(use_true_random=False), st.sampled_from(get_args(SamplerName)))
 def test_a_proposal_does_not_depend_on_the_order_of_the_records(chance: random.Random, sampler: str) -> None:
     search = spec(sampler={"name": sampler, "startup_trials": 4, "window": 3}, **WIDE)
@@ -140,7 +140,7 @@ def test_a_long_history_is_told_in_part_and_the_best_always() -> None:
     assert observations.values[:, 0].tolist() == [1 - at / 100 for at in (*range(4), *range(22, 30))]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from((1, 4, 8)), st.floats(0.02, 0.6), st.floats(1.1, 4), st.sampled_from((0.5, 1, 2)))
 def test_the_first_trial_is_the_reference(multiple: int, tolerance: float, ratio: float, phi: float) -> None:
     search = spec(phi=phi, target={"ratio": ratio, "tolerance": tolerance}, space={"resolution_multiple": multiple})

@@ -208,7 +208,7 @@ def races(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(races(), st.integers(1, 20), st.booleans(), st.randoms(use_true_random=False))
 def test_no_order_and_no_parallelism_changes_an_end_and_nobody_waits_for_ever(
     race: dict[str, Any], parallelism: int, waits_for_results: bool, chance: random.Random

@@ -65,7 +65,7 @@ def test_two_that_matter_alike_are_not_ranked() -> None:
     assert all(each.conclusion == "which coefficient matters most cannot be said" for each in found if not each.most)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(FEWEST, 30), st.integers(0, 1000), st.randoms(use_true_random=False))
 def test_shares_add_up_lie_in_their_intervals_and_do_not_depend_on_the_order(
     count: int, seed: int, chance: random.Random
@@ -81,7 +81,6 @@ def test_shares_add_up_lie_in_their_intervals_and_do_not_depend_on_the_order(
         assert 0 <= each.ci95[0] <= each.ci95[1] <= 1
 
 
-@settings(deadline=None)
 @given(TRIALS)
 def test_any_trials_have_an_answer(trials: list[TrialRecord]) -> None:
     found = importance(trials)

@@ -27,7 +27,6 @@ def plan(first: int, last: int, quantum: float = 0.0) -> Rounds:
     return Rounds(first, tuple(range(1, last + 1)), quantum)
 
 
-@settings(deadline=None)  # the first example imports
 @given(st.integers(2, 100), st.integers(0, 98))
 def test_the_looks_share_the_error_and_spend_no_more(first: int, more: int) -> None:
     found = shares(first, first + more)
@@ -127,7 +126,7 @@ def test_what_is_said_after_a_race_is_what_the_race_decided() -> None:
     assert statement(trials, plan=plan(5, 6)).endswith("and one other cannot be told apart at 95 %.")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.randoms(use_true_random=False),
     st.integers(1, 5),

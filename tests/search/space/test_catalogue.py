@@ -65,7 +65,7 @@ SPECS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SPECS)
 def test_members_are_feasible_distinct_and_realised_by_their_coefficients(search: SearchSpec) -> None:
     refused: InvalidSpec | None = None
@@ -93,7 +93,7 @@ def test_members_are_feasible_distinct_and_realised_by_their_coefficients(search
         assert space.feasible[position] is candidate
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SPECS, st.integers(0, 10_000))
 def test_the_ends_of_an_interval_give_the_same_network_and_the_next_floats_do_not(search: SearchSpec, at: int) -> None:
     try:

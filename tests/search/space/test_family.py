@@ -37,7 +37,7 @@ def test_b0_is_the_baseline_and_phi_1_is_b2() -> None:
     assert rows[1]["macs_ratio"] == 2.572787
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(COEFFICIENTS, st.sampled_from((1, 8, 32)), st.sampled_from((None, 1.5, 2.0)), st.sampled_from(("ceil", "round")))
 def test_a_row_rebuilds_its_network_after_json(
     coefficients: Coefficients, multiple: int, solve: float | None, rounding: DepthRounding
@@ -66,7 +66,7 @@ def test_a_row_rebuilds_its_network_after_json(
             assert row["resolution"] == exact.resolution
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     COEFFICIENTS, st.sampled_from((1, 8)), st.sampled_from((1.5, 2.0, 3.0)), st.sampled_from(("macs", "activations"))
 )

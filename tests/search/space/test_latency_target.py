@@ -102,7 +102,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ROWS, st.sampled_from((0.5, 1, 2)), st.sampled_from((0.2, 0.6)))
 def test_feasible_is_what_the_table_says_and_nothing_else(table: list[Row], phi: float, tolerance: float) -> None:
     search = aimed(table, phi, tolerance=tolerance)

@@ -88,7 +88,7 @@ def test_nothing_that_is_sent_breaks_the_service(
     _, search, lease = fuzzed
     operation = api_schema[route[1]][route[0]]
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
     @given(operation.as_strategy(generation_mode=mode))
     def send(case: Any) -> None:
         named = NAMED.get(route[1].split("/")[2] if route[1].count("/") > 1 else "", "")

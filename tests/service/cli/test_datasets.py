@@ -35,7 +35,8 @@ def test_add_list_show_remove(effscale: Effscale, pets: Path) -> None:
     spec = {"dataset": "pets", "baseline": "efficientnet-nano"}
     plan = effscale("plan", "-", "--json", stdin=json.dumps(spec))
     assert plan.document["dataset"]["content_hash"] == document["content_hash"]
-    assert effscale("datasets", "remove", "pets").out == "removed pets\n"
+    removed = effscale("datasets", "remove", "pets", "--json")
+    assert json.loads(removed.out) == {"name": "pets", "deleted": True}
     gone = effscale("datasets", "show", "pets")
     assert gone.status == 2
     assert gone.err.startswith("error: there is no data set 'pets'; there are: digits, shapes (looked in ")

@@ -32,7 +32,12 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, int, object]] = {
 # (arguments, exit status, HTTP status, code, standard input) of commands that fail on this side
 LOCAL: dict[str, tuple[tuple[str, ...], int, int, str, str]] = {
     "no server": (("list", "--server", "http://127.0.0.1:9"), 1, 503, "unreachable", ""),
-    "no address": (("list", "--server", "nowhere"), 2, 502, "not-a-service", ""),
+    "no address": (("list", "--server", "nowhere"), 2, 400, "bad-usage", ""),
+    "another scheme": (("list", "--server", "ftp://127.0.0.1"), 2, 400, "bad-usage", ""),
+    "no port": (("list", "--server", "http://127.0.0.1:99999"), 2, 400, "bad-usage", ""),
+    "no database": (("migrate", "--database-url", "nowhere"), 2, 400, "bad-usage", ""),
+    "another database": (("keys", "list", "--database-url", "oracle://127.0.0.1/x"), 2, 400, "bad-usage", ""),
+    "no port of a database": (("migrate", "--database-url", "postgresql://u:p@127.0.0.1:x/y"), 2, 400, "bad-usage", ""),
     "no such option": (("list", "--colour"), 2, 400, "bad-usage", ""),
     "a missing argument": (("show",), 2, 400, "bad-usage", ""),
     "no such command": (("dance",), 2, 400, "bad-usage", ""),
@@ -118,3 +123,11 @@ def test_help_has_a_short_name_everywhere(effscale: Effscale, command: tuple[str
 def test_the_version(effscale: Effscale) -> None:
     done = effscale("--version")
     assert (done.status, done.out) == (0, f"effscale {VERSION}\n")
+
+
+@pytest.mark.parametrize("key", ["clé", "two words", "line\nbreak"])
+def test_a_key_that_no_header_can_carry_is_bad_usage(effscale: Effscale, key: str) -> None:
+    done = effscale("list", "--server", "http://127.0.0.1:9", EFFSCALE_API_KEY=key)
+    assert done.status == 2
+    assert done.err.startswith("error: a setting makes no sense: EFFSCALE_API_KEY: ")
+    assert key not in done.err

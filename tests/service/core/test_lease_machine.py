@@ -251,7 +251,6 @@ def test_no_order_of_events_breaks_the_protocol(context: ServiceContext, clock: 
         settings=settings(
             max_examples=EXAMPLES[context.engine.dialect.name],
             stateful_step_count=STEPS,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
