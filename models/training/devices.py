@@ -7,6 +7,7 @@ import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from models.errors import InvalidDevices
+from models.wording import counted
 
 AXIS = "batch"  # the mesh has one axis: what is divided is always a batch
 T = TypeVar("T")
@@ -17,7 +18,7 @@ def check(devices: int) -> None:
     there = jax.local_device_count()
     if not 1 <= devices <= there:
         raise InvalidDevices(
-            f"a training takes at least 1 and at most all {there} devices of this process, not {devices}"
+            f"this process has {counted(there, 'device')}: a training takes from 1 to {there} of them, not {devices}"
         )
 
 

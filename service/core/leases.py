@@ -12,6 +12,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
+from models.wording import counted
 from search.pruning import brackets
 from search.results import leaderboard
 from service.core import result_cache, run_endings, rungs, searches
@@ -251,7 +252,7 @@ def _requeue(
 ) -> None:
     if run.attempts >= terms.max_attempts and reason != "drain":
         rungs.keep_partial_result(session, search, run)
-        evidence = f"gave up after {run.attempts} attempts; the last: {message or reason}"
+        evidence = f"gave up after {counted(run.attempts, 'attempt')}; the last: {message or reason}"
         _end(session, search, run, "quarantined", now, reason, evidence)
         return
     state = rungs.rung_state(session, search, run.role)

@@ -1,9 +1,10 @@
 """Trials for a person: the leaderboard, and one of them with its trainings and what their curves say."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from models.wording import memory_size
+from models.wording import counted, memory_size
 from service.cli.presentation.output import duration, percent, percent_range, points
 from service.cli.presentation.screen import remark
 from service.cli.presentation.table import Column, pairs, table
@@ -32,11 +33,12 @@ def show_leaderboard(
 ) -> None:
     """Ranked trials for a person, and why some do not just fit. A finalist's accuracy is its mean over seeds.
 
-    Objectives that the table does not show anyway take columns of their own. `more` says how to see what has no room.
+    What a search aims at has a column, however narrow the terminal. `more` says how to see what has no room.
     """
     costs = [name for name in objectives if name in MORE_COSTS]
+    aimed_at = [replace(column, priority=0) if column.name in objectives else column for column in LEADERBOARD]
     rows = [[*_ranked(trial), *(trial["cost"][name] for name in costs)] for trial in trials]
-    table((*LEADERBOARD, *(Column(name, 3) for name in costs)), rows, wide=wide, more=more)
+    table((*aimed_at, *map(Column, costs)), rows, wide=wide, more=more)
     for trial in trials:
         if trial["diagnosis"] not in (None, "fits"):
             remark(f"trial {trial['number']} {diagnosis(trial)}")
@@ -85,13 +87,13 @@ def _ranked(trial: dict[str, Any]) -> list[object]:
 
 def show_trial(trial: Document, *, wide: bool = False) -> None:
     """One trial: its network, both accuracies, the diagnosis with its rule, and a line for each training."""
-    shape, cost = trial["architecture"], trial["cost"]
+    shape, cost, seeds = trial["architecture"], trial["cost"], counted(trial["seeds"], "seed")
     pairs(
         [
             ("trial", trial["number"]),
             ("state", ": ".join(text for text in (trial["state"], trial["message"] or trial["reason"]) if text)),
             ("diagnosis", diagnosis(trial)),
-            ("accuracy", f"{percent(trial['accuracy'])} (of the {trial['selection']} epoch, {trial['seeds']} seeds)"),
+            ("accuracy", f"{percent(trial['accuracy'])} (of the {trial['selection']} epoch, {seeds})"),
             ("last epoch", f"{percent(trial['last_accuracy'])} after {trial['epochs']}{_early(trial)}"),
             ("best epoch", f"{percent(trial['best_accuracy'])} after {trial['best_epoch'] or '-'}"),
             ("training", f"{percent(trial['train_accuracy'])}, a gap of {points(trial['generalization_gap'])}"),

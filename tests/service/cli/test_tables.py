@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 
 from service.cli.commands.demo import time_spent
 from service.cli.commands.replicates import Replicate, show_together
+from service.cli.commands.trials import show_leaderboard
 from service.cli.presentation.screen import wrapped
 from service.cli.presentation.table import Column, pairs, table
 from service.operations.doctor import Finding
@@ -24,6 +25,7 @@ from tests.service.cli import golden
 from tests.service.cli.conftest import Effscale
 from tests.service.cli.served import Served
 from tests.service.cli.terminal import terminal
+from tests.service.web.simulated import finished
 
 NARROW, MIDDLE, ENDLESS = 80, 100, 10_000
 SCALED = ("efficientnet-b0", "--alpha", "1.2", "--beta", "1.1", "--gamma", "1.15")
@@ -196,6 +198,15 @@ def test_what_a_terminal_leaves_out_is_named(printed: Printed) -> None:
     assert note.endswith("; --wide shows them")
     shown, left_out = re.split(r"  +", text.splitlines()[0]), note.partition(";")[0].split(", ")
     assert sorted([*shown, *left_out]) == sorted(printed("leaderboard", None).splitlines()[0].split("\t"))
+
+
+@pytest.mark.parametrize("objectives", [("accuracy", "macs"), ("accuracy", "params", "latency_ms", "activations")])
+def test_what_a_search_aims_at_is_always_shown(objectives: tuple[str, ...]) -> None:
+    with terminal(NARROW) as screen:
+        show_leaderboard(finished().board(), objectives)
+    heading, rule = screen.text.splitlines()[:2]
+    assert set(objectives) <= set(heading.split())
+    assert cell_len(rule) <= NARROW
 
 
 @pytest.mark.parametrize("columns", range(30, 110, 5))
