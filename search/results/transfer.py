@@ -82,7 +82,7 @@ def document(spec: SearchSpec, trials: Sequence[TrialRecord]) -> dict[str, Any] 
     """What the probe has shown, JSON values only; None of a search without one.
 
     `transfers` is True where the winner leads at the probe's phi too, False where another is better there at 95 % or
-    the order is turned round, None as long as it cannot be difference.
+    the order is turned round, None as long as it cannot be told.
     """
     if spec.transfer is None:
         return None
