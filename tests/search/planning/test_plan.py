@@ -127,7 +127,7 @@ def test_single_seeds() -> None:
     ("recipe", "said"),
     [
         ({"bn_momentum": 0.99}, "bn_momentum 0.99 still keeps"),
-        ({"ema_decay": 0.9999, "epochs": 1, "batch_size": 1000}, "ema_decay 0.9999 still keeps 10% of the initial"),
+        ({"ema_decay": 0.9999, "epochs": 1, "batch_size": 1000}, "ema_decay 0.9999 still keeps 10 % of the initial"),
     ],
 )
 def test_statistics_slower_than_the_run(recipe: dict[str, object], said: str) -> None:
