@@ -28,7 +28,7 @@ class ModelError(Exception):
 
 
 class InvalidScaling(ModelError, ValueError):
-    """Scaling coefficients must be finite numbers of at least 1."""
+    """Scaling coefficients must be finite positive numbers."""
 
 
 class InvalidBaseline(ModelError, ValueError):

@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.data.file_layout import MANIFEST
-from models.data.registry import SCHEMA, DatasetInfo
+from models.data.registry import COUNTS, SCHEMA, DatasetInfo
 from models.data.sources.item import SPLITS
 
 
 def write(folder: Path, info: DatasetInfo, more: Mapping[str, Any]) -> None:
     """Whole or not at all: it is what makes a directory a data set."""
     partial = folder / f"{MANIFEST}.partial"
-    document = {"schema": SCHEMA, "info": info.document(), **more}
+    own = {name: value for name, value in info.document().items() if name not in COUNTS}  # `per_class` has them
+    document = {"schema": SCHEMA, "info": own, **more}
     with partial.open("w", encoding="utf-8") as file:
         json.dump(document, file, indent=1, allow_nan=False)
         file.write("\n")

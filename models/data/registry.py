@@ -13,6 +13,7 @@ from models.data.file_layout import MANIFEST, SPRITE
 from models.errors import InvalidDataset, UnknownDataset
 
 SCHEMA = "effscale/dataset/1"
+COUNTS = ("train_counts", "validation_counts")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")  # a folder name on every system, and a plain part of an address
 
 Document = dict[str, Any]
@@ -24,6 +25,7 @@ class DatasetInfo:
 
     `native_px` is the stored height and width, `source_px` that up to which the source itself has detail.
     `content_hash` is `Dataset.fingerprint`: 64 hexadecimal digits that change with any image, label or split.
+    `train_counts` and `validation_counts` are images by class; empty where they are not known.
     """
 
     name: str
@@ -38,21 +40,32 @@ class DatasetInfo:
     source_px: int = 0
     content_hash: str = ""
     registered: bool = False
+    train_counts: tuple[int, ...] = ()
+    validation_counts: tuple[int, ...] = ()
 
-    def document(self) -> dict[str, str | int]:
+    def document(self) -> dict[str, Any]:
         """As JSON."""
-        return asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "DatasetInfo":
         """Back from JSON; `InvalidDataset` names the field that is missing or of another type."""
-        values = {}
+        values: dict[str, Any] = {}
         for field in fields(cls):
             value = document.get(field.name, field.default)
+            if field.name in COUNTS:
+                values[field.name] = _counts(field.name, value)
+                continue
             if type(value) is not field.type:
                 raise InvalidDataset(f"{field.name} of a data set must be a {field.type}, got {value!r}")
             values[field.name] = value
         return cls(**values)
+
+
+def _counts(name: str, given: Any) -> tuple[int, ...]:
+    if not (isinstance(given, list | tuple) and all(type(count) is int and count >= 0 for count in given)):
+        raise InvalidDataset(f"{name} of a data set must be numbers of images by class, got {given!r}")
+    return tuple(given)
 
 
 class Datasets(Protocol):
@@ -75,6 +88,8 @@ DIGITS = DatasetInfo(
     summary="1,797 real handwritten digits, 8x8 pixels in 17 grey levels",
     source_px=8,
     content_hash="6d94f83225efbda6c2b94e6b4af5f90a395999a4fb005ac5aa6740dca3f05709",
+    train_counts=(106, 110, 107, 109, 109, 110, 109, 107, 104, 108),
+    validation_counts=(36, 36, 35, 37, 36, 36, 36, 36, 35, 36),
 )
 SHAPES = DatasetInfo(
     name="shapes",
@@ -88,6 +103,8 @@ SHAPES = DatasetInfo(
     summary="8,192 drawn images in 48x48 pixels; fine texture, arrangement of parts and count make the class",
     source_px=48,
     content_hash="c0673f9ff29a1759c9665376b8b124734380defa32ff28bc31e6cbd7cddb9a64",
+    train_counts=(768,) * 8,
+    validation_counts=(128,) * 8,
 )
 
 DATASETS: Mapping[str, DatasetInfo] = MappingProxyType({info.name: info for info in (DIGITS, SHAPES)})
@@ -119,7 +136,10 @@ class Registry:
         """
         if name in DATASETS:
             return DATASETS[name]
-        return DatasetInfo.read(self._manifest(name)["info"])
+        manifest = self._manifest(name)
+        known = manifest.get("per_class")
+        counts = {f"{split}_counts": known.get(split, ()) for split in ("train", "validation")} if known else {}
+        return DatasetInfo.read({**manifest["info"], **counts})
 
     def details(self, name: str) -> Document:
         """Everything that is known of a data set, as JSON: per-class counts, mean, problems with their policies."""

@@ -11,8 +11,8 @@ from models.layers import convolutions
 from models.layers.convolutions import on_cpu
 from models.layers.layers import BLOCKS, Block, Classifier, ConvNormAct, Noise, Path
 from models.native import calls
-from models.scaling.architecture import ScaledArchitecture
-from models.scaling.cost import IMAGE_CHANNELS, POOL_KERNEL, POOL_STRIDE
+from models.scaling.architecture import POOL_KERNEL, POOL_STRIDE, ScaledArchitecture
+from models.scaling.cost import IMAGE_CHANNELS
 
 # Blocks of one shape. Measured on CPUs without the kernels of models/native, whose depthwise convolutions are many
 # operations each: a loop compiles as long as two blocks and runs no slower than the blocks in a row; a network of 18

@@ -15,6 +15,7 @@ PAPER: dict[str, Any] = {
     "warmup_epochs": 5.0,
     "ema_decay": 0.9999,
     "bn_momentum": 0.99,
+    "bn_statistics": "published",
     "flip": True,
     "crop_area": [0.08, 1.0],
     "policy": "rand",

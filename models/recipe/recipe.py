@@ -15,6 +15,7 @@ DecayMask = Literal["all-but-norm", "kernels"]
 PolicyName = Literal["none", "trivial", "rand"]
 Precision = Literal["fp32", "bf16"]
 Selection = Literal["last", "best"]
+Statistics = Literal["settled", "published"]
 
 
 class _Document(BaseModel):
@@ -70,6 +71,22 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 RateChoice = Annotated[Rate | RateRule | None, BeforeValidator(_rate)]
 
 
+ClassWeights = Literal["balanced"] | list[Annotated[float, Field(ge=0, le=1e6)]] | None
+
+
+def _class_weights(given: object) -> object:
+    """One error about the field itself, as for a rate."""
+    if given is None or given == "balanced":
+        return given
+    numbers = given if isinstance(given, list | tuple) else []
+    known = [isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one <= 1e6 for one in numbers]
+    if not known or not all(known) or not any(numbers):
+        raise ValueError(
+            "must be null, 'balanced', or a list with a number of 0 to 1e6 for each class, not all of them 0"
+        )
+    return [float(cast(float, one)) for one in numbers]
+
+
 def _shares(area: list[float]) -> list[float]:
     low, high = area
     if low > high:
@@ -81,8 +98,9 @@ class TrainingRecipe(_Document):
     """How to train. The defaults are made for searches of short runs on small images.
 
     A `preset` fills in what is not given; a recipe that was written out in full reads back as it is. `paper` is the
-    recipe of arXiv 1905.11946, section 5. Short runs want faster statistics: after 100 steps a BatchNorm momentum of
-    0.99 still keeps 37 % of the initial values, and what is evaluated is the initialisation.
+    recipe of arXiv 1905.11946, section 5. Its running statistics want long runs: after 100 steps a BatchNorm momentum
+    of 0.99 still keeps 37 % of the initial values. `settled` statistics forget those as fast as the weights' average
+    does, and lag behind the weights no more than that.
     """
 
     preset: Annotated[
@@ -144,6 +162,14 @@ class TrainingRecipe(_Document):
     bn_momentum: Annotated[
         float, Field(gt=0, lt=1, description="Share of BatchNorm's running statistics that is kept each step.")
     ] = 0.8
+    bn_statistics: Annotated[
+        Statistics,
+        Field(
+            description="What an evaluation normalises with. `settled`: batch statistics averaged as the weights are, "
+            "with the larger of ema_decay and bn_momentum and ema_decay's ramp; `published`: the running statistics "
+            "(bn_momentum, without a ramp) averaged once more by ema_decay."
+        ),
+    ] = "settled"
     recalibration_batches: Annotated[
         int,
         Field(
@@ -153,6 +179,17 @@ class TrainingRecipe(_Document):
             "many training batches (at most an epoch's); 0: off.",
         ),
     ] = 0
+    class_weights: Annotated[
+        ClassWeights,
+        BeforeValidator(_class_weights),
+        Field(
+            description="Of the loss, by class, rescaled to a mean of 1 over the training images: `balanced` (the "
+            "inverse of a class's share), a list with one number for each class, or null: all images count alike."
+        ),
+    ] = None
+    balanced_sampling: Annotated[
+        bool, Field(description="Each epoch draws as many images of each class; rare ones several times.")
+    ] = False
     shift_px: Annotated[
         int, Field(ge=0, le=64, description="Augmentation: random translation of up to this many source pixels.")
     ] = 0
@@ -218,6 +255,11 @@ class TrainingRecipe(_Document):
             raise ValueError(f"warmup_epochs ({self.warmup_epochs:g}) must not exceed epochs ({self.epochs})")
         if self.patience >= self.epochs:
             raise ValueError(f"patience ({self.patience}) must be less than epochs ({self.epochs}), or it never acts")
+        if self.class_weights is not None and self.balanced_sampling:
+            raise ValueError(
+                "class_weights and balanced_sampling both make up for unequal classes, and together would "
+                "do it twice: choose one"
+            )
         if self.patience_delta and not self.patience:
             raise ValueError(
                 f"patience_delta ({self.patience_delta:g}) does nothing without patience; set patience too"
@@ -244,6 +286,11 @@ class TrainingRecipe(_Document):
         if self.frozen_stages > stages:
             raise InvalidRecipe(
                 f"frozen_stages must be at most the network's {stages} stages, got {self.frozen_stages}"
+            )
+        weights = self.class_weights
+        if isinstance(weights, list) and len(weights) != architecture.classes:
+            raise InvalidRecipe(
+                f"class_weights must be one number for each of the {architecture.classes} classes, got {len(weights)}"
             )
         blending = [name for name in ("mixup", "cutmix") if getattr(self, name)]
         if blending and architecture.classes < 2:

@@ -81,6 +81,11 @@ def memory(architecture: ScaledArchitecture) -> Memory:
     )
 
 
+def training_bytes(params: int, activations: int, batch_size: int) -> int:
+    """What `memory` estimates for a training step of that many images, from a network's counts alone."""
+    return FLOAT_BYTES * (COPIES_IN_TRAINING * params + MAPS_IN_TRAINING * batch_size * activations)
+
+
 def document(architecture: ScaledArchitecture) -> dict[str, object]:
     """As JSON: `parts`, and `memory_bytes`."""
     return {

@@ -7,6 +7,7 @@ the same integers are the same network.
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
@@ -32,6 +33,7 @@ HeadScaling = Literal["scaled", "fixed", "at-least"]
 EXCITABLE = ("mbconv", "fused-mbconv")  # blocks that may squeeze and excite
 EXPANDING = ("mbconv", "fused-mbconv", "bottleneck")  # blocks whose `expansion` may be more than 1
 KERNELS = (1, 3, 5, 7, 9)
+POOL_KERNEL, POOL_STRIDE = 3, 2  # of the pooling behind a stem: arXiv 1512.03385, table 1
 MIN_RESOLUTION = 8  # pixels
 MAX_RESOLUTION = 8192  # pixels
 MAX_WIDTH = 65_536  # channels
@@ -227,6 +229,16 @@ class Baseline(Form):
                 raise InvalidBaseline(f"{name} must be in [0, 1), got {getattr(self, name)!r}")
         if not 0 <= self.width_floor <= 1:
             raise InvalidBaseline(f"width_floor must be in [0, 1], got {self.width_floor!r}")
+
+    @property
+    def total_stride(self) -> int:
+        """Pixels of the input for one of the last map: all strides multiplied."""
+        return self.stem_stride * (POOL_STRIDE if self.stem_pool else 1) * math.prod(s.stride for s in self.stages)
+
+    @property
+    def smallest_resolution(self) -> int:
+        """Pixels below which scaling never goes: the last map would have less than one, or less than it has here."""
+        return max(MIN_RESOLUTION, min(self.resolution, self.total_stride))
 
     def depths_at(self, depth: float, rounding: DepthRounding | None = None) -> tuple[int, ...]:
         """Blocks per stage at a depth multiplier, by the table's own rounding if none is given."""

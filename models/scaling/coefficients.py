@@ -36,7 +36,7 @@ class Multipliers:
 
 @dataclass(frozen=True, slots=True)
 class Coefficients:
-    """The compound coefficients alpha (depth), beta (width) and gamma (resolution); each finite and at least 1.
+    """The compound coefficients alpha (depth), beta (width) and gamma (resolution); each finite and positive.
 
     >>> Coefficients(1.2, 1.1, 1.15).product
     1.92027
@@ -49,10 +49,13 @@ class Coefficients:
     def __post_init__(self) -> None:
         for name in ("alpha", "beta", "gamma"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 1):
-                raise InvalidScaling(
-                    f"{name} must be a finite number of at least 1 (arXiv 1905.11946, eq. 3), got {value!r}"
-                )
+            if not (math.isfinite(value) and value > 0):
+                raise InvalidScaling(f"{name} must be a finite positive number, got {value!r}")
+
+    @property
+    def at_least_one(self) -> bool:
+        """Whether the paper's own condition holds: none is below 1 (arXiv 1905.11946, eq. 3)."""
+        return min(self.alpha, self.beta, self.gamma) >= 1
 
     @property
     def product(self) -> float:
@@ -60,9 +63,9 @@ class Coefficients:
         return round(self.alpha * self.beta**2 * self.gamma**2, 12)
 
     def multipliers(self, phi: float) -> Multipliers:
-        """depth = alpha^phi, width = beta^phi, resolution = gamma^phi."""
-        if not (math.isfinite(phi) and phi >= 0):
-            raise InvalidScaling(f"phi must be a finite number of at least 0, got {phi!r}")
+        """depth = alpha^phi, width = beta^phi, resolution = gamma^phi. A negative phi scales down."""
+        if not math.isfinite(phi):
+            raise InvalidScaling(f"phi must be a finite number, got {phi!r}")
         try:
             return Multipliers(self.alpha**phi, self.beta**phi, self.gamma**phi)
         except OverflowError:

@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
-from models.scaling.architecture import ScaledArchitecture, StageSpec
+from models.scaling.architecture import POOL_KERNEL, POOL_STRIDE, ScaledArchitecture, StageSpec
 
 IMAGE_CHANNELS = 3
-POOL_KERNEL, POOL_STRIDE = 3, 2  # arXiv 1512.03385, table 1
 FLOAT_BYTES = 4
 
 

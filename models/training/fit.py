@@ -17,19 +17,20 @@ from models.data.dataset import Dataset
 from models.errors import CorruptCheckpoint, TrainingDiverged
 from models.recipe.recipe import TrainingRecipe
 from models.scaling.architecture import ScaledArchitecture
+from models.training.class_counts import Metric
 from models.training.devices import check, put
 from models.training.input_pipeline import Resident, Streamed, chunk_steps, on_device, resident_bytes
 from models.training.latency import latency_ms
 from models.training.memory import check_fits, device_limit, device_peak, least_bytes, training_peak
-from models.training.program_shape import Method, method
-from models.training.programs import Image, Made, Named, Program, initial_state, made, places_of, rates
+from models.training.program_shape import Method, class_weights, method
+from models.training.programs import Image, Made, Named, Program, initial_state, made, named_digest, places_of, rates
 from models.training.progress import EpochReport, Progress
-from models.training.steps import Pixels, Span, State, Sums
+from models.training.steps import Pixels, Span, State, Sums, no_sums
 from models.weights import checkpoint
 from models.wording import counted
 
 __all__ = ["EpochReport", "Progress", "Training"]
-CHECKPOINT_VERSION = 3
+CHECKPOINT_VERSION = 4
 BEST = "best"  # the array of a checkpoint that is no part of the state
 
 
@@ -55,6 +56,8 @@ class Training:
     another order. A checkpoint restores on any number of devices, and what follows is equal up to that rounding, not
     to the bit. `memory` is how many bytes the training may hold on each, by default what the device has.
 
+    `metric` says by what the best epoch is chosen and patience waits.
+
     Rates that the recipe leaves open or gives as rules are the architecture's: see `regularization.regularized`.
     Raises `TrainingDiverged` when a loss or a weight is NaN or infinite, `InvalidRecipe` when network and recipe do not
     go together, `InvalidDevices` when there are not so many or a batch has no such equal parts, `NotEnoughMemory` when
@@ -72,8 +75,10 @@ class Training:
         resident: int | None = None,
         devices: int = 1,
         memory: int | None = None,
+        metric: Metric = "accuracy",
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self.metric = metric
         self.architecture, self.recipe, self.dataset, self.seed = architecture, recipe, dataset, seed
         self.progress = Progress()
         self.clock = clock
@@ -82,12 +87,12 @@ class Training:
         self.method = _method(architecture, recipe, dataset, resident, devices)
         self.memory = device_limit() if memory is None else memory
         _check_size(architecture, recipe, self.method, self.memory)
-        self.rates = put(rates(architecture, recipe, seed), devices)
+        self.rates = put(rates(architecture, recipe, seed, class_weights(recipe, dataset)), devices)
         self._feed = (
             Streamed(dataset, self.method) if self.method.chunk else Resident(on_device(dataset, devices), devices)
         )
         self.state: State = put(initial_state(places_of(architecture), recipe.optimizer, seed, start), devices)
-        self._start = None if start is None else _digest(start)
+        self._start = None if start is None else named_digest(start)
         self._best: NDArray[np.float32] | None = None
         self._program_bytes: int | None = None
         self._peak_before: int | None = None  # of the device, once the program was there: compiling may hold more
@@ -126,13 +131,17 @@ class Training:
 
     def accuracy(self, split: Literal["validation", "test"]) -> float:
         """Share of a split that the network of the declared epoch classifies correctly."""
+        return self.scores(split)["accuracy"]
+
+    def scores(self, split: Literal["validation", "test"]) -> dict[Metric, float]:
+        """Each metric of the network of the declared epoch on a split."""
         current = np.array(self.state.average) if self._best is not None else None
         if self._best is not None:
             self.state = self.state._replace(average=self._put(self._best))
-        correct = float(self._run(getattr(self.method, split)).correct)
+        sums = self._run(getattr(self.method, split))
         if current is not None:
             self.state = self.state._replace(average=self._put(current))
-        return correct / len(getattr(self.dataset, split))
+        return sums.scores(len(getattr(self.dataset, split)))
 
     def latency_ms(self) -> float:
         """Milliseconds for one image with the network of the declared epoch (`models.training.latency`). Compiles."""
@@ -151,6 +160,9 @@ class Training:
         images = done.last.epoch * self._images_an_epoch
         return {
             "accuracy": chosen.accuracy,
+            "balanced_accuracy": chosen.balanced_accuracy,
+            "macro_f1": chosen.macro_f1,
+            "per_class_recall": chosen.per_class_recall,
             "last_accuracy": done.last.accuracy,
             "best_accuracy": done.best.accuracy,
             "best_epoch": done.best.epoch,
@@ -204,12 +216,16 @@ class Training:
         training, validation, began, trained, ended = self._ran() if ran is None else ran
         compilation, self._compilation = self._compilation, Compilation()
         images, validated = self._images_an_epoch, len(self.dataset.validation)
+        counts = validation.by_class
         report = EpochReport(
             epoch=self.epoch + 1,
             train_loss=float(training.loss) / images,
             train_accuracy=float(training.correct) / images,
             validation_loss=float(validation.loss) / validated,
             validation_accuracy=float(validation.correct) / validated,
+            balanced_accuracy=counts.balanced_accuracy,
+            macro_f1=counts.macro_f1,
+            per_class_recall=counts.recalls,
             seconds=ended - began,
             images_per_second=images / max(trained - began, 1e-9),
             compile_seconds=compilation.compile_seconds,
@@ -219,7 +235,9 @@ class Training:
                 f"the loss became {report.train_loss} in training and {report.validation_loss} in validation in epoch "
                 f"{report.epoch}; a lower learning_rate than {self.recipe.learning_rate:g} may help"
             )
-        self.progress = self.progress.after(report, trained - began, self.recipe.patience_delta, compilation)
+        self.progress = self.progress.after(
+            report, trained - began, self.recipe.patience_delta, compilation, self.metric
+        )
         if self.recipe.selection == "best" and self.progress.best.epoch == report.epoch:
             self._best = np.array(self.state.average)
         return report
@@ -260,8 +278,8 @@ class Training:
 
     def _run(self, steps: range) -> Sums:
         """Run steps and wait for them. The state is donated: only this method may hold it."""
-        rows, run = self.method.rows(self.seed, self.epoch), self._program()
-        sums: Sums = put(Sums(jax.device_put(np.float32(0)), jax.device_put(np.float32(0))), self.method.devices)
+        rows, run = self.rows(self.epoch), self._program()
+        sums: Sums = put(no_sums(self.architecture.classes), self.method.devices)
         for portion in self._feed.portions(rows, steps):
             numbers = (self.epoch, portion.base, portion.steps.start, portion.steps.stop)
             span = Span(*(np.int32(number) for number in numbers))  # type: ignore[arg-type]  # become arrays there
@@ -272,6 +290,10 @@ class Training:
     def _put(self, array: NDArray[Any]) -> jax.Array:
         """A copy of a part of the state where the state is: what is donated must not be the host's memory."""
         return put(jnp.array(array, copy=True), self.method.devices)
+
+    def rows(self, epoch: int) -> NDArray[np.int32]:
+        """The images of each step of a 0-based epoch, as `Method.rows` has them."""
+        return self.method.rows(self.seed, epoch, self.dataset.train.labels if self.recipe.balanced_sampling else None)
 
     @property
     def _images_an_epoch(self) -> int:
@@ -287,6 +309,7 @@ class Training:
             "dataset": self.dataset.fingerprint,
             "seed": self.seed,
             "start": self._start,
+            "metric": self.metric,
         }
 
 
@@ -325,11 +348,3 @@ def _method(
 def _image(dataset: Dataset) -> Image:
     height, width, channels = dataset.train.images.shape[1:]
     return height, width, channels
-
-
-def _digest(arrays: Named) -> str:
-    """SHA-256 over names and values."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        digest.update(name.encode() + b"\0" + np.ascontiguousarray(arrays[name], np.float32).tobytes())
-    return digest.hexdigest()

@@ -7,11 +7,10 @@ import numpy as np
 import optax
 from jax import Array
 
+from models.recipe.length import RMS_DECAY, RMS_EPSILON
 from models.recipe.recipe import OptimizerName, ScheduleName
 
 MOMENTUM = 0.9  # arXiv 1905.11946, section 5
-RMS_DECAY = 0.9  # the same
-RMS_EPSILON = 1e-3  # tensorflow/tpu efficientnet, utils.py: inside the root
 SHORTEST = 1e-30  # a gradient of length 0 is not divided by 0; below any length that training meets
 LAMB_EPSILON = 1e-6  # arXiv 1904.00962, algorithm 2, as in optax.lamb
 
@@ -70,7 +69,10 @@ def rate(
 
 
 def averaged(average: Array, value: Array, decay: Array, step: Array) -> Array:
-    """Exponential moving average, ramped so that it forgets the initial values: min(decay, (1 + n) / (10 + n))."""
+    """Exponential moving average, ramped so that it forgets the initial values: min(decay, (1 + n) / (10 + n)).
+
+    Of the initial values no more than decay ** (n + 1) is left after the 0-based step n.
+    """
     share = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
     return blended(average, value, 1 - share)
 

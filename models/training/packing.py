@@ -17,10 +17,11 @@ from jax import Array
 from models.compiler.reports import Compilation
 from models.errors import InvalidRecipe, NotEnoughMemory, TrainingDiverged
 from models.layers.convolutions import on_cpu
+from models.training.class_counts import Metric
 from models.training.fit import EpochReport, Ran, Training
 from models.training.memory import check_fits
 from models.training.programs import Made
-from models.training.steps import Rates, Span, State, Sums
+from models.training.steps import Rates, Span, State, Sums, no_sums
 
 
 class Replicas:
@@ -72,15 +73,19 @@ class Replicas:
 
     def accuracies(self, split: Literal["validation", "test"], seeds: Sequence[int]) -> dict[int, float]:
         """By seed, the share of a split that the network of the declared epoch classifies correctly."""
+        return {seed: found["accuracy"] for seed, found in self.scores(split, seeds).items()}
+
+    def scores(self, split: Literal["validation", "test"], seeds: Sequence[int]) -> dict[int, dict[Metric, float]]:
+        """By seed, each metric of that network on a split."""
         if self._made is None:
-            return {seed: self.trainings[seed].accuracy(split) for seed in seeds}
+            return {seed: self.trainings[seed].scores(split) for seed in seeds}
         everyone = list(self.trainings.values())
         first = everyone[0]
         chosen = _stacked([training.state._replace(average=jnp.asarray(training.chosen())) for training in everyone])
         _, sums = self._run(self._made, chosen, self._inputs(0), 0, getattr(first.method, split))
         images = len(getattr(first.dataset, split))
-        correct = {member.seed: float(count) for member, count in zip(everyone, sums.correct, strict=True)}
-        return {seed: correct[seed] / images for seed in seeds}
+        found = {member.seed: _one(sums, place).scores(images) for place, member in enumerate(everyone)}
+        return {seed: found[seed] for seed in seeds}
 
     def _active(self) -> list[Training]:
         gone = self._dropped | self.diverged.keys()
@@ -145,18 +150,18 @@ class Replicas:
         """The rates, and the rows (replicas, steps, batch) of a 0-based epoch."""
         everyone = list(self.trainings.values())
         rates = everyone[0].rates._replace(seed=_stacked([training.rates.seed for training in everyone]))
-        return rates, jnp.asarray(np.stack([each.method.rows(each.seed, epoch) for each in everyone]))
+        return rates, jnp.asarray(np.stack([each.rows(epoch) for each in everyone]))
 
     def _run(
         self, made: Made, state: State, inputs: tuple[Rates, Array], epoch: int, steps: range
     ) -> tuple[State, Sums]:
         """Run steps for all, and wait for them. The state, which is stacked, is donated."""
         rates, rows = inputs
-        zeros = jnp.zeros(len(self.trainings))
+        classes = next(iter(self.trainings.values())).architecture.classes
         numbers = (epoch, 0, steps.start, steps.stop)
         span = Span(*(np.int32(number) for number in numbers))  # type: ignore[arg-type]  # become arrays there
         pixels = next(iter(self.trainings.values())).pixels
-        done = made.run(state, Sums(zeros, zeros), rates, pixels, rows, span)
+        done = made.run(state, no_sums(classes, len(self.trainings)), rates, pixels, rows, span)
         jax.block_until_ready(done[1])
         return done
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from models.augmentation.augmentation import NOTHING, Augmentation
 from models.data.dataset import Dataset
-from models.errors import InvalidDevices
+from models.errors import InvalidDevices, InvalidRecipe
 from models.recipe.recipe import OptimizerName, Precision, ScheduleName, TrainingRecipe
 from models.scaling.architecture import ScaledArchitecture
 
@@ -19,7 +19,8 @@ class Method:
     Parts of a network are its stem (0), its stages, and the head with the classifier. The first `frozen` of them are
     not trained, BatchNorm of the first `fixed` keeps to its stored statistics. `recalibrated` are batches; `chunk` is
     how many steps' images are on the device at a time, 0 for all of them. With `layered` each weight has a rate of its
-    own, with `masked` a mask says what decays. Each of `devices` works on an equal part of every batch.
+    own, with `masked` a mask says what decays, with `weighted` each class has a weight in the
+    loss. Each of `devices` works on an equal part of every batch.
 
     `replicas` are seeds of one network that the program trains at once: state, sums, seed and rows have one axis more.
 
@@ -35,6 +36,7 @@ class Method:
     clips: bool = False
     masked: bool = False
     layered: bool = False
+    weighted: bool = False
     frozen: int = 0
     fixed: int = 0
     recalibrated: int = 0
@@ -77,14 +79,17 @@ class Method:
         """Images that are on the device at a time."""
         return self.chunk * self.batch_size or sum(self.sizes)
 
-    def rows(self, seed: int, epoch: int) -> NDArray[np.int32]:
+    def rows(self, seed: int, epoch: int, labels: NDArray[np.int32] | None = None) -> NDArray[np.int32]:
         """The images of each step of a 0-based epoch, -1 where a batch is not full: (steps, batch).
 
-        They are counted through all splits. The training split's order is a function of seed and epoch.
+        They are counted through all splits. The training split's order is a function of seed and epoch. With
+        its `labels` each class is drawn equally often.
         """
         random = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
         steps = len(self.training)
-        order = random.permutation(self.sizes[0])[: steps * self.batch_size].astype(np.int32)
+        wanted = steps * self.batch_size
+        drawn = random.permutation(self.sizes[0])[:wanted] if labels is None else balanced(labels, wanted, random)
+        order = drawn.astype(np.int32)
         trained = order.reshape(steps, self.batch_size)
         return np.concatenate([trained, *self._evaluated(), trained[: len(self.recalibration)]])
 
@@ -120,6 +125,7 @@ def method(
         clips=recipe.clip_norm > 0,
         masked=recipe.weight_decay_on == "kernels",
         layered=recipe.layered,
+        weighted=recipe.class_weights is not None,
         frozen=recipe.frozen_parts,
         fixed=stages + 2 if recipe.frozen_norm else recipe.frozen_parts,
         recalibrated=recipe.recalibration_batches,
@@ -136,6 +142,37 @@ def augmentation(recipe: TrainingRecipe) -> Augmentation:
         erases=recipe.erasing > 0,
         policy=recipe.policy if recipe.policy_magnitude else "none",
     )
+
+
+def balanced(labels: NDArray[np.int32], wanted: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """So many images of a split in random order, of each class that has any equally many, up to one.
+
+    Each image of a class is drawn as often as any other of it, up to one time.
+    """
+    classes = random.permutation(np.unique(labels))  # who gets one more than others is drawn, too
+    picked = []
+    for place, label in enumerate(classes):
+        images = np.flatnonzero(labels == label)
+        count = wanted // len(classes) + (place < wanted % len(classes))
+        rounds = [random.permutation(images) for _ in range(-(-count // len(images)))]
+        picked += [np.concatenate(rounds)[:count]] if rounds else []
+    return random.permutation(np.concatenate(picked))
+
+
+def class_weights(recipe: TrainingRecipe, dataset: Dataset) -> tuple[float, ...] | None:
+    """Factors of the loss by class, 1 in the mean over the training images; None where the recipe has none.
+
+    `balanced` is the inverse of a class's share. A class without training images weighs nothing.
+    """
+    if recipe.class_weights is None:
+        return None
+    counts = np.bincount(dataset.train.labels, minlength=dataset.classes)
+    given = 1 / np.maximum(counts, 1) if recipe.class_weights == "balanced" else np.asarray(recipe.class_weights)
+    given = np.where(counts > 0, given, 0.0)
+    total = float((given * counts).sum())
+    if total <= 0:
+        raise InvalidRecipe("class_weights are 0 for every class that has training images: nothing would be learnt")
+    return tuple(float(weight) for weight in given * (counts.sum() / total))
 
 
 def _check_divides(batch_size: int, devices: int) -> None:

@@ -1,7 +1,8 @@
 """Compiled programs, kept as long as the process lives, by all they are compiled for and nothing more."""
 
+import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, cast
@@ -59,19 +60,27 @@ class Made:
         return Compilation(waited, max(0.0, self.seconds - waited), int(not self.cached), int(self.cached))
 
 
-def rates(architecture: ScaledArchitecture, recipe: TrainingRecipe, seed: int) -> Rates:
-    """The traced numbers. A rate that the recipe leaves open, or gives as a rule, is the network's own."""
+def rates(
+    architecture: ScaledArchitecture, recipe: TrainingRecipe, seed: int, class_weights: Sequence[float] | None = None
+) -> Rates:
+    """The traced numbers. A rate that the recipe leaves open, or gives as a rule, is the network's own.
+
+    `class_weights` are factors of the loss by class, where the recipe has such.
+    """
     places = places_of(architecture)
     dropout, drop_path = (
         own if given is None or isinstance(given, RateRule) else given
         for given, own in ((recipe.dropout, architecture.dropout), (recipe.drop_path, architecture.drop_path))
     )
     return Rates(
-        **_scalars(recipe, Rates._fields, dropout=dropout, drop_path=drop_path),
+        **_scalars(
+            recipe, Rates._fields, dropout=dropout, drop_path=drop_path, settled=recipe.bn_statistics == "settled"
+        ),
         seed=cast(Any, np.uint32(seed)),
         strengths=_strengths(recipe),
         speeds=jnp.asarray(speeds(places, recipe)) if recipe.layered else None,
         decayed=jnp.asarray(kernels(places)) if recipe.weight_decay_on == "kernels" else None,
+        by_class=None if class_weights is None else jnp.asarray(class_weights, jnp.float32),
     )
 
 
@@ -124,6 +133,14 @@ def _given(places: Layout, start: Named) -> NDArray[np.float32]:
     return np.concatenate([np.asarray(start[leaf.name], np.float32).ravel() for leaf in places.leaves])
 
 
+def named_digest(arrays: Named) -> str:
+    """SHA-256 over names and values."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(name.encode() + b"\0" + np.ascontiguousarray(arrays[name], np.float32).tobytes())
+    return digest.hexdigest()
+
+
 def program(architecture: ScaledArchitecture, method: Method, image: Image) -> Program:
     """`training.run_steps` compiled for this network and images of this shape."""
     return made(architecture, method, image).run
@@ -139,8 +156,8 @@ def _make(architecture: ScaledArchitecture, method: Method, image: Image) -> Mad
     found, structure = _compiled(architecture, method, image)
 
     def run(*arguments: Any) -> tuple[State, Sums]:
-        *state, loss, correct = found.compiled(*jax.tree.leaves(arguments))
-        return jax.tree.unflatten(structure, state), Sums(loss, correct)
+        *state, loss, correct, counts = found.compiled(*jax.tree.leaves(arguments))
+        return jax.tree.unflatten(structure, state), Sums(loss, correct, counts)
 
     return Made(run, time.perf_counter() - started, found.cached, program_bytes(found.compiled))
 
@@ -154,8 +171,9 @@ def _compiled(architecture: ScaledArchitecture, method: Method, image: Image) ->
     weights = _shape(jnp.float32, places.weight_count)
     number, scalar, per_channel = _shape(jnp.int32), _shape(jnp.float32), _shape(jnp.float32, image[-1])
     images, labels = _shape(jnp.uint8, method.images, *image), _shape(jnp.int32, method.images)
-    state, sums = _state(places.size, places.weight_count, method.optimizer), Sums(scalar, scalar)
-    rates, rows = _rates_shape(method, weights), _shape(jnp.int32, *method.rows_shape)
+    state = _state(places.size, places.weight_count, method.optimizer)
+    sums = Sums(scalar, scalar, _shape(jnp.int32, 3, architecture.classes))
+    rates, rows = _rates_shape(method, weights, architecture.classes), _shape(jnp.int32, *method.rows_shape)
     pixels, span = Pixels(images, labels, per_channel, per_channel), Span(number, number, number, number)
     body = partial(run_steps, places, method)
     if method.replicas > 1:
@@ -187,7 +205,7 @@ def _replicated(tree: Any, replicas: int) -> Any:
     return jax.tree.map(lambda leaf: _shape(leaf.dtype, replicas, *leaf.shape), tree)
 
 
-def _rates_shape(method: Method, weights: Any) -> Rates:
+def _rates_shape(method: Method, weights: Any, classes: int) -> Rates:
     scalar, table = _shape(jnp.float32), _shape(jnp.float32, QUANTILES)
     strengths = Strengths(**dict.fromkeys(Strengths._fields, scalar))._replace(mixup=table, cutmix=table)
     return Rates(**dict.fromkeys(Rates._fields, scalar))._replace(
@@ -195,6 +213,7 @@ def _rates_shape(method: Method, weights: Any) -> Rates:
         strengths=strengths,
         speeds=weights if method.layered else None,
         decayed=weights if method.masked else None,
+        by_class=_shape(jnp.float32, classes) if method.weighted else None,
     )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array, lax
 
@@ -29,15 +30,17 @@ from models.augmentation.policy import applied
 from models.layers.flat_layout import Layout, flat
 from models.layers.frozen_parts import part_of
 from models.layers.layers import Noise
+from models.training.class_counts import ClassCounts, Metric
 from models.training.optimizer import averaged, blended, clipped, rate, transformation
 from models.training.program_shape import Method
 
 
 class Rates(NamedTuple):
-    """What a recipe says in numbers: float32 scalars, and `seed` as uint32.
+    """What a recipe says in numbers: float32 scalars, and `seed` as uint32. `settled` is 1 or 0.
 
     `speeds` and `decayed` are there where the method is `layered` and `masked`: a factor of the learning rate, and
-    whether weight decay acts, for each weight.
+    whether weight decay acts, for each weight. `by_class`, where it is `weighted`, are factors of the loss by
+    class.
     """
 
     epochs: Array
@@ -53,10 +56,12 @@ class Rates(NamedTuple):
     drop_path: Array
     ema_decay: Array
     bn_momentum: Array
+    settled: Array
     seed: Array
     strengths: Strengths
     speeds: Array | None = None
     decayed: Array | None = None
+    by_class: Array | None = None
 
 
 class State(NamedTuple):
@@ -81,10 +86,30 @@ class Pixels(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Over images: the loss, and how many were classified correctly. float32 scalars."""
+    """Over images: the loss, and how many were classified correctly: float32 scalars. And three counts of images by
+    class, int32 (3, classes): named rightly, named so at all, of the class.
+    """
 
     loss: Array
     correct: Array
+    counts: Array
+
+    @property
+    def by_class(self) -> ClassCounts:
+        """The counts on the host."""
+        return ClassCounts(*np.asarray(self.counts).tolist())
+
+    def scores(self, images: int) -> dict[Metric, float]:
+        """Each metric, where these are the sums over a split of so many images."""
+        counts = self.by_class
+        correct = float(self.correct) / images
+        return {"accuracy": correct, "balanced_accuracy": counts.balanced_accuracy, "macro_f1": counts.macro_f1}
+
+
+def no_sums(classes: int, *replicas: int) -> Sums:
+    """Before the first step."""
+    zeros = jnp.zeros(replicas, jnp.float32)
+    return Sums(zeros, zeros, jnp.zeros((*replicas, 3, classes), jnp.int32))
 
 
 class Span(NamedTuple):
@@ -133,14 +158,15 @@ def _step(places: Layout, method: Method, state: State, rates: Rates, data: Pixe
     inputs, targets = _inputs(places, method, rates, data, turn, augmenting)
     weights, statistics = places.chosen(state.values, state.average, turn.training)
 
-    def loss(weights: list[Array]) -> tuple[Array, tuple[Array, Array]]:
+    def loss(weights: list[Array]) -> tuple[Array, tuple[tuple[Array, Array], Array]]:
         network = places.network(_thawed(places, method, weights), statistics)
         logits = network(inputs, noise)
         smoothing = jnp.where(turn.training, rates.label_smoothing, 0.0)
-        total = jnp.where(targets.labels >= 0, _cross_entropy(logits, targets, smoothing), 0.0).sum()
+        factors = None if rates.by_class is None else jnp.where(turn.training, rates.by_class, 1.0)
+        total = jnp.where(targets.labels >= 0, _cross_entropy(logits, targets, smoothing, factors), 0.0).sum()
         return total / method.batch_size, (_hits(logits, targets), places.batch_statistics(network))
 
-    mean, backward, (hits, batch) = jax.vjp(loss, weights, has_aux=True)
+    mean, backward, ((hits, counts), batch) = jax.vjp(loss, weights, has_aux=True)
 
     def train() -> State:
         (gradient,) = backward(jnp.ones(()))
@@ -151,7 +177,7 @@ def _step(places: Layout, method: Method, state: State, rates: Rates, data: Pixe
         state = lax.cond(turn.training, train, lambda: idle(lambda: state))
     else:
         state = lax.cond(turn.training, train, lambda: state)
-    return state, Sums(mean * method.batch_size, hits)
+    return state, Sums(mean * method.batch_size, hits, counts)
 
 
 def _inputs(
@@ -208,8 +234,29 @@ def _updated(places: Layout, method: Method, state: State, rates: Rates, gradien
     gradient = clipped(gradient, rates.clip_norm) if method.clips else gradient
     change, moments = optimizer.update(gradient, state.moments, weights)
     change = change if rates.speeds is None else change * rates.speeds
-    values = jnp.concatenate([weights + change, blended(running, batch, 1 - rates.bn_momentum)])
-    return State(values, averaged(state.average, values, rates.ema_decay, state.step), moments, state.step + 1)
+    weights, running = weights + change, blended(running, batch, 1 - rates.bn_momentum)
+    average = _averaged(places, state, rates, weights, running, batch)
+    return State(jnp.concatenate([weights, running]), average, moments, state.step + 1)
+
+
+def _averaged(places: Layout, state: State, rates: Rates, weights: Array, running: Array, batch: Array) -> Array:
+    """What is evaluated after this step: averages of the weights and of statistics that suit them.
+
+    The published rule averages the running statistics, which are averages themselves: they lag behind the weights' by
+    as much again, and that decides what a short run shows. Settled ones average those of the batches over the very
+    steps that the weights are averaged over. Where batch statistics change no more both rules end with the same: what
+    is left of the difference falls as momentum ** steps.
+    """
+    settled = rates.settled > 0
+    slower = jnp.where(settled, jnp.maximum(rates.ema_decay, rates.bn_momentum), rates.ema_decay)
+    seen = jnp.where(settled, batch, running)
+    before = state.average[: places.weight_count], state.average[places.weight_count :]
+    return jnp.concatenate(
+        [
+            averaged(before[0], weights, rates.ema_decay, state.step),
+            averaged(before[1], seen, slower, state.step),
+        ]
+    )
 
 
 def _recalibrated(places: Layout, method: Method, state: State, batch: Array, turn: Turn) -> State:
@@ -235,21 +282,29 @@ def _noise(places: Layout, method: Method, rates: Rates, turn: Turn) -> tuple[tu
     return tuple(augmenting), noise
 
 
-def _cross_entropy(logits: Array, targets: Targets, smoothing: Array) -> Array:
-    """(batch, classes) -> (batch,); `smoothing` is the share of the target spread over all classes."""
+def _cross_entropy(logits: Array, targets: Targets, smoothing: Array, class_weights: Array | None) -> Array:
+    """(batch, classes) -> (batch,); `smoothing` is the share of the target spread over all classes.
+
+    With `class_weights` (classes,) an image counts as much as the class it shows, or as its classes in their shares.
+    """
     classes = logits.shape[-1]
     shown = jax.nn.one_hot(targets.labels, classes)
     if targets.mixture is not None:
         others, share = targets.mixture
         shown = blended(jax.nn.one_hot(others, classes), shown, share[:, None])
     wanted = shown * (1 - smoothing) + smoothing / classes
-    return -(wanted * jax.nn.log_softmax(logits)).sum(-1)
+    losses = -(wanted * jax.nn.log_softmax(logits)).sum(-1)
+    return losses if class_weights is None else losses * (shown * class_weights).sum(-1)
 
 
-def _hits(logits: Array, targets: Targets) -> Array:
-    """How many images are called what they show most of."""
+def _hits(logits: Array, targets: Targets) -> tuple[Array, Array]:
+    """How many images are called what they show most of, and the counts by class. Empty rows are in none of them."""
     wanted = targets.labels
     if targets.mixture is not None:
         others, share = targets.mixture
         wanted = jnp.where(share < 0.5, others, wanted)
-    return (logits.argmax(-1) == wanted).sum().astype(jnp.float32)
+    named, classes, there = logits.argmax(-1), logits.shape[-1], targets.labels >= 0
+    right = (named == wanted) & there
+    kinds = jnp.where(right, wanted, -1), jnp.where(there, named, -1), wanted
+    counts = jnp.stack([jax.nn.one_hot(kind, classes, dtype=jnp.int32).sum(0) for kind in kinds])
+    return right.sum().astype(jnp.float32), counts

@@ -4,7 +4,8 @@ Depth (Net2Net's deeper, exact): the blocks a stage gains come last in it, keep 
 their last BatchNorm is 0, so that they pass on what they get, in training and in evaluation. Width (Net2Wider, arXiv
 1511.05641, section 3.2): a new channel repeats an old one, and what reads it splits the old weight between the two, in
 shares that differ for each of its outputs: with equal shares the two channels would have equal gradients, and stay
-equal. Resolution needs nothing.
+equal. Resolution needs nothing, up or down. Downwards there is no such start:
+a network that is smaller anywhere has lost part of the function.
 """
 
 from collections.abc import Mapping
@@ -109,7 +110,11 @@ def _check_stage(where: str, old: StageSpec, new: StageSpec, child: ScaledArchit
 
 def _not_smaller(where: str, what: str, old: int, new: int) -> None:
     if new < old:
-        raise InvalidWeights(f"{where}: the {what} of the parent is {old}, that of the network to grow {new}: smaller")
+        raise InvalidWeights(
+            f"{where}: the {what} of the parent is {old}, that of the network to grow {new}: smaller. Weights are "
+            "grown and never shrunk: leaving blocks or channels out would change what the network computes. Start from "
+            "a parent that is nowhere larger, or from random weights"
+        )
 
 
 def _keeps(stage: StageSpec, inputs: int) -> bool:

@@ -15,7 +15,7 @@ from search.errors import NothingFinished, UnknownFormat
 from search.results.racing import final_seeds
 from search.results.trial_records import FINISHED
 from search.space.catalogue import Candidate, intervals
-from search.space.family import searched_family
+from search.space.solved_family import searched_family
 from search.spec.spec import SearchSpec
 
 SCHEMA = "effscale/scaling-config/1"
@@ -26,10 +26,12 @@ Document = Mapping[str, Any]
 # One row a trial. Vectors are written as whole numbers with spaces between them, widths without stem and head; the
 # interval of the accuracy takes two columns; the rest is the trial shape of the contract, section 5, flattened.
 COLUMNS = (
-    *("number", "state", "reason", "message", "reference", "finalist", "probe", "ties", "alpha", "beta", "gamma"),
+    *("number", "state", "reason", "message", "reference", "finalist", "probe", "control", "ties"),
+    *("alpha", "beta", "gamma"),
     *("phi", "key", "depths", "widths", "stem", "head", "resolution", "classes", "dropout", "drop_path"),
     *("params", "macs", "macs_ratio", "activations", "receptive_field", "latency_ms", "images_per_second"),
-    *("peak_memory_bytes", "accuracy", "accuracy_low", "accuracy_high", "seeds", "train_accuracy"),
+    *("peak_memory_bytes", "accuracy", "accuracy_low", "accuracy_high", "balanced_accuracy", "macro_f1"),
+    *("per_class_recall", "metric", "score", "score_low", "score_high", "test_score", "seeds", "train_accuracy"),
     *("generalization_gap", "selection", "last_accuracy", "best_accuracy", "best_epoch", "test_accuracy", "epochs"),
     *("stopped_early", "diagnosis", "diagnosis_rule", "device_seconds", "compile_seconds", "compiled_ahead_seconds"),
     *("programs_compiled", "programs_cached", "attempts"),
@@ -44,18 +46,17 @@ def scaling_config(
     ties: Sequence[Document] | None,
     *,
     front: Document | None = None,
-    transfer: Document | None = None,
+    shown: Document,
     dataset_hash: str,
     test_accuracy: float | None,
-    importance: Document | None = None,
     totals: Document,
     provenance: Document,
 ) -> dict[str, Any]:
     """The canonical scaling config (contract, section 7), JSON values only.
 
     `winner` and `ties` are trial documents; `ties` is None when nothing is known of them, as without finals on common
-    seeds. So are the `trials` of `front`, which is None with one objective. `transfer` is what
-    `search.results.transfer.document` says, `importance` what `search.results.importance` does, None before the end.
+    seeds. So are the `trials` of `front`, which is None with one objective. `shown` gives `transfer`, `conclusion`,
+    `controls` and `importance` as the search document shows them, None before the end.
     `totals` gives `trials` and `device_seconds` of the search; `provenance` gives `versions`, `device`,
     `source_revision` and `created_at`. Raises `NothingFinished` without a winner.
     """
@@ -71,6 +72,8 @@ def scaling_config(
         "winner": dict(winner),
         "ties": None if ties is None else [dict(trial) for trial in ties],
         "front": front,
+        "conclusion": shown["conclusion"],
+        "controls": shown["controls"],
         "family": searched_family(spec.network, coefficients, network, spec.document()),
         "evidence": {
             "dataset": spec.dataset,
@@ -80,10 +83,10 @@ def scaling_config(
             "accuracy": winner["accuracy"],
             "accuracy_ci95": winner["accuracy_ci95"],
             "test_accuracy": test_accuracy,
-            "transfer": transfer,
+            "transfer": shown["transfer"],
             "trials": totals["trials"],
             "device_seconds": totals["device_seconds"],
-            "importance": None if importance is None else dict(importance),
+            "importance": shown["importance"],
         },
         "provenance": {
             "versions": dict(provenance["versions"]),
@@ -102,7 +105,7 @@ def scaling_config(
 def _final_seeds(spec: SearchSpec, winner: Document) -> list[int]:
     """Those of the first round, and the further ones that a race gave its winner."""
     used = max(spec.finalists.seeds, winner["seeds"])
-    return list(final_seeds(spec)[:used]) if spec.finalists.count else []
+    return list(final_seeds(spec)[:used]) if spec.finalist_count else []
 
 
 def built(spec: SearchSpec, trial: Document) -> ScaledArchitecture:
@@ -139,7 +142,9 @@ def trials_csv(trials: Sequence[Document]) -> str:
 def flat(trial: Document) -> dict[str, Any]:
     """A trial document without nesting: the row of a table."""
     low, high = trial.get("accuracy_ci95") or (None, None)
-    return {**trial, **trial["architecture"], **trial["cost"], "accuracy_low": low, "accuracy_high": high}
+    least, most = trial.get("score_ci95") or (None, None)
+    ends = {"accuracy_low": low, "accuracy_high": high, "score_low": least, "score_high": most}
+    return {**trial, **trial["architecture"], **trial["cost"], **ends}
 
 
 def cell(value: object) -> object:

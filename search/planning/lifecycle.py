@@ -5,9 +5,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from search.proposals.window import waits
-from search.results import objectives, transfer
+from search.results import controls, objectives, transfer
 from search.results.racing import common_seeds, final_seeds, race, rounds
 from search.results.trial_records import TrialRecord
+from search.space.controls import of
 from search.spec.spec import SearchSpec
 
 
@@ -23,6 +24,13 @@ class Finals:
     """Mark these trials as finalists and queue these final runs: (trial number, seed). A race asks more than once."""
 
     runs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Queue these runs of simple choices: (name of the control, seed)."""
+
+    runs: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ class Progress:
     device_seconds: float
 
 
-Step = Propose | Finals | Probe | Wait | Succeed | Fail
+Step = Propose | Finals | Control | Probe | Wait | Succeed | Fail
 
 
 def next_step(spec: SearchSpec, feasible: int, trials: Sequence[TrialRecord]) -> Step:
@@ -70,18 +78,18 @@ def next_step(spec: SearchSpec, feasible: int, trials: Sequence[TrialRecord]) ->
     """
     chosen = [trial for trial in trials if trial.finalist]
     if not chosen:
-        unsettled = [trial.number for trial in trials if not trial.terminal]
+        unsettled = [trial.number for trial in trials if not trial.is_settled]
         busy = sum(not trial.terminal and not trial.paused for trial in trials)
         spent = sum(trial.device_seconds for trial in trials)
         step = next_proposal(spec, feasible, Progress(len(trials), busy, spent), unsettled)
         if step is not None:
             return step
-        if unsettled:
+        if not all(trial.terminal for trial in trials):
             return Wait()
         chosen = finalists(spec, trials)
         if not any(trial.search_accuracy is not None for trial in trials):
             return Fail("no-trial-completed", _nothing_completed(trials))
-    return _then_probe(spec, trials, _finals(spec, chosen, trials))
+    return _then_probe(spec, trials, _then_controls(spec, trials, _finals(spec, chosen, trials)))
 
 
 def next_proposal(
@@ -89,7 +97,7 @@ def next_proposal(
 ) -> Propose | Wait | None:
     """The next trial of a search before its finals; None when trials, networks or device time are used up.
 
-    `unsettled` are the numbers of the trials whose states can still change.
+    `unsettled` are the numbers of the trials whose results are still to come.
     """
     limit, number = spec.max_device_seconds, progress.proposed
     if number >= min(spec.trials, feasible) or (limit is not None and progress.device_seconds >= limit):
@@ -107,19 +115,25 @@ def finalists(spec: SearchSpec, trials: Sequence[TrialRecord]) -> list[TrialReco
     completed = [trial for trial in trials if trial.search_accuracy is not None]
     completed.sort(key=lambda trial: (-(trial.search_accuracy or 0.0), trial.number))
     points = [objectives.vector(spec, trial, trial.search_accuracy or 0.0) for trial in completed]
-    return [completed[at] for at in objectives.ranked(points)[: spec.finalists.count]]
+    return [completed[at] for at in objectives.ranked(points)[: spec.finalist_count]]
 
 
 def planned_runs(spec: SearchSpec, feasible: int) -> tuple[int, int]:
     """(search runs, final runs) at most: when every trial completes, no time runs out and nobody leaves a race."""
     trials = min(spec.trials, feasible)
-    return trials, min(spec.finalists.count, trials) * len(final_seeds(spec))
+    return trials, min(spec.finalist_count, trials) * len(final_seeds(spec))
 
 
 def planned_probes(spec: SearchSpec, feasible: int) -> int:
     """Probe runs of such a search."""
     probe = spec.transfer
     return 0 if probe is None else min(probe.count, spec.trials, feasible) * probe.seeds
+
+
+def planned_controls(spec: SearchSpec) -> int:
+    """Control runs of such a search at most: a control that is a finalist has been trained."""
+    networks = {control.identity for control in of(spec) if control.identity is not None}
+    return len(networks) * controls.seeds(spec)
 
 
 def _has_time(spec: SearchSpec, trials: Sequence[TrialRecord]) -> bool:
@@ -136,8 +150,17 @@ def _finals(spec: SearchSpec, chosen: Sequence[TrialRecord], trials: Sequence[Tr
     return Succeed() if over else Wait()
 
 
+def _then_controls(spec: SearchSpec, trials: Sequence[TrialRecord], step: Step) -> Step:
+    """What comes when the finals are over. Control runs that failed are not repeated, as with finals."""
+    if not isinstance(step, Succeed):
+        return step
+    if missing := controls.missing(spec, trials):
+        return Control(missing)
+    return step if controls.over(trials) else Wait()
+
+
 def _then_probe(spec: SearchSpec, trials: Sequence[TrialRecord], step: Step) -> Step:
-    """What comes when the finals are over. Probe runs that failed are not repeated, as with finals."""
+    """What comes when the controls are over. Probe runs that failed are not repeated, as with finals."""
     if spec.transfer is None or not isinstance(step, Succeed):
         return step
     if missing := transfer.missing(spec, trials, common_seeds(spec, spec.transfer.seeds)):

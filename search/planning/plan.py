@@ -4,27 +4,31 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from models.recipe import length
 from models.scaling.anatomy import SMALLEST_MAP
-from models.scaling.cost import profile
-from models.wording import counted, millions, percent
-from search.planning.lifecycle import planned_probes, planned_runs
+from models.scaling.cost import cost, profile
+from models.wording import counted, millions
+from search.planning import imbalance
+from search.planning.lifecycle import planned_controls, planned_probes, planned_runs
+from search.planning.notices import Notice, notice
+from search.planning.sampling import sampling
 from search.planning.timing import BACKWARD, Timing, pace
 from search.proposals import warm_start
 from search.pruning import brackets
 from search.results.leaderboard import coefficients_text
 from search.results.racing import final_seeds
 from search.space import catalogue as catalogues
+from search.space import controls
 from search.space.catalogue import Catalogue
 from search.space.identifiability import findings
 from search.space.reference import paper_candidate, reference
 from search.space.suggestions import suggestions
+from search.spec import defaults
 from search.spec.parts import Start
+from search.spec.ranges import measured
 from search.spec.spec import SearchSpec
 
-LEFT_OVER = 0.05  # share of the initial statistics that may still be in an evaluation
 FORWARD_SHARE = 1 / BACKWARD  # of compiling a training: the program that measures one image's time has no backward pass
-
-Warning_ = dict[str, str]
 
 
 def plan(spec: SearchSpec, timings: Sequence[Timing] = ()) -> dict[str, Any]:
@@ -43,16 +47,26 @@ def plan(spec: SearchSpec, timings: Sequence[Timing] = ()) -> dict[str, Any]:
     probes = planned_probes(spec, len(space.feasible))
     return {
         "catalogue": {"distinct": space.distinct, "feasible": len(space.feasible)},
+        "limits": [
+            {"metric": limit.metric, "at_most": limit.at_most, "removes": removed, "of": space.met}
+            for limit, removed in zip(spec.limits, space.removed, strict=True)
+        ],
         "cost": {
             "macs_ratio": _range(space, lambda cost: round(cost.macs / space.baseline_cost.macs, 6)),
             "macs": _range(space, lambda cost: cost.macs),
             "params": _range(space, lambda cost: cost.params),
             "activations": _range(space, lambda cost: cost.activations),
+            **{
+                name: _range(space, lambda cost, name=name: measured(name, cost, spec.recipe.batch_size))  # type: ignore[misc]
+                for name in ("weight_bytes", "memory_bytes")
+            },
             "latency_ms": None if space.measured is None else _latency_range(spec, space),
         },
         "latency_table": None if space.measured is None else space.measured.document(),
         "programs": trials + _latency_programs(spec, trials),
-        "runs": {"search": trials, "final": finals, "probe": probes},
+        "runs": {"search": trials, "final": finals, "probe": probes, "control": planned_controls(spec)},
+        "controls": [control.document() for control in controls.of(spec)],
+        "trained_to_end": {"about": _completed(spec, trials), "at_least": min(spec.finalist_count, trials)},
         "dataset": spec.data.document(),
         "device_seconds": _device_seconds(spec, space, timings),
         "warnings": list(_warnings(spec, space)),
@@ -80,19 +94,19 @@ def _latency_programs(spec: SearchSpec, trials: int) -> int:
     """Programs that measure the time for one image. All trainings of a network share one, as they share the other."""
     if spec.measure_latency == "all":
         return trials
-    return min(spec.finalists.count, trials) if spec.measure_latency == "finalists" else 0
+    return min(spec.finalist_count, trials) if spec.measure_latency == "finalists" else 0
 
 
 def _device_seconds(spec: SearchSpec, space: Catalogue, timings: Sequence[Timing]) -> dict[str, Any]:
     """The low figure lets the pruner and a race stop all they can, the others none; evaluations are left out."""
     trials, finals = planned_runs(spec, len(space.feasible))
-    finals += _as_finals(spec, space, planned_probes(spec, len(space.feasible)))
+    finals += _as_finals(spec, space, planned_probes(spec, len(space.feasible))) + _controls_as_finals(spec, space)
     macs = sorted(candidate.cost.macs for candidate in space.feasible)
     picked = {"low": macs[0], "estimate": sum(macs) / len(macs), "high": macs[-1]}
     found = pace(timings, picked["estimate"])
     images, programs = spec.data.train, trials + FORWARD_SHARE * _latency_programs(spec, trials)
     epochs = dict.fromkeys(picked, (trials + finals) * spec.recipe.epochs)
-    spared = min(spec.finalists.count, trials) * (len(final_seeds(spec)) - spec.finalists.seeds)
+    spared = min(spec.finalist_count, trials) * (len(final_seeds(spec)) - spec.finalists.seeds)
     epochs["low"] = _pruned_epochs(spec, trials) + (finals - spared) * spec.recipe.epochs
     seconds = {
         name: round(
@@ -125,62 +139,91 @@ def _as_finals(spec: SearchSpec, space: Catalogue, probes: int) -> int:
     return math.ceil(probes * growth)
 
 
+def _controls_as_finals(spec: SearchSpec, space: Catalogue) -> int:
+    """As many final runs as the controls cost, by their multiply-adds."""
+    macs = [cost(control.network).macs for control in controls.of(spec) if control.network is not None]
+    middle = sum(candidate.cost.macs for candidate in space.feasible) / len(space.feasible)
+    return math.ceil(planned_controls(spec) / max(1, len(macs)) * sum(macs) / middle)
+
+
 def _pruned_epochs(spec: SearchSpec, trials: int) -> int:
     """Epochs of the search runs when every rung lets pass its share; what median and curve stop is not foreseen."""
     if spec.pruner.name not in ("asha", "hyperband"):
         return trials * spec.recipe.epochs
-    total = 0
-    for bracket in range(brackets.brackets(spec)):
-        alive, done = len(range(bracket, trials, brackets.brackets(spec))), 0
-        for rung in brackets.rungs(spec, bracket):
-            total += alive * (rung - done)
-            alive, done = math.ceil(alive / spec.pruner.reduction_factor), rung
-        total += alive * (spec.recipe.epochs - done)
-    return total
+    left = brackets.survivors(spec, trials)
+    ends = [*list(left)[1:], spec.recipe.epochs]
+    total = sum(alive * (end - begin) for (begin, alive), end in zip(left.items(), ends, strict=True))
+    first, last = ends[0], spec.recipe.epochs
+    return min(trials * last, total + (last - first) * max(0, _completed(spec, trials) - [*left.values()][-1]))
 
 
-def _warnings(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
+def _completed(spec: SearchSpec, trials: int) -> int:
+    """About how many trials are trained to the end, those that go on after all for the finals included."""
+    return max([*brackets.survivors(spec, trials).values()][-1], min(spec.finalist_count, trials))
+
+
+def _warnings(spec: SearchSpec, space: Catalogue) -> Iterator[Notice]:
     feasible = len(space.feasible)
     if feasible < spec.trials:
-        yield _warning(
+        yield notice(
             "fewer-feasible-than-trials",
             f"{spec.trials:,} trials are asked for and {counted(feasible, 'network')} "
             f"{'is' if feasible == 1 else 'are'} feasible: the search ends after {feasible:,}; widen the ranges or "
-            "target.tolerance, or lower resolution_multiple, for more",
+            f"target.{spec.target.slack[0]}, or lower resolution_multiple, for more",
+            remedy=("/trials", feasible) if feasible >= spec.finalist_count else None,
         )
     if paper_candidate(spec, space) is None:
         nearest, note = reference(spec, space, space.feasible)
-        yield _warning(
+        yield notice(
             "paper-not-feasible",
             f"trial 0 is {coefficients_text(nearest.coefficients)} ({nearest.resolution} px, "
             f"{nearest.ratio:.4g} times): {note}",
         )
+    yield from _below_one(space)
+    for code, message in imbalance.findings(spec):
+        hides = code == "unequal-classes" and spec.metric == "accuracy"
+        yield notice(code, message, "warning", ("/metric", "balanced_accuracy") if hides else None)
     yield from _unused(spec, space)
-    yield from _sampling(spec)
+    yield from sampling(spec)
+    yield from _pruning(spec, min(spec.trials, feasible))
     yield from _geometry(spec, space)
     yield from _narrow(spec, space)
-    yield from (_warning(*finding) for finding in findings(spec, space))
-    if spec.finalists.count == 0:
-        yield _warning(
+    yield from (notice(*finding) for finding in findings(spec, space))
+    if spec.finalist_count == 0:
+        yield notice(
             "single-seed",
             "finalists.count is 0: the winner will be the highest of single runs, which is biased upwards, "
             "and nothing can be said about ties",
+            "warning",
+            ("/finalists/count", defaults.finalists(spec.trials)),
         )
     if spec.start is not None:
         yield _inherited(spec.start)
     if spec.recipe.selection == "best":
-        yield _warning(
+        yield notice(
             "best-epoch",
             "recipe.selection is `best`: each accuracy is the highest of several epochs, which is biased upwards, the "
             "more so the longer a training is",
+            "warning",
+            ("/recipe/selection", "last"),
         )
-    yield from _statistics(spec)
+    yield from _length(spec)
 
 
-def _unused(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
+def _below_one(space: Catalogue) -> Iterator[Notice]:
+    shrinking = sum(not candidate.coefficients.at_least_one for candidate in space.feasible)
+    if shrinking:
+        yield notice(
+            "coefficients-below-one",
+            f"{shrinking:,} of the {counted(len(space.feasible), 'feasible network')} have a coefficient below 1: they "
+            "shrink a dimension, which the paper's rule does not (arXiv 1905.11946, eq. 3)",
+        )
+
+
+def _unused(spec: SearchSpec, space: Catalogue) -> Iterator[Notice]:
     found = space.measured
     if found is not None and found.used < found.rows:
-        yield _warning(
+        yield notice(
             "latency-rows-unused",
             f"{found.rows - found.used:,} of the {counted(found.rows, 'row')} of target.table are of no use: their "
             f"networks are outside the space, or their resolution is no multiple of "
@@ -188,29 +231,7 @@ def _unused(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
         )
 
 
-def _sampling(spec: SearchSpec) -> Iterator[Warning_]:
-    sampler, known = spec.sampler, len(spec.warm_start.trials)
-    if sampler.learns and not known and spec.trials <= sampler.window:
-        yield _warning(
-            "sampler-learns-nothing",
-            f"results count for proposals {counted(sampler.window, 'trial')} later (sampler.window), and there are "
-            f"{spec.trials}: {sampler.name} will propose at random; lower the window",
-        )
-    if sampler.name in ("nsga2", "nsga3") and len(spec.objectives) == 1:
-        yield _warning(
-            "one-objective",
-            f"{sampler.name} is for several objectives; with accuracy alone it is a plain genetic algorithm, and tpe "
-            "or gp need fewer trials",
-        )
-    if known:
-        yield _warning(
-            "known-results",
-            f"the sampler learns from {known:,} results that this search did not measure: where their data, recipe or "
-            "baseline differ, it starts from a wrong belief. Their networks are not trained again unless enqueued",
-        )
-
-
-def _narrow(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
+def _narrow(spec: SearchSpec, space: Catalogue) -> Iterator[Notice]:
     """An objective that the target leaves next to no room."""
     for name in spec.objectives[1:]:
         if name != spec.target.metric:
@@ -219,78 +240,60 @@ def _narrow(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
             low, high = _latency_range(spec, space)
         else:
             low, high = _range(space, lambda cost, name=name: getattr(cost, name))  # type: ignore[misc]
-        yield _warning(
+        yield notice(
             "objective-is-target",
             f"{name} is an objective and the target as well: the feasible networks cost {low:,} to {high:,}; widen "
-            "target.tolerance to see what accuracy costs",
+            f"target.{spec.target.slack[0]} to see what accuracy costs",
         )
 
 
-def _inherited(start: Start) -> Warning_:
+def _inherited(start: Start) -> Notice:
     grown = (
-        "each network grows from it"
+        "each network grows from it, and one that has fewer blocks or channels anywhere is infeasible, because nothing "
+        "is shrunk"
         if start.grow
         else "networks of other shapes than its own are infeasible, because start.grow is false"
     )
-    return _warning(
+    return notice(
         "inherited-weights",
         f"all trials start from the weights {start.weights!r}: {grown}. Inherited weights favour networks like their "
         "parent: what the search shows holds for this start, and not for training from random weights",
     )
 
 
-def _geometry(spec: SearchSpec, space: Catalogue) -> Iterator[Warning_]:
+def _geometry(spec: SearchSpec, space: Catalogue) -> Iterator[Notice]:
     at = min(space.feasible, key=lambda candidate: candidate.resolution)
     last = math.isqrt(profile(catalogues.architecture(spec, at)).areas(at.resolution)[-1])
     if last < SMALLEST_MAP:
-        yield _warning(
+        yield notice(
             "small-final-map",
             f"at {at.resolution} px the last feature map is {last}x{last}: kernels see mostly padding there; "
             "raise the resolution or take a baseline of smaller total stride",
+            "warning",
         )
     starved = [candidate for candidate in space.feasible if candidate.cost.receptive_field < candidate.resolution]
     if starved:
         worst = min(starved, key=lambda candidate: candidate.cost.receptive_field / candidate.resolution)
-        yield _warning(
+        yield notice(
             "receptive-field",
             f"{len(starved):,} of {len(space.feasible):,} feasible networks do not see their whole input: "
             f"the worst sees {worst.cost.receptive_field} of {worst.resolution} px",
         )
 
 
-def _statistics(spec: SearchSpec) -> Iterator[Warning_]:
-    recipe = spec.recipe
-    kept = recipe.recalibration_batches or recipe.frozen_norm  # BatchNorm's are not those of the last steps
-    steps = recipe.epochs * max(1, spec.data.train // recipe.batch_size)
-    slow = [
-        f"{name} {value:g} still keeps {percent(left, 0)} of the initial values"
-        for name, value, left in (
-            ("bn_momentum", recipe.bn_momentum, 0.0 if kept else recipe.bn_momentum**steps),
-            ("ema_decay", recipe.ema_decay, ramped(recipe.ema_decay, steps)),
-        )
-        if left > LEFT_OVER
-    ]
-    if slow:
-        yield _warning(
-            "short-run-statistics",
-            f"after the {steps:,} steps of a run {' and '.join(slow)}: what is evaluated is the initialisation; "
-            "lower it or train longer",
+def _pruning(spec: SearchSpec, trials: int) -> Iterator[Notice]:
+    """Whether trials that were stopped go on for the finals."""
+    left = [*brackets.survivors(spec, trials).values()][-1]
+    needed = min(spec.finalist_count, trials)
+    if left < needed:
+        yield notice(
+            "pruner-leaves-few",
+            f"{spec.pruner.name} lets about {left:,} of {counted(trials, 'trial')} train to the end, and "
+            f"finalists.count is {spec.finalist_count}: about {needed - left:,} of those that it stops "
+            f"{'goes' if needed - left == 1 else 'go'} on after all, the best first",
         )
 
 
-def ramped(decay: float, steps: int) -> float:
-    """The share of the initial weights in an average that keeps min(decay, (1 + n) / (10 + n)) at step n.
-
-    >>> ramped(0.9999, 0), round(ramped(0.9999, 10), 6)
-    (1.0, 4.1e-05)
-    """
-    left = 1.0
-    for step in range(steps):
-        left *= min(decay, (1 + step) / (10 + step))
-        if left < LEFT_OVER / 1000:
-            break
-    return left
-
-
-def _warning(code: str, message: str) -> Warning_:
-    return {"code": code, "message": message}
+def _length(spec: SearchSpec) -> Iterator[Notice]:
+    for found in length.findings(spec.recipe, spec.data.train, inherited=spec.start is not None):
+        yield notice(found.code, found.message, "warning", (f"/recipe/{found.field}", found.value))

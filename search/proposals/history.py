@@ -142,7 +142,7 @@ class History:
         it makes no difference how many trials are trained at the same time, and in which order they end.
         """
         earlier = int(np.searchsorted(self.numbers, number))
-        last = number - self.spec.sampler.window
+        last = number - self.spec.window
         settled = min(earlier, int(np.searchsorted(self.numbers, last, side="right")))
         free = self.unused(number)
         free[self.prior_positions] = False
@@ -164,7 +164,8 @@ def outcome(record: TrialRecord) -> Outcome:
     if accuracy is None and run is not None:
         accuracy = run.reached
     epochs = 0 if run is None else len(run.history)
-    return Outcome(record.number, record.state, lattices.triple(record.coefficients), accuracy, epochs, record.costs)
+    state = "pruned" if record.held else record.state
+    return Outcome(record.number, state, lattices.triple(record.coefficients), accuracy, epochs, record.costs)
 
 
 def build(

@@ -10,9 +10,9 @@ def starts(spec: SearchSpec, number: int) -> bool:
 
     Trials that the spec brings along (`warm_start.trials`) are seen before the first.
     """
-    return not spec.sampler.learns or number + len(spec.warm_start.trials) < spec.sampler.startup_trials
+    return not spec.sampler.learns or number + len(spec.warm_start.trials) < spec.startup_trials
 
 
 def waits(spec: SearchSpec, number: int, unsettled: Iterable[int]) -> bool:
     """Whether the proposal of a trial has to wait for one of these trials, by number, whose states can still change."""
-    return not starts(spec, number) and min(unsettled, default=number) <= number - spec.sampler.window
+    return not starts(spec, number) and min(unsettled, default=number) <= number - spec.window

@@ -9,7 +9,13 @@ one block of every later rung, because sizes are powers of one number: whoever i
 one for none but trials of the same block.
 """
 
+import math
+from itertools import accumulate
+
 from search.spec.spec import SearchSpec
+
+ROUNDING = 1e-6  # of sums of chances, in trials
+MEDIAN_OTHERS = 4  # a median of fewer is one or two trials' luck; optuna's MedianPruner starts at 5 trials, too
 
 
 def ladder(spec: SearchSpec) -> tuple[int, ...]:
@@ -59,7 +65,46 @@ def cohort(spec: SearchSpec, planned: int, number: int, rung: int) -> range:
     `planned` is how many trials the search will have; its last block may be a part of one.
     """
     step = brackets(spec)
-    most = (spec.sampler.window - 1) // step + 1  # so many of one bracket lie within a window
+    most = (spec.window - 1) // step + 1  # so many of one bracket lie within a window
     together = size(spec.pruner.reduction_factor, rung, most)
     end = (number // step // together + 1) * together * step
     return range(number % step, min(end, planned), step)
+
+
+def passing(spec: SearchSpec, judged: int) -> int:
+    """How many go on of so many that are judged together at a rung."""
+    if spec.pruner.name == "median":
+        return judged if judged <= MEDIAN_OTHERS else math.ceil(judged / 2)
+    return math.ceil(judged / spec.pruner.reduction_factor)
+
+
+def survivors(spec: SearchSpec, planned: int) -> dict[int, int]:
+    """About how many of `planned` trials begin (epoch 0), and train on beyond each epoch of the ladder.
+
+    It is what is expected where chance alone decides who is better, and none fails: the reference, which no rung
+    stops, is not counted apart. What `curve` stops is not foreseen: then all go on.
+
+    >>> example = {"dataset": "digits", "baseline": "efficientnet-nano", "sampler": {"window": 16}}
+    >>> survivors(SearchSpec.model_validate(example), 12)
+    {0: 12, 2: 4, 6: 2}
+    """
+    found = {0: float(planned), **dict.fromkeys(ladder(spec), 0.0)}
+    for bracket in range(brackets(spec)):
+        chances = [1.0] * len(range(bracket, planned, brackets(spec)))  # of its trials, to be trained still
+        own = rungs(spec, bracket)
+        for epoch in ladder(spec):
+            if epoch in own and spec.pruner.name != "curve":
+                chances = _behind(spec, planned, bracket, own.index(epoch), chances)
+            found[epoch] += sum(chances)
+    return {epoch: math.ceil(count - ROUNDING) for epoch, count in found.items()}
+
+
+def _behind(spec: SearchSpec, planned: int, bracket: int, rung: int, chances: list[float]) -> list[float]:
+    """The chances of a bracket's trials to train on behind a rung, before which they were `chances`."""
+    arriving = list(accumulate(chances, initial=0.0))
+    left = []
+    for place, chance in enumerate(chances):
+        number = bracket + place * brackets(spec)
+        arrived = arriving[len(cohort(spec, planned, number, rung))]
+        left.append(chance * min(1.0, passing(spec, max(1, round(arrived))) / max(1.0, arrived)))
+    return left

@@ -1,63 +1,34 @@
 """When a training is stopped before its end. Pure, and a matter of trial numbers: who arrived first decides nothing."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Literal
 
-from search.pruning import brackets
+from search.pruning import brackets, held_back
+from search.pruning.entrant import Entrant
 from search.results import objectives
 from search.spec.spec import SearchSpec
 
 KNOWN_COSTS = ("macs", "params", "activations")  # at a rung; what is measured at a training's end is left out there
-MEDIAN_OTHERS = 4  # a median of fewer is one or two trials' luck; optuna's MedianPruner starts at 5 trials, too
 
-Decision = Literal["continue", "stop", "await"]
-
-
-@dataclass(frozen=True, slots=True)
-class Entrant:
-    """A trial as it is judged.
-
-    `values` are the validation accuracies of its search run by epoch, from 1 on: those at its rungs, for `curve` all.
-    `last` is the accuracy after the last epoch of a trial that was trained to the end, perhaps early by its patience.
-    `costs` are those of `KNOWN_COSTS`.
-    """
-
-    number: int
-    over: bool
-    values: Mapping[int, float]
-    last: float | None = None
-    reference: bool = False
-    costs: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def epoch(self) -> int:
-        """The last epoch known of."""
-        return max(self.values, default=0)
-
-    def accuracy_at(self, epoch: int) -> float | None:
-        """The accuracy at a rung; that of the last epoch where patience ended the training before."""
-        return self.values.get(epoch, self.last)
-
-    def arrived(self, epoch: int) -> bool:
-        """Whether nothing about this rung is still to come."""
-        return self.over or self.epoch >= epoch
+Decision = Literal["continue", "stop", "hold", "go on", "await"]
 
 
 def decide(spec: SearchSpec, planned: int, entrants: Mapping[int, Entrant], number: int) -> Decision:
-    """What becomes of a trial at the rungs that it has reached: it goes on, is stopped, or awaits others.
+    """What becomes of a trial at the rungs that it has reached: it goes on, is stopped, is held back, or awaits others.
 
     `entrants` are the trials proposed so far, by number, of the `planned` that there will be. The reference is never
     stopped, and final runs are not asked for.
     """
     trial = entrants[number]
-    if trial.reference:
+    if trial.reference or trial.goes_on:
         return "continue"
     for rung, epoch in enumerate(brackets.rungs(spec, number)):
         if epoch > trial.epoch:
             break
         found = _at_rung(spec, planned, entrants, trial, rung, epoch)
+        if found == "stop":
+            return held_back.when_stopped(spec, entrants, number)
         if found != "continue":
             return found
     return "continue"
@@ -66,19 +37,30 @@ def decide(spec: SearchSpec, planned: int, entrants: Mapping[int, Entrant], numb
 def settle(
     spec: SearchSpec, planned: int, entrants: Mapping[int, Entrant], waiting: Sequence[int]
 ) -> dict[int, Decision]:
-    """The verdicts on trials that wait, by number, those still waiting left out.
+    """The verdicts on trials that wait, by number; those that go on waiting, or being held back, are left out.
 
-    One that is stopped is over, which may be what another one waits for.
+    One that is stopped or held back is over, which may be what another one waits for. One that was held back and is
+    trained to the end after all is told `go on`.
     """
     known, found = dict(entrants), dict[int, Decision]()
     while True:
-        judged = {number: decide(spec, planned, known, number) for number in waiting if number not in found}
-        decided = {number: each for number, each in judged.items() if each != "await"}
-        if not decided:
+        chosen = held_back.going_on(spec, planned, known)
+        changed = dict[int, Decision]()
+        for number in (number for number in waiting if found.get(number, "hold") == "hold"):
+            each: Decision = "go on" if number in chosen else decide(spec, planned, known, number)
+            if each != "await" and not (each == "hold" and known[number].held):
+                changed[number] = each
+        if not changed:
             return found
-        found |= decided
-        for number in (number for number, each in decided.items() if each == "stop"):
-            known[number] = replace(known[number], over=True)
+        known |= {number: _entrant_after(known[number], each) for number, each in changed.items()}
+        found |= changed
+
+
+def _entrant_after(trial: Entrant, decision: Decision) -> Entrant:
+    """A trial that waited, once it has its verdict."""
+    goes_on = decision == "go on"
+    over = decision in ("stop", "hold")
+    return replace(trial, over=over, held=decision == "hold", goes_on=trial.goes_on or goes_on)
 
 
 def awaited(spec: SearchSpec, planned: int, entrants: Mapping[int, Entrant], number: int) -> str:
@@ -87,9 +69,7 @@ def awaited(spec: SearchSpec, planned: int, entrants: Mapping[int, Entrant], num
     for rung, epoch in enumerate(brackets.rungs(spec, number)):
         if epoch <= trial.epoch and _at_rung(spec, planned, entrants, trial, rung, epoch) == "await":
             if spec.pruner.name == "curve":
-                return (
-                    f"after epoch {epoch} it waits until trial {number - spec.sampler.window} and those before are over"
-                )
+                return f"after epoch {epoch} it waits until trial {number - spec.window} and those before are over"
             last = brackets.cohort(spec, planned, number, rung)[-1]
             groups = brackets.brackets(spec)
             peers = f" of bracket {number % groups}" if groups > 1 else ""
@@ -114,9 +94,9 @@ def _at_rung(
         return "await" if missing else _by_rank(spec, judged, trial, epoch)
     better = _better(judged, trial, epoch, value)
     still = range(len(missing) + 1)  # how many of the missing will be judged, too
-    if all(better + more < _passing(spec, len(judged) + more) for more in still):
+    if all(better + more < brackets.passing(spec, len(judged) + more) for more in still):
         return "continue"
-    if all(better >= _passing(spec, len(judged) + more) for more in still):
+    if all(better >= brackets.passing(spec, len(judged) + more) for more in still):
         return "stop"
     return "await"
 
@@ -125,7 +105,7 @@ def _missing(
     spec: SearchSpec, planned: int, entrants: Mapping[int, Entrant], trial: Entrant, rung: int, epoch: int
 ) -> list[int]:
     if spec.pruner.name == "curve":
-        before = range(max(0, trial.number - spec.sampler.window + 1))
+        before = range(max(0, trial.number - spec.window + 1))
         return [number for number in before if not entrants[number].over]
     among = brackets.cohort(spec, planned, trial.number, rung)
     return [number for number in among if number not in entrants or not entrants[number].arrived(epoch)]
@@ -140,7 +120,7 @@ def _better(judged: Sequence[Entrant], trial: Entrant, epoch: int, value: float)
 def _by_rank(spec: SearchSpec, judged: Sequence[Entrant], trial: Entrant, epoch: int) -> Decision:
     """Whether a trial is among those that pass, by non-dominated front and then by crowding distance."""
     points = [_point(spec, other, other.accuracy_at(epoch) or 0.0) for other in judged]
-    passing = objectives.ranked(points)[: _passing(spec, len(judged))]
+    passing = objectives.ranked(points)[: brackets.passing(spec, len(judged))]
     return "continue" if trial.number in {judged[at].number for at in passing} else "stop"
 
 
@@ -151,13 +131,6 @@ def _costs(spec: SearchSpec) -> list[str]:
 def _point(spec: SearchSpec, trial: Entrant, accuracy: float) -> objectives.Point:
     """A trial as `objectives` has it: larger is better in each place."""
     return accuracy, *(-trial.costs[name] for name in _costs(spec))
-
-
-def _passing(spec: SearchSpec, judged: int) -> int:
-    """How many of those judged at a rung so far go on."""
-    if spec.pruner.name == "median":
-        return judged if judged <= MEDIAN_OTHERS else math.ceil(judged / 2)
-    return math.ceil(judged / spec.pruner.reduction_factor)
 
 
 def _by_curve(
@@ -171,7 +144,7 @@ def _by_curve(
         return "continue"
     if waits:
         return "await"
-    before = (entrants[number] for number in range(max(0, trial.number - spec.sampler.window + 1)))
+    before = (entrants[number] for number in range(max(0, trial.number - spec.window + 1)))
     finished = [other for other in before if other.last is not None]
     bound = extrapolation.upper_bound(curve, [_curve(other) for other in finished], spec.recipe.epochs)
     hoped = _point(spec, trial, bound)

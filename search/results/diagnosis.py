@@ -33,12 +33,13 @@ SWELLED = 2.0  # training loss over that of guessing. Measured there: 1.3 before
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one epoch measured: losses in nats, accuracies as fractions."""
+    """What one epoch measured: losses in nats, accuracies as fractions. The balanced one is of validation."""
 
     train_loss: float
     train_accuracy: float
     validation_loss: float
     validation_accuracy: float
+    balanced_accuracy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def diagnose(curve: Sequence[Epoch], task: Task, *, diverged: bool = False) -> D
         )
     if not curve:
         return None
-    for rule in (_swelled, _gap, _loss_rose, _unsteady, _chance, _not_learnt):
+    for rule in (_swelled, _gap, _loss_rose, _unsteady, _constant, _chance, _not_learnt):
         found = rule(curve, task)
         if found is not None:
             return found
@@ -170,6 +171,18 @@ def _unsteady(curve: Sequence[Epoch], task: Task) -> Diagnosis | None:
         f"{_points(limit)}, which {task.validation_images:,} images explain"
     )
     return Diagnosis("noisy", rule, {"epoch": epoch, "fall": deepest, "limit": limit})
+
+
+def _constant(curve: Sequence[Epoch], task: Task) -> Diagnosis | None:
+    """However right it is: on balance no class is told from another, as by naming the commonest one alone."""
+    values = [epoch.balanced_accuracy for epoch in curve[-LAST:] if epoch.balanced_accuracy is not None]
+    if task.classes < 2 or not values or (reached := stdlib.median(values)) > 1 / task.classes + NOTHING:
+        return None
+    rule = (
+        f"{_late(curve)}validation {_percent(_end(curve, 'validation_accuracy'))}, but balanced accuracy "
+        f"{_percent(reached)}: naming one class alone reaches as much of {task.classes}"
+    )
+    return Diagnosis("underfits", rule, {"balanced_accuracy": reached, "limit": 1 / task.classes})
 
 
 def _chance(curve: Sequence[Epoch], task: Task) -> Diagnosis | None:

@@ -3,27 +3,24 @@
 from collections.abc import Mapping, Sequence
 
 from models.scaling.coefficients import Coefficients
-from models.wording import percent
 from search.errors import NothingFinished
-from search.results.chance import chance_level, is_above_chance
-from search.results.importance import Importance
 from search.results.racing import Rounds, race
 from search.results.statistics import separable
-from search.results.trial_records import TrialRecord, shown_accuracy
+from search.results.trial_records import ASIDE, TrialRecord, shown_accuracy
 
 # Stored in rows: groups may be added at an end. Only a race has leading ones: those it has not told from the best,
 # whose means are over more seeds than those of the finalists that left.
-LEADING, REPLICATED, COMPLETED, PRUNED, OTHER, PROBE = range(-1, 5)
+LEADING, REPLICATED, COMPLETED, PRUNED, OTHER, PROBE, CONTROL = range(-1, 6)
 NUMERALS = ("no other", "one other", "two others", "three others", "four others", "five others")
 
 
 def standing(trial: TrialRecord) -> int:
     """Which group of the leaderboard a trial belongs to. Means over seeds and single lucky runs do not mix.
 
-    A network that was trained for a probe alone belongs to none: its phi is not the search's.
+    A network that was trained for a probe or as a control alone belongs to none of those that are ranked.
     """
-    if trial.runs and all(run.role == "probe" for run in trial.runs):
-        return PROBE
+    if trial.runs and all(run.role in ASIDE for run in trial.runs):
+        return CONTROL if trial.runs[0].role == "control" else PROBE
     if trial.search_accuracy is None:
         return PRUNED if trial.state == "pruned" and shown_accuracy(trial.runs) is not None else OTHER
     if not trial.finals:
@@ -38,10 +35,11 @@ def rank(trials: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
     single run by its accuracy, then pruned ones by their last, then the rest and the probes. Equal ones stand in number
     order.
     """
-    return tuple(sorted(trials, key=_place))
+    return tuple(sorted(trials, key=place))
 
 
-def _place(trial: TrialRecord) -> tuple[int, float, int]:
+def place(trial: TrialRecord) -> tuple[int, float, int]:
+    """Where a trial stands: its group, its accuracy, its number. What is smaller stands before."""
     group = standing(trial)
     accuracy = None if group >= OTHER else shown_accuracy(trial.runs)
     return group, -(accuracy or 0.0), trial.number
@@ -49,7 +47,7 @@ def _place(trial: TrialRecord) -> tuple[int, float, int]:
 
 def winner(trials: Sequence[TrialRecord]) -> TrialRecord:
     """The first of the ranking. Raises `NothingFinished` before any trial has been trained to the end."""
-    best = min(trials, key=_place, default=None)
+    best = min(trials, key=place, default=None)
     if best is None or standing(best) > COMPLETED:
         raise NothingFinished("no trial of this search has been trained to the end yet")
     return best
@@ -74,44 +72,11 @@ def ties(trials: Sequence[TrialRecord], *, quantum: float = 0.0, plan: Rounds | 
     return {number: number not in told_apart for number, _ in others}
 
 
-def statement(
-    trials: Sequence[TrialRecord],
-    *,
-    quantum: float = 0.0,
-    plan: Rounds | None = None,
-    importance: Importance | None = None,
-    classes: int | None = None,
-) -> str:
-    """One sentence on what the search has shown, and no more than that.
+def statement(trials: Sequence[TrialRecord], *, quantum: float = 0.0, plan: Rounds | None = None) -> str:
+    """One sentence on which network is best and what ties with it, and no more than that.
 
-    With `classes` it says so where the winner is not above guessing: then nothing else is worth saying.
-
-    "alpha 1.2, beta 1.1, gamma 1.15 and two others cannot be told apart at 95 %; gamma matters most."
+    "alpha 1.2, beta 1.1, gamma 1.15 and two others cannot be told apart at 95 %."
     """
-    if classes is not None and (nothing := _nothing_learned(trials, classes, quantum)):
-        return nothing
-    sentence = _of_the_winner(trials, quantum, plan)
-    if importance is None or not any(trial.search_accuracy is not None for trial in trials):
-        return sentence
-    return f"{sentence.removesuffix('.')}; {importance.conclusion}."
-
-
-def _nothing_learned(trials: Sequence[TrialRecord], classes: int, quantum: float) -> str | None:
-    """The sentence where the best network is not above guessing; None where it is, or where there is none."""
-    best = min(trials, key=_place, default=None)
-    if best is None or standing(best) > COMPLETED:
-        return None
-    accuracy = shown_accuracy(best.runs)
-    images = round(1 / quantum) if quantum else 1
-    if accuracy is None or is_above_chance(accuracy, classes=classes, images=images):
-        return None
-    return (
-        f"Nothing was learned yet: the best network is right on {percent(accuracy, 1)} of the validation images, which "
-        f"is not above guessing among {classes} classes ({percent(chance_level(classes), 1)})."
-    )
-
-
-def _of_the_winner(trials: Sequence[TrialRecord], quantum: float, plan: Rounds | None) -> str:
     try:
         best = winner(trials)
     except NothingFinished:

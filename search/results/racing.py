@@ -11,6 +11,7 @@ sum bounds it whatever the looks have in common), and within a look Holm's corre
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from search.results.chance import chance
 from search.results.statistics import CONFIDENCE, separable
 from search.results.trial_records import TrialRecord
 from search.spec.spec import SearchSpec
@@ -62,7 +63,7 @@ def common_seeds(spec: SearchSpec, count: int) -> tuple[int, ...]:
 
 def rounds(spec: SearchSpec) -> Rounds:
     """What a spec plans."""
-    return Rounds(spec.finalists.seeds, final_seeds(spec), 1 / spec.data.validation)
+    return Rounds(spec.finalists.seeds, final_seeds(spec), chance(spec.metric, spec.data).quantum)
 
 
 def shares(first: int, last: int) -> dict[int, float]:

@@ -10,13 +10,17 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The mean difference of two networks over their common seeds, its interval and its two-sided p-value."""
+    """The mean difference of two networks over their common seeds, its interval and its two-sided p-value.
+
+    `confidence` is that of the interval alone.
+    """
 
     mean: float
     low: float
     high: float
     p_value: float
     seeds: int
+    confidence: float = CONFIDENCE
 
 
 def t_interval(
@@ -71,8 +75,26 @@ def paired_difference(
     error = max(stdlib.stdev(differences), quantum * math.sqrt(2 / 12)) / math.sqrt(count)
     half = _t_quantile(confidence, count - 1) * error
     if error == 0:
-        return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0, count)
-    return Difference(mean, mean - half, mean + half, 2 * _t_tail(abs(mean) / error, count - 1), count)
+        return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0, count, confidence)
+    p_value = 2 * _t_tail(abs(mean) / error, count - 1)
+    return Difference(mean, mean - half, mean + half, p_value, count, confidence)
+
+
+def seeds_to_tell(found: Difference, half: float, *, most: int) -> int | None:
+    """How many common seeds would make the interval of a difference reach at most `half` to either side.
+
+    As if the spread stayed what it is, at the same confidence. None where more than `most` would be needed.
+
+    >>> found = paired_difference({1: 0.91, 2: 0.93, 3: 0.92}, {1: 0.90, 2: 0.90, 3: 0.915})
+    >>> seeds_to_tell(found, 0.01, most=100)
+    10
+    """
+    now = _t_quantile(found.confidence, found.seeds - 1) / math.sqrt(found.seeds)
+    spread = (found.high - found.low) / 2 / now
+    for count in range(2, most + 1):
+        if _t_quantile(found.confidence, count - 1) * spread / math.sqrt(count) <= half:
+            return count
+    return None
 
 
 def holm(p_values: Mapping[int, float], level: float = 1 - CONFIDENCE) -> frozenset[int]:

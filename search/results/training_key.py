@@ -7,7 +7,7 @@ from typing import Any
 from models.compiler import source_digest
 from models.data.registry import cache_px
 from models.recipe.recipe import TrainingRecipe
-from search.space import catalogue
+from search.space import catalogue, controls
 from search.spec.spec import SearchSpec
 
 NAMES = frozenset({"preset", "dropout", "drop_path"})  # a preset's fields and the settled rates stand for themselves
@@ -41,6 +41,7 @@ def training_key(
         "data": [data.content_hash, stored_px(spec)],
         "start": None if start is None else start.model_dump(mode="json", exclude={"weights"}),
         "seed": seed,
+        "metric": spec.metric,  # by which the best epoch is chosen, and patience waits
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
@@ -53,8 +54,9 @@ def stored_px(spec: SearchSpec) -> int:
 
 
 def largest_px(spec: SearchSpec) -> int:
-    """Pixels of the largest feasible input: what the data of a search is stored for."""
-    return max(candidate.resolution for candidate in catalogue.of(spec).feasible)
+    """Pixels of the largest input, of feasible networks and controls: what the data of a search is stored for."""
+    largest = max(candidate.resolution for candidate in catalogue.of(spec).feasible)
+    return max(largest, controls.largest_px(controls.of(spec)))
 
 
 def effective(recipe: TrainingRecipe) -> dict[str, Any]:

@@ -7,10 +7,11 @@ from typing import Any
 from models.errors import InvalidArchitecture, InvalidScaling
 from models.scaling.architecture import ScaledArchitecture
 from search.results import leaderboard
+from search.results.chance import chance
 from search.results.rank_correlation import chance_of, tau_b, tau_interval
 from search.results.statistics import CONFIDENCE, paired_difference, t_interval
 from search.results.trial_records import TERMINAL, RunRecord, TrialRecord
-from search.space.family import member
+from search.space.solved_family import member
 from search.spec.spec import SearchSpec
 
 FEWEST = 2  # networks: of one there is no ranking
@@ -52,13 +53,11 @@ def probed(spec: SearchSpec, trials: Sequence[TrialRecord]) -> list[Probed]:
 
 
 def network(spec: SearchSpec, trial: TrialRecord, phi: float) -> ScaledArchitecture:
-    """A trial's coefficients at another phi: depth and width by alpha and beta, resolution as its family has it."""
+    """A trial's coefficients at another phi: the member of its family there."""
     depths, widths, pixels = trial.identity
     classes = spec.data.classes
     own = spec.network.build(depths, widths, pixels, classes=classes)
-    row = member(spec.network, trial.coefficients, own, spec.document(), phi)
-    shape = row["depths"], (row["stem"], *row["widths"], row["head"]), row["resolution"]
-    return spec.network.build(*shape, classes=classes)
+    return member(spec.network, trial.coefficients, own, spec.document(), phi)
 
 
 def missing(spec: SearchSpec, trials: Sequence[TrialRecord], seeds: Sequence[int]) -> tuple[tuple[int, int], ...]:
@@ -111,7 +110,7 @@ def _transfers(
     winner, best = rows[0]["number"], max(rows, key=lambda row: (row["probe_accuracy"], -rows.index(row)))["number"]
     if best == winner:
         return True, f"{phi.capitalize()} trial {winner}'s coefficients lead as well"
-    difference = paired_difference(there[best], there[winner], quantum=1 / spec.data.validation)
+    difference = paired_difference(there[best], there[winner], quantum=chance(spec.metric, spec.data).quantum)
     if difference is not None and difference.p_value <= 1 - CONFIDENCE:
         return False, f"The winner does not transfer: {phi} trial {best}'s coefficients are better at 95 %"
     if ends is not None and ends[1] < 0:

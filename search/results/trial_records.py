@@ -12,7 +12,9 @@ from search.results.diagnosis import Diagnosis, agree
 from search.results.statistics import chosen_interval
 from search.space.catalogue import Identity
 
-Role = Literal["search", "final", "probe"]  # a probe is of a network at another phi, see search.results.transfer
+# A probe is of a network at another phi (search.results.transfer), a control of a simple choice (results.controls)
+Role = Literal["search", "final", "probe", "control"]
+ASIDE = frozenset({"probe", "control"})  # trials that have no other runs are no trials of the search proper
 
 # contract, section 5: a trial or a run in one of these never changes again; in the order they are shown in
 ENDS = ("completed", "pruned", "infeasible", "failed", "quarantined", "cancelled", "cached")
@@ -83,11 +85,17 @@ class TrialRecord:
     runs: tuple[RunRecord, ...]
     costs: Mapping[str, float] = field(default_factory=dict, hash=False)
     leading: bool = False  # a finalist that is still in a race which others have left
+    held: bool = False  # stopped at a rung, and not pruned yet: see search.pruning.held_back
 
     @property
     def terminal(self) -> bool:
         """Whether the trial's state can still change."""
         return self.state in TERMINAL
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more is to come of it for those who learn from results."""
+        return self.terminal or self.held
 
     @property
     def paused(self) -> bool:
@@ -118,8 +126,8 @@ class TrialRecord:
         return sum(run.device_seconds for run in self.runs)
 
 
-def probe_state(runs: Sequence[RunRecord]) -> str:
-    """The state of a trial that is trained for a probe alone, from its runs: completed where any of them was."""
+def aside_state(runs: Sequence[RunRecord]) -> str:
+    """The state of a trial that is a probe or a control alone, from its runs: completed where any of them was."""
     if all(run.state == "queued" for run in runs):
         return "queued"
     if any(run.state not in TERMINAL for run in runs):
@@ -159,9 +167,9 @@ class TrialSummary:
 def summarise(runs: Sequence[RunRecord], *, compared: int = 1, quantum: float = 0.0) -> TrialSummary:
     """The final runs alone where one has finished (the search run was selected for being high), else the search run.
 
-    A pruned search run shows the accuracy of the last epoch it was given; one still running shows none. Probes are
-    shown where a network was trained for nothing else. `compared` is how many finalists the winner is chosen from,
-    `quantum` the step of an accuracy: the interval is made for them.
+    A pruned search run shows the accuracy of the last epoch it was given; one still running shows none. Probes and
+    controls are shown where a network was trained for nothing else. `compared` is how many finalists the winner is
+    chosen from, `quantum` the step of an accuracy: the interval is made for them.
     """
     finals = _finals(runs)
     shown = _shown(runs)
@@ -194,7 +202,7 @@ def shown_accuracy(runs: Sequence[RunRecord]) -> float | None:
 
 
 def _shown(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    return _finals(runs) or _search_run(runs) or _probes(runs)
+    return _finals(runs) or _search_run(runs) or _aside(runs)
 
 
 def _finals(runs: Sequence[RunRecord]) -> list[RunRecord]:
@@ -206,13 +214,13 @@ def _search_run(runs: Sequence[RunRecord]) -> list[RunRecord]:
     return sorted(shown, key=lambda run: run.finished)[-1:]
 
 
-def _probes(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    alone = all(run.role == "probe" for run in runs)
+def _aside(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    alone = len({run.role for run in runs}) == 1 and all(run.role in ASIDE for run in runs)
     return [run for run in runs if alone and run.finished]
 
 
 def _measured(runs: Sequence[RunRecord]) -> Measured:
-    roles = {"probe": 0, "search": 1, "final": 2}
+    roles = {"probe": 0, "control": 0, "search": 1, "final": 2}
     finished = sorted((roles[run.role], run.seed, place) for place, run in enumerate(runs) if run.finished)
     return runs[finished[-1][-1]].measured if finished else Measured()
 

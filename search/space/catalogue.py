@@ -13,17 +13,25 @@ from functools import lru_cache
 from models.scaling.architecture import Baseline, ScaledArchitecture
 from models.scaling.coefficients import MAX_MULTIPLIER, Coefficients, edge, shortest_decimal
 from models.scaling.cost import Cost, CostProfile, profile
-from models.wording import percent
 from search.errors import NoFeasibleNetwork, SpaceTooLarge
-from search.space import latency_table
+from search.space import latency_table, limits
 from search.space.latency_table import Axes, Reading
+from search.spec.ranges import measured
 from search.spec.spec import SearchSpec
 
 MAX_DISTINCT = 1_000_000  # networks of one space; a few seconds to enumerate
 MAX_SHAPES = 10_000  # depth vectors times width vectors: each is counted layer by layer, about 0.7 ms
 SLACK = 1e-9  # so that 1.5 * 224 px counts as inside a range that ends at 1.5
 
-AIM = {"metric", "ratio", "tolerance", "baseline_ms"}  # of the target; a table is long and stands there by its hash
+AIM = {
+    "metric",
+    "ratio",
+    "tolerance",
+    "value",
+    "at_most",
+    "at_least_share",
+    "baseline_ms",
+}  # of the target; a table is long and stands there by its hash
 
 Vector = tuple[int, ...]
 Identity = tuple[Vector, Vector, int]
@@ -55,6 +63,8 @@ class Catalogue:
     baseline_cost: Cost
     positions: dict[Identity, int]
     measured: Reading | None = None  # what the target's table says of the space; None of a target that is counted
+    met: int = 0  # networks that meet the target, whether they keep the limits or not
+    removed: tuple[int, ...] = ()  # how many of those each limit of the spec alone removes
 
     def position(self, identity: Identity) -> int | None:
         """Where a network stands in `feasible`; None when it is not there."""
@@ -82,8 +92,19 @@ def of(spec: SearchSpec) -> Catalogue:
 
 def question(spec: SearchSpec) -> "Question":
     """What of a spec decides its catalogue."""
-    text = spec.model_dump_json(include={"baseline": True, "phi": True, "space": True, "target": AIM})
-    return Question(f"{text} {spec.target.table_sha256}", spec.data.classes, spec)
+    limits = {at: {"metric", "at_most"} for at in range(len(spec.limits))}
+    text = spec.model_dump_json(
+        include={
+            "baseline": True,
+            "phi": True,
+            "space": True,
+            "target": AIM,
+            "limits": limits,
+            "recipe": {"batch_size"},
+        }
+    )
+    tables = [spec.target.table_sha256, *(limit.table_sha256 for limit in spec.limits)]
+    return Question(f"{text} {tables}", spec.data.classes, spec)
 
 
 def build(spec: SearchSpec, classes: int) -> Catalogue:
@@ -95,7 +116,7 @@ def build(spec: SearchSpec, classes: int) -> Catalogue:
     distinct = len(depths) * len(widths) * len(sizes)
     if spec.target.metric == "latency_ms":
         reading = latency_table.read(spec, axes)
-        feasible = tuple(_in_time(spec, axes, reading, classes))
+        met = list(_in_time(spec, axes, reading, classes))
     else:
         reading = None
         rows = [
@@ -103,10 +124,12 @@ def build(spec: SearchSpec, classes: int) -> Catalogue:
             for alpha, depth in depths
             for beta, width in widths
         ]
-        feasible = tuple(candidate for row in rows for candidate in _feasible(spec, row, sizes, base))
-        if not feasible:
+        met = [candidate for row in rows for candidate in _feasible(spec, row, sizes, base)]
+        if not met:
             raise _nothing_feasible(spec, rows, sizes, base)
-    return Catalogue(distinct, feasible, base, {c.identity: i for i, c in enumerate(feasible)}, reading)
+    left = limits.kept(spec, axes, met)
+    positions = {candidate.identity: at for at, candidate in enumerate(left.candidates)}
+    return Catalogue(distinct, left.candidates, base, positions, reading, left.met, left.removed)
 
 
 def _axes(spec: SearchSpec) -> Axes:
@@ -154,28 +177,35 @@ def distinct_values(vector: Callable[[float], Vector], low: float, high: float) 
         at = math.nextafter(last, math.inf)
 
 
-def interval(same: Callable[[float], bool], inside: float, phi: float) -> tuple[float, float]:
-    """The range of a coefficient, both ends included, for which `same` holds; never below 1."""
-    return edge(inside, 1.0, same), edge(inside, MAX_MULTIPLIER ** (1 / phi), same)
+def interval(same: Callable[[float], bool], inside: float, phi: float, least: float = 1.0) -> tuple[float, float]:
+    """The range of a coefficient, both ends included, for which `same` holds.
+
+    It ends where scaling ends, and at 1 where the space's own least coefficient is not below 1.
+    """
+    low, high = sorted((MAX_MULTIPLIER ** (1 / phi), MAX_MULTIPLIER ** (-1 / phi)))
+    return edge(inside, max(low, 1.0) if least >= 1 else low, same), edge(inside, high, same)
 
 
 def intervals(spec: SearchSpec, candidate: Candidate) -> dict[str, tuple[float, float]]:
     """Per coefficient, the range that realises this very network when the other two stay as they are."""
-    network, phi, rounding = spec.network, spec.phi, spec.space.depth_rounding
-    at = candidate.coefficients
-    return {
-        "alpha": interval(lambda a: network.depths_at(a**phi, rounding) == candidate.depths, at.alpha, phi),
-        "beta": interval(lambda b: network.widths_at(b**phi) == candidate.widths, at.beta, phi),
-        "gamma": interval(lambda g: network.resolution_at(g**phi) == candidate.resolution, at.gamma, phi),
+    network, phi, space, at = spec.network, spec.phi, spec.space, candidate.coefficients
+    same: dict[str, Callable[[float], bool]] = {
+        "alpha": lambda a: network.depths_at(a**phi, space.depth_rounding) == candidate.depths,
+        "beta": lambda b: network.widths_at(b**phi) == candidate.widths,
+        "gamma": lambda g: network.resolution_at(g**phi) == candidate.resolution,
     }
+    return {name: interval(same[name], getattr(at, name), phi, getattr(space, name)[0]) for name in same}
 
 
 def resolutions(spec: SearchSpec) -> list[tuple[float, int]]:
-    """(gamma, pixels) for the multiples of `resolution_multiple` within the gamma range, raised to phi."""
-    multiple, base, phi = spec.space.resolution_multiple, spec.network.resolution, spec.phi
-    low, high = spec.space.gamma
-    first = math.ceil(base * low**phi * (1 - SLACK) / multiple)
-    last = math.floor(base * high**phi * (1 + SLACK) / multiple)
+    """(gamma, pixels) for the multiples of `resolution_multiple` within the gamma range, raised to phi, rising.
+
+    None at which the last map would have less than a pixel.
+    """
+    multiple, base = spec.space.resolution_multiple, spec.network.resolution
+    low, high = sorted(end**spec.phi for end in spec.space.gamma)
+    first = math.ceil(max(base * low * (1 - SLACK), spec.network.smallest_resolution) / multiple)
+    last = math.floor(base * high * (1 + SLACK) / multiple)
     if last - first >= MAX_DISTINCT:
         raise SpaceTooLarge(
             f"the space holds {last - first + 1:,} resolutions; at most {MAX_DISTINCT:,} are enumerated", "/space/gamma"
@@ -185,7 +215,8 @@ def resolutions(spec: SearchSpec) -> list[tuple[float, int]]:
 
 def _gamma(spec: SearchSpec, pixels: int) -> float:
     exact = min(max((pixels / spec.network.resolution) ** (1 / spec.phi), spec.space.gamma[0]), spec.space.gamma[1])
-    low, high = interval(lambda g: spec.network.resolution_at(g**spec.phi) == pixels, exact, spec.phi)
+    least = spec.space.gamma[0]
+    low, high = interval(lambda g: spec.network.resolution_at(g**spec.phi) == pixels, exact, spec.phi, least)
     return shortest_decimal(max(low, spec.space.gamma[0]), min(high, spec.space.gamma[1]))
 
 
@@ -214,7 +245,8 @@ def relative(spec: SearchSpec, coefficients: Coefficients, cost: Cost, base: Cos
     metric = spec.target.metric
     if metric == "product":
         return float(coefficients.product**spec.phi)
-    return float(getattr(cost, metric) / getattr(base, metric))
+    batch = spec.recipe.batch_size
+    return measured(metric, cost, batch) / measured(metric, base, batch)
 
 
 def _ratio(spec: SearchSpec, row: _Row, size: tuple[float, int], base: Cost) -> float:
@@ -227,8 +259,8 @@ def _feasible(spec: SearchSpec, row: _Row, sizes: Sequence[tuple[float, int]], b
     def ratio(size: tuple[float, int]) -> float:
         return _ratio(spec, row, size, base)
 
-    first = bisect_left(sizes, spec.ratio * (1 - spec.target.tolerance), key=ratio)
-    last = bisect_right(sizes, spec.ratio * (1 + spec.target.tolerance), key=ratio)
+    low, high = spec.cost_range
+    first, last = bisect_left(sizes, low, key=ratio), bisect_right(sizes, high, key=ratio)
     for size in sizes[first:last]:
         coefficients = Coefficients(row.alpha, row.beta, size[0])
         yield Candidate(coefficients, row.depths, row.widths, size[1], row.profile.cost_at(size[1]), ratio(size))
@@ -251,8 +283,10 @@ def _nothing_feasible(
     lowest, highest = min(entry[0] for entry in reached), max(entry[0] for entry in reached)
     space, target, pointer = spec.space, spec.target, "/space"
     if lowest <= spec.ratio <= highest:
-        bound = f"the tolerance {target.tolerance:g} and resolution_multiple {space.resolution_multiple} stop it"
-        pointer = "/target/tolerance"
+        name = target.slack[0]
+        allowed = f"{'the ' if name == 'tolerance' else ''}{name} {getattr(target, name):g}"
+        bound = f"{allowed} and resolution_multiple {space.resolution_multiple} stop it"
+        pointer = f"/target/{name}"
     else:
         side = 1 if spec.ratio > highest else 0
         bound = (
@@ -262,7 +296,13 @@ def _nothing_feasible(
     ratio, row, (gamma, pixels) = nearest
     return NoFeasibleNetwork(
         f"none of the {len(reached):,} networks of the space costs {spec.ratio:g} times the baseline's {target.metric} "
-        f"within {percent(target.tolerance, 1)}; the nearest costs {ratio:.4g} times (alpha {row.alpha:g}, "
+        f"{target.slack[1]}; the nearest costs {ratio:.4g} times{_absolute(spec, ratio)} (alpha {row.alpha:g}, "
         f"beta {row.beta:g}, gamma {gamma:g}: {pixels} px); {bound}",
         pointer,
     )
+
+
+def _absolute(spec: SearchSpec, ratio: float) -> str:
+    """A cost in the metric's own unit, where the target says it so."""
+    asked = spec.target.value or spec.target.at_most
+    return "" if asked is None else f", {ratio / spec.ratio * asked:,.0f} where {asked:,.0f} is asked for"

@@ -1,4 +1,4 @@
-"""The family B0, B1, B2, … of a baseline and its coefficients, with what each member really costs."""
+"""The family B0, B1, B2, … of a baseline as its coefficients and the published rounding give it, at its real cost."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -43,8 +43,7 @@ def family(
     base = cost(baseline.unscaled(classes))
     rows = []
     for phi in phis:
-        at = coefficients.multipliers(phi)
-        nominal = baseline.scale(at, classes=classes, rounding=rounding)
+        nominal = baseline.scale(coefficients.multipliers(phi), classes=classes, rounding=rounding)
         pixels = known.get(phi)
         if pixels is None and solve_ratio is not None:
             pixels = _solved(nominal, getattr(base, metric) * solve_ratio**phi, metric, resolution_multiple)
@@ -52,25 +51,51 @@ def family(
             pixels = _nearest_multiple(nominal.resolution, resolution_multiple)
         widths = (nominal.stem, *nominal.widths, nominal.head)
         network = baseline.build(nominal.depths, widths, pixels, classes=classes)
-        row = {
-            "name": f"B{phi:g}",
-            "phi": phi,
-            "depth": _readable(at.depth, lambda d: baseline.depths_at(d, rounding)),
-            "width": _readable(at.width, baseline.widths_at),
-            **_realised(baseline, network, base, phi),
-            "nominal_ratio": round(coefficients.product**phi, 6),
-            "nominal_resolution": nominal.resolution,
-            "nominal_macs_ratio": round(cost(nominal).macs / base.macs, 6),
-            "closest_official": closest_official(baseline, network),
-        }
-        rows.append(row)
+        at = coefficients.alpha**phi, coefficients.beta**phi
+        rows.append(described(baseline, coefficients, phi, network, at, rounding=rounding, larger=phi))
     return rows
 
 
-def searched_family(
+def described(
+    baseline: Baseline,
+    coefficients: Coefficients,
+    phi: float,
+    network: ScaledArchitecture,
+    at: tuple[float, float],
+    *,
+    rounding: DepthRounding | None,
+    larger: float,
+) -> dict[str, Any]:
+    """The row of a member. `at` are multipliers of depth and width that give it.
+
+    `larger` is how many steps it is larger than the baseline, which its dropout follows. What the coefficients
+    nominally give stands beside it, null where that cannot be built.
+    """
+    base = cost(baseline.unscaled(network.classes))
+    nominal: ScaledArchitecture | None
+    try:
+        nominal = baseline.scale(coefficients.multipliers(phi), classes=network.classes, rounding=rounding)
+    except (InvalidScaling, InvalidArchitecture):
+        nominal = None
+    return {
+        "name": f"B{phi:g}",
+        "phi": phi,
+        "depth": _readable(at[0], lambda d: baseline.depths_at(d, rounding)),
+        "width": _readable(at[1], baseline.widths_at),
+        **_realised(baseline, network, base, larger),
+        "nominal_ratio": round(coefficients.product**phi, 6),
+        "nominal_resolution": None if nominal is None else nominal.resolution,
+        "nominal_macs_ratio": None if nominal is None else round(cost(nominal).macs / base.macs, 6),
+        "closest_official": closest_official(baseline, network),
+    }
+
+
+def by_resolution(
     baseline: Baseline, coefficients: Coefficients, winner: ScaledArchitecture, spec: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """B0 to B7 at the real cost that a search was for; `spec` is its document. The searched phi's row is the winner.
+    """A search's family as exports had it before all three dimensions followed: resolution alone meets the cost.
+
+    `spec` is the search's document. The searched phi's row is the winner.
 
     Where the target's metric does not rise with resolution (params), is not a real cost (product) or is known only of
     what was measured (latency_ms), the winner's own real multiply-adds are what the other members follow. The table
@@ -79,20 +104,19 @@ def searched_family(
     rows: list[dict[str, Any]] = []
     for phi in sorted({*PHIS, spec["phi"]}):
         try:
-            rows.append(member(baseline, coefficients, winner, spec, phi))
+            rows.append(_by_resolution(baseline, coefficients, winner, spec, phi))
         except (InvalidScaling, InvalidArchitecture):
             break
     return rows
 
 
-def member(
+def _by_resolution(
     baseline: Baseline,
     coefficients: Coefficients,
     winner: ScaledArchitecture,
     spec: Mapping[str, Any],
     phi: float,
 ) -> dict[str, Any]:
-    """The row of `searched_family` at one phi. Raises `InvalidScaling` or `InvalidArchitecture` where none is built."""
     target, space = spec["target"], spec["space"]
     metric, ratio = target["metric"], target["ratio"]
     if metric not in ("macs", "activations"):

@@ -5,9 +5,9 @@ from statistics import median
 from typing import NamedTuple
 
 from models.errors import ModelError
-from models.wording import percent
 from search.errors import NoFeasibleNetwork
 from search.spec.spec import SearchSpec
+from search.spec.target import MeasuredLatency
 
 Vector = tuple[int, ...]
 Place = tuple[int, int, int]  # on the three axes
@@ -37,9 +37,13 @@ class Reading(NamedTuple):
         return {"rows": self.rows, "used": self.used, "networks": len(self.medians)}
 
 
-def read(spec: SearchSpec, axes: Axes) -> Reading:
-    """Which networks of the space the rows give, by the integers at their coefficients; in the order of the axes."""
-    network, phi, rounding, rows = spec.network, spec.phi, spec.space.depth_rounding, spec.target.table or []
+def read(spec: SearchSpec, axes: Axes, table: Sequence[MeasuredLatency] | None = None) -> Reading:
+    """Which networks of the space the rows give, by the integers at their coefficients; in the order of the axes.
+
+    The rows are those of the target where no other table is given.
+    """
+    network, phi, rounding = spec.network, spec.phi, spec.space.depth_rounding
+    rows = spec.target.table or [] if table is None else table
     alphas = _places({row.alpha for row in rows}, lambda a: network.depths_at(a**phi, rounding), axes.depths)
     betas = _places({row.beta for row in rows}, lambda b: network.widths_at(b**phi), axes.widths)
     gammas = _places({row.gamma for row in rows}, lambda g: network.resolution_at(g**phi), axes.sizes)
@@ -67,19 +71,21 @@ def feasible(spec: SearchSpec, axes: Axes, reading: Reading) -> list[Place]:
     nearest = min(reading.medians, key=lambda place: abs(relative(spec, reading.medians[place]) - wanted))
     fastest, slowest = min(reading.medians.values()), max(reading.medians.values())
     between = fastest <= wanted * base <= slowest
+    target, (slack, words) = spec.target, spec.target.slack
+    loosened = "raise the tolerance" if slack == "tolerance" else f"lower {slack}"
+    remedy = loosened if between else f"change the {target.aim}"
     raise NoFeasibleNetwork(
         f"none of the {len(reading.medians):,} measured networks of the space takes {wanted * base:.4g} ms, {wanted:g} "
-        f"times the baseline's {base:g} ms, within {percent(spec.target.tolerance, 1)}; the nearest takes "
+        f"times the baseline's {base:g} ms, {words}; the nearest takes "
         f"{reading.medians[nearest]:.4g} ms ({_text(axes, nearest)}), and they take {fastest:.4g} to {slowest:.4g} "
-        f"ms; {'raise the tolerance' if between else 'change the ratio'}, or measure more networks: nothing is "
-        "interpolated",
-        "/target/tolerance" if between else "/target/ratio",
+        f"ms; {remedy}, or measure more networks: nothing is interpolated",
+        f"/target/{slack if between else target.aim}",
     )
 
 
 def within(spec: SearchSpec, reading: Reading) -> Iterator[Place]:
     """The measured networks whose latency is as near to the wanted one as the tolerance says."""
-    low, high = (spec.ratio * (1 + side * spec.target.tolerance) for side in (-1, 1))
+    low, high = spec.cost_range
     return (place for place, latency in reading.medians.items() if low <= relative(spec, latency) <= high)
 
 

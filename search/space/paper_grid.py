@@ -18,12 +18,17 @@ DIGITS = 12  # of a coefficient: steps add up to 1.15, not to 1.1500000000000001
 
 
 def values(bounds: Sequence[float], step: float) -> list[float]:
-    """The points of one axis.
+    """The points of one axis: from its lower bound on; of one that begins below 1, those of which 1 would be one.
 
     >>> values([1.0, 1.2], 0.05)
     [1.0, 1.05, 1.1, 1.15, 1.2]
+    >>> values([0.833333, 1.0], 0.05)
+    [0.85, 0.9, 0.95, 1.0]
     """
     low, high = bounds
+    if low < 1:
+        first = 1 - int((1 - low) / step + SLACK) * step
+        low = first if first <= high else low
     count = int((high - low) / step + SLACK) + 1
     return [round(low + at * step, DIGITS) for at in range(count)]
 
@@ -44,7 +49,7 @@ def networks(spec: SearchSpec) -> list[Identity]:
     found: dict[Identity, None] = {}
     for alpha, depth in zip(alphas, depths.all, strict=True):
         nominal = (alpha * betas[:, None] ** 2 * gammas[None, :] ** 2) ** phi
-        inside = np.abs(nominal - spec.ratio) <= spec.ratio * spec.target.tolerance
+        inside = (nominal >= spec.cost_range[0]) & (nominal <= spec.cost_range[1])
         for beta, gamma in np.argwhere(inside).tolist():
             found.setdefault((depth, widths.all[beta], sizes.all[gamma]))
     return list(found)

@@ -20,18 +20,33 @@ def reference(spec: SearchSpec, catalogue: Catalogue, among: Sequence[Candidate]
 
     Nearest is by the distance of the logarithms of the coefficients; of equally near ones the first.
     """
+    at, text = published(spec)
     paper = paper_candidate(spec, catalogue)
     if paper is not None and paper in among:
-        return paper, f"the paper's coefficients: {PAPER}"
-    nearest = min(among, key=lambda candidate: distance(candidate.coefficients, PAPER_COEFFICIENTS))
-    return nearest, f"the feasible network nearest to {PAPER}, {why_not(spec, catalogue)}"
+        return paper, f"the paper's coefficients: {text}"
+    nearest = min(among, key=lambda candidate: distance(candidate.coefficients, at))
+    return nearest, f"the feasible network nearest to {text}, {why_not(spec, catalogue)}"
+
+
+def published(spec: SearchSpec) -> tuple[Coefficients, str]:
+    """The published coefficients in the direction that a search goes, and how they are spoken of.
+
+    Where networks shrink at a positive phi, 1 over each of them: the paper's rule at the negative phi. At the
+    baseline's own cost that rule gives the baseline itself.
+    """
+    if spec.phi < 0 or spec.ratio > 1:
+        return PAPER_COEFFICIENTS, PAPER
+    if spec.ratio == 1:
+        return Coefficients(1.0, 1.0, 1.0), "the baseline itself, which the paper's rule gives at its own cost"
+    paper = PAPER_COEFFICIENTS
+    return Coefficients(1 / paper.alpha, 1 / paper.beta, 1 / paper.gamma), f"1 over each of {PAPER}"
 
 
 def paper_candidate(spec: SearchSpec, catalogue: Catalogue) -> Candidate | None:
     """The feasible network that the published coefficients give at the spec's phi; None where they give none."""
     network = spec.network
     try:
-        at = PAPER_COEFFICIENTS.multipliers(spec.phi)
+        at = published(spec)[0].multipliers(spec.phi)
         depths = network.depths_at(at.depth, spec.space.depth_rounding)
         position = catalogue.position((depths, network.widths_at(at.width), network.resolution_at(at.resolution)))
     except ModelError:
@@ -41,18 +56,16 @@ def paper_candidate(spec: SearchSpec, catalogue: Catalogue) -> Candidate | None:
 
 def why_not(spec: SearchSpec, catalogue: Catalogue) -> str:
     """Why the published coefficients are not feasible, as the end of a sentence about them."""
-    network, space = spec.network, spec.space
+    network, space, (paper, _) = spec.network, spec.space, published(spec)
     outside = [
         name
         for name in ("alpha", "beta", "gamma")
-        if not getattr(space, name)[0] <= getattr(PAPER_COEFFICIENTS, name) <= getattr(space, name)[1]
+        if not getattr(space, name)[0] <= getattr(paper, name) <= getattr(space, name)[1]
     ]
     if outside:
         return f"whose {' and '.join(outside)} the space leaves out"
     try:
-        scaled = network.scale(
-            PAPER_COEFFICIENTS.multipliers(spec.phi), classes=spec.data.classes, rounding=space.depth_rounding
-        )
+        scaled = network.scale(paper.multipliers(spec.phi), classes=spec.data.classes, rounding=space.depth_rounding)
     except ModelError as error:
         return f"which cannot be built at phi {spec.phi:g}: {error}"
     reasons = []
@@ -60,6 +73,8 @@ def why_not(spec: SearchSpec, catalogue: Catalogue) -> str:
         reasons.append(f"{scaled.resolution} px are no multiple of {space.resolution_multiple}")
     if against := _against(spec, catalogue, scaled):
         reasons.append(against)
+    if not reasons and spec.limits:
+        reasons.append("they break a limit")
     return f"which are not feasible here: {' and '.join(reasons)}"
 
 
@@ -69,10 +84,12 @@ def _against(spec: SearchSpec, catalogue: Catalogue, scaled: ScaledArchitecture)
     if target.metric == "latency_ms":
         widths = (scaled.stem, *scaled.widths, scaled.head)
         return latency_table.why_not(spec, scaled.depths, widths, scaled.resolution)
-    ratio = relative(spec, PAPER_COEFFICIENTS, cost(scaled), catalogue.baseline_cost)
-    if abs(ratio - spec.ratio) <= spec.ratio * target.tolerance:
+    ratio = relative(spec, published(spec)[0], cost(scaled), catalogue.baseline_cost)
+    low, high = spec.cost_range
+    if low <= ratio <= high:
         return None
-    return f"it really costs {ratio:.4g} times the baseline's {target.metric}, not {spec.ratio:g}"
+    wanted = f"{spec.ratio:g}" if target.at_most is None else f"{low:.4g} to {high:.4g}"
+    return f"it really costs {ratio:.4g} times the baseline's {target.metric}, not {wanted}"
 
 
 def distance(first: Coefficients, second: Coefficients) -> float:

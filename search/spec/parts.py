@@ -1,6 +1,6 @@
 """The parts of a search specification: what is aimed at, where, by whom, and how it is pruned and replicated."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -12,6 +12,9 @@ PrunerName = Literal["asha", "hyperband", "median", "curve", "none"]
 LEARNING = ("tpe", "gp", "nsga2", "nsga3")  # samplers that look at results; the others wait for nobody
 MeasureLatency = Literal["finalists", "all", "none"]
 Objective = Literal["accuracy", "macs", "params", "activations", "latency_ms", "peak_memory_bytes"]
+ControlName = Literal["baseline", "depth", "width", "resolution", "equal", "paper"]
+CONTROLS: tuple[ControlName, ...] = get_args(ControlName)
+Decision = Literal["cheapest_tie", "most_accurate"]
 MAX_KNOWN = 2000  # each proposal reads them all; a body of that many has 150 kB
 WEIGHTS_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"  # also a file's name, which must not climb out of its folder
 
@@ -24,16 +27,23 @@ class Document(BaseModel):
 
 def _ordered(bounds: list[float]) -> list[float]:
     low, high = bounds
-    if low < 1:
-        raise ValueError(f"coefficients are at least 1 (arXiv 1905.11946, eq. 3), got {low!r}")
+    if low < 1 / MAX_MULTIPLIER:
+        raise ValueError(f"coefficients are positive, at least {1 / MAX_MULTIPLIER:g}, got {low!r}")
     if low > high:
         raise ValueError(f"the lower bound {low!r} must not exceed the upper bound {high!r}")
     return bounds
 
 
+def _not_zero(phi: float) -> float:
+    if phi == 0:
+        raise ValueError("phi must not be 0: it gives the baseline whatever the coefficients are")
+    return phi
+
+
+Phi = Annotated[float, Field(ge=-10, le=10), AfterValidator(_not_zero)]
 Bounds = Annotated[
     list[Annotated[float, Field(le=MAX_MULTIPLIER)]],
-    Field(min_length=2, max_length=2, description="[lowest, highest], both at least 1."),
+    Field(min_length=2, max_length=2, description="[lowest, highest], both positive."),
     AfterValidator(_ordered),
 ]
 
@@ -58,8 +68,29 @@ Objectives = Annotated[
 ]
 
 
+def _each_once(names: list[ControlName]) -> list[ControlName]:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"each control is named once, got {', '.join(map(repr, twice))} more often")
+    return names
+
+
+Controls = Annotated[
+    bool | Annotated[list[ControlName], Field(min_length=1, max_length=6), AfterValidator(_each_once)],
+    Field(
+        description="Simple choices that the answer is compared with, trained on the finals' common seeds: the "
+        "unscaled `baseline`, `depth`, `width` or `resolution` alone, `equal` shares of all three, and the `paper`'s "
+        "coefficients, each at the target's cost. true: all; false: none."
+    ),
+]
+
+
 class Space(Document):
-    """Where to look."""
+    """Where to look.
+
+    Bounds that are left out follow from the target: 1 to the number shown where the network is to grow, 1 over that
+    number to 1 where it is to shrink, and both sides of 1 at the baseline's own cost.
+    """
 
     alpha: Bounds = [1.0, 2.0]
     beta: Bounds = [1.0, 1.5]
@@ -77,16 +108,24 @@ class Sampler(Document):
     """Who proposes the next network. Only feasible networks are proposed, and none twice."""
 
     name: Annotated[SamplerName, Field(description="How networks are proposed.")] = "tpe"
-    startup_trials: Annotated[int, Field(ge=1, le=10_000, description="Random proposals before the model is used.")] = 8
+    startup_trials: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=10_000,
+            description="Random proposals before the model is used; null: a third of the trials, at most 8.",
+        ),
+    ] = None
     window: Annotated[
-        int,
+        int | None,
         Field(
             ge=1,
             le=4096,
             description="A proposal looks at the results of trials that are this far behind it, and waits for them: "
-            "so it is the same however many trials are trained at once. Smaller learns sooner.",
+            "so it is the same however many trials are trained at once. Smaller learns sooner, and lets fewer trials "
+            "be trained at once; null: a third of the trials, at least 2 and at most 16.",
         ),
-    ] = 16
+    ] = None
     step: Annotated[float, Field(ge=0.001, le=1, description="grid: between its points, on every axis.")] = 0.05
 
     @property
@@ -98,7 +137,9 @@ class Sampler(Document):
 Coefficient = Annotated[
     float,
     Field(
-        ge=1, le=MAX_MULTIPLIER, description="Multiplier at phi 1: alpha of depth, beta of width, gamma of resolution."
+        ge=1 / MAX_MULTIPLIER,
+        le=MAX_MULTIPLIER,
+        description="Multiplier at phi 1: alpha of depth, beta of width, gamma of resolution.",
     ),
 ]
 
@@ -163,7 +204,10 @@ class Pruner(Document):
 class Finalists(Document):
     """The best trials are trained again, all on the same seeds; what is reported of them is the mean."""
 
-    count: Annotated[int, Field(ge=0, le=100, description="0 leaves the finals out.")] = 3
+    count: Annotated[
+        int | None,
+        Field(ge=0, le=100, description="0 leaves the finals out; null: 3, or all trials where there are fewer."),
+    ] = None
     seeds: Annotated[int, Field(ge=2, le=100, description="Trainings of each finalist, on common seeds.")] = 5
     max_seeds: Annotated[
         int | None,
@@ -184,7 +228,7 @@ class Finalists(Document):
 class Transfer(Document):
     """The best finalists are built at another phi and trained there: do the winners still win?"""
 
-    phi: Annotated[float, Field(gt=0, le=10, description="The compound step of the probe; not the searched one.")]
+    phi: Annotated[Phi, Field(description="The compound step of the probe; not the searched one.")]
     count: Annotated[int, Field(ge=2, le=20, description="How many finalists are probed, best first.")] = 3
     seeds: Annotated[int, Field(ge=2, le=100, description="Trainings of each at that phi.")] = 3
 

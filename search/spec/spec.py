@@ -1,5 +1,6 @@
 """The search specification: what a user submits. Frozen, strict, and the same document over REST, CLI and SQL."""
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any
@@ -20,12 +21,17 @@ from models.recipe.recipe import TrainingRecipe
 from models.scaling.architecture import Baseline
 from models.scaling.baselines import from_table, get_baseline
 from models.scaling.coefficients import MAX_MULTIPLIER
+from models.training.class_counts import Metric
+from search.spec import defaults
 from search.spec.parts import (
+    Controls,
+    Decision,
     Document,
     Finalists,
     MeasureLatency,
     Objective,
     Objectives,
+    Phi,
     Pruner,
     Sampler,
     Space,
@@ -33,9 +39,11 @@ from search.spec.parts import (
     Transfer,
     WarmStart,
 )
-from search.spec.target import Target
+from search.spec.ranges import baseline_cost, cost_range, default_bounds
+from search.spec.target import Limit, Target
 
 SPEC_VERSION = 1
+SLACK = 1e-9  # of logarithms: 64 ** 1 is inside
 Label = Annotated[str, StringConstraints(max_length=200)]
 
 
@@ -56,7 +64,16 @@ class SearchSpec(Document):
                     "target": {"metric": "macs", "ratio": 2.0, "tolerance": 0.05},
                     "trials": 12,
                     "recipe": {"epochs": 8},
-                }
+                },
+                {
+                    "name": "small-enough",
+                    "dataset": "digits",
+                    "baseline": "efficientnet-nano",
+                    "target": {"metric": "macs", "at_most": 1000000, "at_least_share": 0.8},
+                    "limits": [{"metric": "weight_bytes", "at_most": 400000}],
+                    "trials": 12,
+                    "recipe": {"epochs": 8},
+                },
             ]
         }
     )
@@ -68,8 +85,13 @@ class SearchSpec(Document):
     baseline: Annotated[
         str | dict[str, Any], Field(description="A name of GET /v1/baselines, or a stage table in the same shape.")
     ]
-    phi: Annotated[float, Field(gt=0, le=10, description="The compound step that is searched.")] = 1.0
+    phi: Annotated[
+        Phi, Field(description="The compound step that is searched; a negative one makes coefficients above 1 shrink.")
+    ] = 1.0
     target: Target = Target()
+    limits: Annotated[
+        list[Limit], Field(max_length=8, description="Further ceilings, all of which every proposed network keeps.")
+    ] = []  # noqa: RUF012 pydantic copies it
     space: Space = Space()
     sampler: Sampler = Sampler()
     warm_start: WarmStart = WarmStart()
@@ -82,8 +104,32 @@ class SearchSpec(Document):
             "the dearest feasible network, of what is measured at the dearest trial.",
         ),
     ] = None
+    metric: Annotated[
+        Metric,
+        Field(
+            description="What is searched, ranked, tested and shown, of the validation split: `accuracy`; of unequal "
+            "classes `balanced_accuracy` (mean recall of the classes) or `macro_f1` (mean F1 of the classes)."
+        ),
+    ] = "accuracy"
     trials: Annotated[int, Field(ge=1, le=100_000, description="Distinct networks to train.")] = 24
     finalists: Finalists = Finalists()
+    controls: Controls = True
+    decision: Annotated[
+        Decision,
+        Field(
+            description="Which network the search names: of all that cannot be told apart from the most accurate the "
+            "one with the least of the target's cost (`cheapest_tie`), or the most accurate itself."
+        ),
+    ] = "cheapest_tie"
+    minimum_gain: Annotated[
+        float,
+        Field(
+            ge=0,
+            lt=1,
+            description="The gain over the unscaled baseline that matters, as a fraction of accuracy: 0.005 are half a "
+            "point. Surely below it the answer is not to scale.",
+        ),
+    ] = 0.005
     transfer: Annotated[
         Transfer | None,
         Field(description="After the finals the best are trained at another phi; null: they are not."),
@@ -128,6 +174,14 @@ class SearchSpec(Document):
             raise ValueError(str(error)) from None
         return name
 
+    @field_validator("limits")
+    @classmethod
+    def _each_once(cls, limits: list[Limit]) -> list[Limit]:
+        names = [limit.metric for limit in limits]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"each metric has one limit, got {', '.join(map(repr, twice))} more often")
+        return limits
+
     @model_validator(mode="after")
     def _with_data(self, info: ValidationInfo) -> "SearchSpec":
         self._data = _datasets(info).get(self.dataset)
@@ -135,6 +189,9 @@ class SearchSpec(Document):
             self.recipe.check_suits(self.network.unscaled(self._data.classes))
         except ModelError as error:
             raise ValueError(f"recipe: {error}") from None
+        bounds, given = default_bounds(self.target, self.ratio, self.phi), self.space.model_fields_set
+        followed = {name: ends for name, ends in bounds.items() if name not in given}
+        object.__setattr__(self, "space", self.space.model_copy(update=followed))
         return self
 
     @field_validator("reference")
@@ -176,23 +233,23 @@ class SearchSpec(Document):
 
     @model_validator(mode="after")
     def _consistent(self) -> "SearchSpec":
-        if self.finalists.count > self.trials:
-            raise ValueError(f"finalists.count ({self.finalists.count}) must not exceed trials ({self.trials})")
+        if self.finalist_count > self.trials:
+            raise ValueError(f"finalists.count ({self.finalist_count}) must not exceed trials ({self.trials})")
         probe = self.transfer
-        if probe and probe.count > self.finalists.count:
+        if probe and probe.count > self.finalist_count:
             raise ValueError(
-                f"transfer.count ({probe.count}) must not exceed finalists.count ({self.finalists.count}): "
+                f"transfer.count ({probe.count}) must not exceed finalists.count ({self.finalist_count}): "
                 "finalists are what is probed"
             )
         if probe and probe.phi == self.phi:
             raise ValueError(f"transfer.phi must be another than the searched phi ({self.phi:g})")
         for phi, place in ((self.phi, "phi"), *([(probe.phi, "transfer.phi")] if probe else [])):
             for name in ("alpha", "beta", "gamma"):
-                high = getattr(self.space, name)[1]
-                if high**phi > MAX_MULTIPLIER:
-                    raise ValueError(
-                        f"space.{name}: {high:g} ** phi must not exceed {MAX_MULTIPLIER:g}, {place} is {phi:g}"
-                    )
+                for end in getattr(self.space, name):
+                    if phi * math.log(end) > math.log(MAX_MULTIPLIER) + SLACK:
+                        raise ValueError(
+                            f"space.{name}: {end:g} ** phi must not exceed {MAX_MULTIPLIER:g}, {place} is {phi:g}"
+                        )
         return self
 
     @cached_property
@@ -207,8 +264,34 @@ class SearchSpec(Document):
 
     @property
     def ratio(self) -> float:
-        """The target cost relative to the baseline, with its default filled in."""
+        """The target cost relative to the baseline, with its default filled in; of a ceiling, the ceiling."""
+        absolute = self.target.value if self.target.at_most is None else self.target.at_most
+        if absolute is not None:
+            return absolute / baseline_cost(self.target, self.network, self.data.classes, self.recipe.batch_size)
         return 2.0**self.phi if self.target.ratio is None else self.target.ratio
+
+    @property
+    def cost_range(self) -> tuple[float, float]:
+        """The least and the most that a proposed network may cost, relative to the baseline, both included."""
+        return cost_range(self.target, self.ratio)
+
+    @property
+    def window(self) -> int:
+        """`sampler.window` with its default filled in."""
+        given = self.sampler.window
+        return defaults.window(self.trials) if given is None else given
+
+    @property
+    def startup_trials(self) -> int:
+        """`sampler.startup_trials` with its default filled in."""
+        given = self.sampler.startup_trials
+        return defaults.startup_trials(self.trials) if given is None else given
+
+    @property
+    def finalist_count(self) -> int:
+        """`finalists.count` with its default filled in."""
+        given = self.finalists.count
+        return defaults.finalists(self.trials) if given is None else given
 
     def measures_latency(self, *, final: bool) -> bool:
         """Whether a run that is trained to the end measures its network's time for one image."""
@@ -217,7 +300,10 @@ class SearchSpec(Document):
     def document(self) -> dict[str, Any]:
         """As JSON, every default written out."""
         document = self.model_dump(mode="json")
-        document["target"]["ratio"] = self.ratio
+        if self.target.value is None and self.target.at_most is None:
+            document["target"]["ratio"] = self.ratio
+        document["sampler"] |= {"window": self.window, "startup_trials": self.startup_trials}
+        document["finalists"]["count"] = self.finalist_count
         document["space"]["depth_rounding"] = self.space.depth_rounding or self.network.depth_rounding
         return document
 

@@ -8,12 +8,16 @@ from typing import Any
 from sqlalchemy import Row
 
 from models.compiler.reports import Compilation
+from models.data.registry import DatasetInfo
+from models.training.class_counts import ClassFigures
 from models.training.measurements import Measured
-from search.results.chance import is_above_chance
+from search.results.chance import chance
 from search.results.diagnosis import LABELS
-from search.results.leaderboard import PROBE
+from search.results.leaderboard import CONTROL, OTHER, PROBE
 from search.results.trial_records import FINISHED
+from search.spec.parts import LEARNING
 from service.core.searches import state_counts
+from service.core.trial_summary import METRIC
 from service.store.runs import OPEN
 from service.store.tables import ApiKeyRow, AttemptRow, EventRow, RunRow, SearchRow, TrialRow
 from service.store.trials import AnyTrial, Detail
@@ -28,9 +32,13 @@ def timestamp(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def ranked(row: TrialRow, rank: int) -> Document:
-    """A trial of a leaderboard. Without an accuracy (diverged, failed, cancelled, not ended yet) it has no rank."""
-    return {"rank": None if row.accuracy is None else rank, **trial(row)}
+def ranked(row: TrialRow, rank: int | None, *, is_chosen: bool) -> Document:
+    """A trial of a leaderboard. Only those trained to the end or pruned have a rank, whatever others came to before.
+
+    One that diverged, failed, was cancelled or quarantined, or has not ended yet, stands behind them without one.
+    `is_chosen`: the search names it.
+    """
+    return {"rank": rank if row.standing < OTHER and row.score is not None else None, "chosen": is_chosen, **trial(row)}
 
 
 def trial(row: AnyTrial) -> Document:
@@ -56,9 +64,15 @@ def trial(row: AnyTrial) -> Document:
             "dropout": row.dropout,
             "drop_path": row.drop_path,
         },
-        "cost": _cost(row),
+        "cost": cost(row),
         "accuracy": row.accuracy,
-        "accuracy_ci95": None if row.ci_low is None else [row.ci_low, row.ci_high],
+        "accuracy_ci95": None if row.ci_low is None or row.metric != "accuracy" else [row.ci_low, row.ci_high],
+        "balanced_accuracy": row.balanced_accuracy,
+        "macro_f1": row.macro_f1,
+        "per_class_recall": row.per_class_recall,
+        "metric": row.metric,
+        "score": row.score,
+        "score_ci95": None if row.ci_low is None else [row.ci_low, row.ci_high],
         "seeds": row.seeds,
         "train_accuracy": row.train_accuracy,
         "generalization_gap": row.generalization_gap,
@@ -69,7 +83,8 @@ def trial(row: AnyTrial) -> Document:
         "stopped_early": row.stopped_early,
         "diagnosis": row.diagnosis,
         "diagnosis_rule": row.diagnosis_rule,
-        "test_accuracy": row.test_accuracy if row.ties is None else None,  # of a winner; older rows have more
+        "test_accuracy": row.test_accuracy,
+        "test_score": row.test_score,
         "epochs": row.epochs,
         "device_seconds": row.device_seconds,
         **{field.name: getattr(row, field.name) for field in fields(Compilation)},
@@ -79,6 +94,7 @@ def trial(row: AnyTrial) -> Document:
         "reference_note": row.reference_note,
         "finalist": row.finalist,
         "probe": row.standing == PROBE,
+        "control": row.standing == CONTROL,
         "ties": row.ties,
         "created_at": timestamp(row.created_at),
         "started_at": timestamp(row.started_at),
@@ -87,7 +103,8 @@ def trial(row: AnyTrial) -> Document:
     return document
 
 
-def _cost(row: AnyTrial) -> Document:
+def cost(row: AnyTrial) -> Document:
+    """What a trial costs, counted and measured."""
     return {
         "params": row.params,
         "macs": row.macs,
@@ -126,6 +143,7 @@ def _run(run: RunRow, attempts: Sequence[AttemptRow], epochs: Sequence[Row[Any]]
         "message": run.message,
         "accuracy": run.accuracy,
         **{name: result.get(name) for name in numbers},
+        **asdict(ClassFigures.of(result)),
         "epochs": result.get("epochs", 0),
         "stopped_early": result.get("stopped_early", False),
         "packed": result.get("packed", 1),
@@ -167,6 +185,7 @@ def search(
     ended = row.finished_at is not None
     finals = sum(count for (role, _), count in runs.items() if role == "final")
     planned = row.planned + _expected_finals(row, trials, finals, ended=ended) + _expected_probes(row, runs)
+    planned += _expected_controls(row, runs)
     done = sum(count for (_, state), count in runs.items() if state not in OPEN)
     left = max(0, planned - done)
     return {
@@ -187,20 +206,20 @@ def search(
         "diagnoses": {label: diagnoses[label] for label in LABELS if label in diagnoses},
         "dataset_hash": row.plan["dataset"]["content_hash"] or None,
         "progress": 1.0 if row.state == "succeeded" else round(min(1.0, done / planned), 4) if planned else 0.0,
-        "best": None if best is None else ranked(best, 1),
+        "best": None if best is None else ranked(best, None if best.ties else 1, is_chosen=row.chosen == best.number),
         "above_chance": None if best is None else _above_chance(row, best),
         "device_seconds": row.device_seconds,
-        "estimated_seconds_left": None if ended else seconds_left(left, min(row.parallelism, workers), run_seconds),
+        "estimated_seconds_left": None if ended else _seconds_left(row, runs, left, workers, run_seconds),
         "plan": row.plan,
     }
 
 
 def _above_chance(row: SearchRow, best: TrialRow) -> bool | None:
-    """Whether the best trial is above guessing; None where it has no accuracy."""
-    if best.accuracy is None:
+    """Whether the best trial is above chance, by the metric of its search; None where it has no value of it."""
+    if best.score is None:
         return None
-    known = row.plan["dataset"]
-    return is_above_chance(best.accuracy, classes=known["classes"], images=known["validation"])
+    data = DatasetInfo.read(row.plan["dataset"])
+    return chance(METRIC[best.metric], data).surpassed(best.score)
 
 
 def summary(document: Document) -> Document:
@@ -211,6 +230,18 @@ def summary(document: Document) -> Document:
 def _baseline_name(baseline: str | Mapping[str, Any]) -> str:
     """Of a built-in baseline, or of a stage table, which may have none."""
     return baseline if isinstance(baseline, str) else str(baseline.get("name") or "custom")
+
+
+def _seconds_left(
+    row: SearchRow, runs: Mapping[tuple[str, str], int], left: int, workers: int, run_seconds: float | None
+) -> float | None:
+    """The time of the search runs, of which proposals that learn let run at most a window at once, and of the rest."""
+    done = sum(count for (role, state), count in runs.items() if role == "search" and state not in OPEN)
+    searching, at_once, sampler = min(left, row.planned - done), min(row.parallelism, workers), row.spec["sampler"]
+    proposing = sampler["name"] in LEARNING and row.proposed < row.planned
+    first = seconds_left(searching, min(at_once, sampler["window"]) if proposing else at_once, run_seconds)
+    then = seconds_left(left - searching, at_once, run_seconds)
+    return None if first is None or then is None else round(first + then, 1)
 
 
 def seconds_left(runs: int, workers: int, run_seconds: float | None) -> float | None:
@@ -229,6 +260,12 @@ def _expected_probes(row: SearchRow, runs: Mapping[tuple[str, str], int]) -> int
     if begun or probe is None or row.finished_at is not None:
         return begun
     return int(probe["seeds"] * min(probe["count"], row.planned))
+
+
+def _expected_controls(row: SearchRow, runs: Mapping[tuple[str, str], int]) -> int:
+    """Control runs that there are; before them, those that a plan counts at most."""
+    begun = sum(count for (role, _), count in runs.items() if role == "control")
+    return begun if begun or row.finished_at is not None else int(row.plan["runs"].get("control", 0))
 
 
 def _expected_finals(row: SearchRow, trials: Mapping[str, int], finals: int, *, ended: bool) -> int:

@@ -1,4 +1,4 @@
-"""What a search has shown: statement, importance, front, transfer, scaling config.
+"""What a search has shown: conclusion, controls, importance, front, transfer, scaling config.
 
 Of a search that has ended they are functions of rows that change no more. They are computed once, at the end or at the
 first look, and stored with the search. Thousands of trials take seconds, so that is not done in the transaction that
@@ -7,15 +7,18 @@ ends a search: a process that dies in between loses nothing, because what is mis
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from search.errors import NothingFinished
 from search.exports import config
-from search.results import leaderboard
+from search.results import leaderboard, racing
+from search.results.conclusion import points
+from search.results.controls import Compared, by_seed, mean
 from search.results.front import Front
+from search.results.statistics import t_interval
 from search.results.trial_records import FINISHED
 from service.api import documents
 from service.api.context import ServiceContext
@@ -33,9 +36,11 @@ from service.version import source_revision, versions
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Documents of what a search has shown so far; statement and importance are None before its end."""
+    """Documents of what a search has shown so far; statement, conclusion, importance are None before its end."""
 
     statement: str | None
+    conclusion: documents.Document | None
+    controls: list[documents.Document] | None
     importance: documents.Document | None
     front: documents.Document | None
     transfer: documents.Document | None
@@ -82,74 +87,99 @@ def of(context: ServiceContext, session: Session, search: SearchRow) -> Findings
     """What a search has shown: as stored, or computed once for each of its versions where nothing is stored."""
     row = stored.get(session, search)
     if row is not None:
-        return Findings(row.statement, row.importance, row.front, row.transfer)
+        return Findings(row.statement, row.conclusion, row.controls, row.importance, row.front, row.transfer)
     return context.cache.get(("findings", search.id, search.version), lambda: _computed(session, search))
 
 
-def scaling_config(context: ServiceContext, session: Session, search: SearchRow) -> documents.Document:
-    """The canonical scaling config. `NothingFinished` before any trial was trained to the end."""
+def scaling_config(
+    context: ServiceContext, session: Session, search: SearchRow, choose: int | None = None
+) -> documents.Document:
+    """The canonical scaling config, of the trial that the search names or of another finished one.
+
+    `NothingFinished` before any trial was trained to the end, or where the one asked for was not.
+    """
+    if choose is not None:
+        return _config(session, search, of(context, session, search), choose)
     row = stored.get(session, search)
     if row is not None and row.config is not None:
         return row.config
     found = of(context, session, search)
-    return _config(session, search, found.front, found.transfer, found.importance)
+    return _config(session, search, found)
 
 
 def _computed(session: Session, search: SearchRow) -> Findings:
     front = fronts.front(session, search)
     transfer = probes.document(session, search, search_rows.spec_of(search))
-    conclusion = conclude(session, search)
-    statement = _statement(conclusion.statement, search, front, transfer)
-    return Findings(statement, conclusion.importance, fronts.document(search, front), transfer)
+    shown, concluded = fronts.document(search, front), conclude(session, search)
+    if concluded is None:
+        return Findings(None, None, None, None, shown, transfer)
+    conclusion = concluded.conclusion
+    return Findings(
+        _statement(conclusion.sentence, search, front, transfer),
+        conclusion.document(),
+        [_control(session, search, each) for each in conclusion.compared],
+        concluded.importance.document(),
+        shown,
+        transfer,
+    )
 
 
 def _computed_with_config(session: Session, search: SearchRow) -> dict[str, Any]:
     """The columns of a row."""
     found = _computed(session, search)
     try:
-        whole = _config(session, search, found.front, found.transfer, found.importance)
+        whole = _config(session, search, found)
     except (NothingFinished, NotFound):  # an export then says why
         whole = None
     return {
-        "statement": found.statement,
-        "importance": found.importance,
-        "front": found.front,
-        "transfer": found.transfer,
+        **{field.name: getattr(found, field.name) for field in fields(found)},
         "config": whole,
     }
 
 
-def _statement(
-    statement: str | None, search: SearchRow, front: Front | None, transfer: documents.Document | None
-) -> str | None:
-    """What a search that has ended has shown: the winner, the front, and whether it holds at another phi."""
-    if statement is None:
-        return None
+def _statement(sentence: str, search: SearchRow, front: Front | None, transfer: documents.Document | None) -> str:
+    """What a search that has ended has shown: the conclusion, the front, and whether it holds at another phi."""
     more = [front.sentence(search.spec["objectives"])] if front is not None and front.trials else []
     more += [transfer["message"]] if transfer is not None and transfer["message"] else []
-    return " ".join([statement, *more])
+    return " ".join([sentence, *more])
 
 
-def _config(
-    session: Session,
-    search: SearchRow,
-    front: documents.Document | None,
-    transfer: documents.Document | None,
-    importance: documents.Document | None,
-) -> documents.Document:
+def _control(session: Session, search: SearchRow, each: Compared) -> documents.Document:
+    """A control in the contract's shape: what was trained of it, and what the named network gains over it."""
+    row = None if each.trial is None else rows.get(session, search.id, each.trial.number)
+    network, values = each.control.network, [] if each.trial is None else list(by_seed(each.trial).values())
+    interval = t_interval(values, quantum=racing.rounds(search_rows.spec_of(search)).quantum)
+    return {
+        "name": each.control.name,
+        "state": each.state,
+        "reason": each.control.reason,
+        "number": None if each.trial is None else each.trial.number,
+        "same_as": each.same_as,
+        "coefficients": None if each.control.coefficients is None else asdict(each.control.coefficients),
+        "architecture": None if network is None else network.document(),
+        "cost": None if row is None else documents.cost(row),
+        "ratio": each.control.ratio,
+        "within_target": each.control.within,
+        "accuracy": mean(each.trial),
+        "accuracy_ci95": None if interval is None else [max(0.0, interval[0]), min(1.0, interval[1])],
+        "seeds": len(values),
+        "difference": None if each.difference is None else points(each.difference),
+    }
+
+
+def _config(session: Session, search: SearchRow, found: Findings, choose: int | None = None) -> documents.Document:
     spec = search_rows.spec_of(search)
-    winner = board.leaders(session, [search.id]).get(search.id)
+    winner = board.leaders(session, [search.id]).get(search.id) if choose is None else _chosen(session, search, choose)
     trained_on = {} if winner is None else _trained_on(session, winner)
     created_at = documents.timestamp(search.finished_at or search.created_at)
     return config.scaling_config(
         spec,
         None if winner is None else documents.trial(winner),
-        _ties(session, search),
-        front=_with_trials(session, search, front),
-        transfer=transfer,
+        _ties(session, search, winner),
+        front=_with_trials(session, search, found.front),
+        shown=asdict(found),
         dataset_hash=_dataset_hash(session, winner),
         test_accuracy=None if winner is None else documents.trial(winner)["test_accuracy"],
-        importance=importance,
         totals={"trials": search.proposed, "device_seconds": search.device_seconds},
         provenance={
             "versions": versions() | trained_on.get("versions", {}),
@@ -160,12 +190,23 @@ def _config(
     )
 
 
-def _ties(session: Session, search: SearchRow) -> Sequence[documents.Document] | None:
+def _chosen(session: Session, search: SearchRow, number: int) -> TrialRow:
+    row = rows.get(session, search.id, number)
+    if row.state not in FINISHED or row.score is None:
+        raise NothingFinished(f"trial {number} was not trained to the end ({row.state}): it cannot be exported")
+    return row
+
+
+def _ties(session: Session, search: SearchRow, winner: TrialRow | None) -> Sequence[documents.Document] | None:
+    """The most accurate trial and what ties with it, without the one that is exported; None where nothing is known."""
     finalists = board.page(session, board.Selection(search.id), sort=None, after=None, limit=200)
     replicated = [row for row in finalists if row.standing <= leaderboard.REPLICATED]
     if search.state != "succeeded" or not replicated:
         return None
-    return [documents.trial(row) for row in replicated if row.ties]
+    candidates = [row for row in replicated if row.ties is not False]
+    if winner is None or all(row.number != winner.number for row in candidates):
+        return []
+    return [documents.trial(row) for row in candidates if row.number != winner.number]
 
 
 def _with_trials(session: Session, search: SearchRow, front: documents.Document | None) -> documents.Document | None:

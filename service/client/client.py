@@ -82,9 +82,10 @@ class Client:
         """Remove a search that has ended."""
         self._connection.send("DELETE", _path(search_id))
 
-    def export(self, search_id: str, form: str) -> bytes:
-        """The winner or the trials in one of the export formats."""
-        return self._connection.send("GET", _path(search_id, "export"), params={"format": form}).content
+    def export(self, search_id: str, form: str, choose: int | None = None) -> bytes:
+        """The answer, or another trial that is chosen by its number, or all trials, in one of the export formats."""
+        chosen: dict[str, int] = {} if choose is None else {"choose": choose}
+        return self._connection.send("GET", _path(search_id, "export"), params={"format": form, **chosen}).content
 
     def events(self, search_id: str, after: int = 0) -> Iterator[Document]:
         """Events in order, live, until the search has ended. A connection that breaks is taken up where it broke."""

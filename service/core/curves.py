@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models.compiler.reports import Compilation
+from models.training.class_counts import METRICS
 from models.training.progress import EpochReport, Progress
+from search.results.chance import present
 from search.results.diagnosis import Diagnosis, Task, diagnose
 from search.spec.spec import SearchSpec
 from service.protocol.requests import RunResult
@@ -23,6 +25,7 @@ def diagnosis(session: Session, spec: SearchSpec, run: RunRow, classes: int) -> 
     if not (diverged or run.state in ("completed", "pruned")):
         return None
     curve = runs.curve(session, run.id)
+    classes = len(present(spec.data)) or classes  # a class without validation images is in no figure of them
     task = Task(classes, spec.data.validation, mixed=bool(spec.recipe.mixup or spec.recipe.cutmix))
     found = diagnose(curve, task, diverged=diverged)
     if found is None or run.state != "pruned":
@@ -41,10 +44,12 @@ def result(session: Session, spec: SearchSpec, run: RunRow) -> dict[str, Any] | 
     done = Progress()
     for report in reports:
         compilation = Compilation(compile_seconds=report.compile_seconds)
-        done = done.after(report, 0.0, spec.recipe.patience_delta, compilation)
+        done = done.after(report, 0.0, spec.recipe.patience_delta, compilation, spec.metric)
     chosen = done.best if spec.recipe.selection == "best" else done.last
     found = RunResult(
         accuracy=chosen.accuracy,
+        balanced_accuracy=chosen.balanced_accuracy,
+        macro_f1=chosen.macro_f1,
         last_accuracy=done.last.accuracy,
         best_accuracy=done.best.accuracy,
         best_epoch=done.best.epoch,
@@ -56,4 +61,11 @@ def result(session: Session, spec: SearchSpec, run: RunRow) -> dict[str, Any] | 
         images_per_second=stdlib.harmonic_mean([report.images_per_second for report in reports]),
         dataset_hash=spec.data.content_hash or None,
     )
-    return {**found.model_dump(), "history": [report.validation_accuracy for report in reports]}
+    return {**found.model_dump(), **histories(session, run)}
+
+
+def histories(session: Session, run: RunRow) -> dict[str, Any]:
+    """The values of each metric that were reported of a run, in epoch order: of accuracy as `history`."""
+    metrics = [found for _, found in runs.reports(session, run.id)]
+    others = {name: [found.get(name) for found in metrics] for name in METRICS if name != "accuracy"}
+    return {"history": [found["validation_accuracy"] for found in metrics], "histories": others}

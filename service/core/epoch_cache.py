@@ -37,7 +37,7 @@ def follow(session: Session, search: SearchRow, run: RunRow, now: float) -> bool
         if decision == "stop":
             rungs.prune(session, search, run, now)
         else:
-            rungs.pause(session, search, run, state.awaited(run), now)
+            rungs.pause(session, search, run, decision, state, now)
         searches.advance(session, search, now)  # also those who waited for these epochs
         return True
     return False

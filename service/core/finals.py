@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from search.results import leaderboard, racing, trial_records
+from search.results import conclusion, leaderboard, racing, trial_records
 from search.results.racing import Race
 from search.results.trial_records import TrialRecord
 from search.spec.spec import SearchSpec
@@ -49,22 +49,29 @@ def add_round_event(session: Session, search: SearchRow, raced: Race | None, now
 
 
 def finish(session: Session, search: SearchRow, spec: SearchSpec, records: Sequence[TrialRecord]) -> None:
-    """What is known once all finals have ended: what ties with the winner, and how it does on the test split.
+    """What is known once all has ended: which network the search names, what ties, and how it does on the test split.
 
-    Only the winner's test accuracy is written, and only here: nothing was or can be chosen by it. The winner was chosen
-    among those that it ties with, so the intervals of these are made for as many as they are.
+    Where it recommends none that is the most accurate. Only the test accuracy of the network that is named is written,
+    and only here: nothing was or can be chosen by it. It was chosen among those that tie, so the intervals of these are
+    made for as many as they are.
     """
-    plan = racing.rounds(spec)
-    ties = leaderboard.ties(records, quantum=plan.quantum, plan=plan)
-    for number, is_tied in ties.items():
-        trials.get(session, search.id, number).ties = is_tied
-    winner = leaderboard.winner(records)
-    if not winner.finals:
+    answer = conclusion.conclude(spec, records)
+    found = answer.pick
+    if found is None:
         return
-    for record in records:
-        if record is winner or ties.get(record.number):
-            found = trial_records.summarise(record.runs, compared=1 + sum(ties.values()), quantum=plan.quantum)
-            row = trials.get(session, search.id, record.number)
-            row.ci_low, row.ci_high = found.ci95 if found.ci95 is not None else (None, None)
-            if record is winner:
-                row.test_accuracy = found.test_accuracy
+    search.chosen = answer.chosen
+    named = found.chosen if answer.chosen is not None else found.most_accurate
+    for number, is_tied in found.ties.items():
+        trials.get(session, search.id, number).ties = is_tied
+    if not named.finals:
+        return
+    for record in found.candidates:
+        shown = trial_records.summarise(
+            record.runs, compared=len(found.candidates), quantum=racing.rounds(spec).quantum
+        )
+        row = trials.get(session, search.id, record.number)
+        row.ci_low, row.ci_high = shown.ci95 if shown.ci95 is not None else (None, None)
+        if record is named:
+            row.test_score = shown.test_accuracy
+            runs = trials.runs_of(session, row.id)
+            row.test_accuracy = trial_records.summarise([trials.run_record(run) for run in runs]).test_accuracy

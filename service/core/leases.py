@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from models.wording import counted
 from search.pruning import brackets
 from search.results import leaderboard
-from service.core import result_cache, run_endings, rungs, searches
+from service.core import curves, result_cache, run_endings, rungs, searches
 from service.errors import LeaseLost
 from service.protocol.requests import EpochMetrics, FinishIn, LeaseIn, ReleaseIn, ReportIn
 from service.store import events, runs, trained
@@ -104,8 +104,7 @@ def finish(session: Session, lease_id: str, body: FinishIn, now: float) -> RunRo
     outcome = "failed" if body.outcome == "cancelled" else body.outcome
     if body.result is not None:
         counted = (run.result or {}).get("device_seconds", 0.0)  # when it was paused
-        history = [epoch.validation_accuracy for epoch in runs.curve(session, run.id)]
-        run.result = {**body.result.model_dump(), "history": history}
+        run.result = {**body.result.model_dump(), **curves.histories(session, run)}
         run.accuracy = body.result.accuracy if outcome in ("completed", "pruned") else None
         search.device_seconds += body.result.device_seconds - counted
     else:
@@ -188,7 +187,7 @@ def _grant_one(session: Session, search: SearchRow, run: RunRow, ask: LeaseIn, t
     search.waiting -= 1
     trial = session.get_one(TrialRow, run.trial_id)
     trial.attempts += 1
-    if run.role == "search" or trial.standing == leaderboard.PROBE:
+    if run.role == "search" or trial.standing >= leaderboard.PROBE:
         trial.state, trial.started_at, trial.cached_from = "running", trial.started_at or now, None
     session.add(
         AttemptRow(
@@ -244,7 +243,7 @@ def _at_rung(session: Session, search: SearchRow, run: RunRow, now: float) -> tu
         return "stop", "pruned"
     if search.state == "paused":
         return "drain", "search-paused"
-    return ("drain", rungs.REASON) if decision == "await" else ("continue", None)
+    return ("continue", None) if decision == "continue" else ("drain", rungs.REASON)
 
 
 def _requeue(
@@ -257,10 +256,12 @@ def _requeue(
         return
     state = rungs.rung_state(session, search, run.role)
     decision = state.decide(run)
-    waits = decision == "await"
+    waits = decision in ("await", "hold")
     runs.end_attempt(session, run, now, "paused" if waits and reason == "drain" else reason, message)
     if waits:
-        rungs.pause(session, search, run, state.awaited(run), now)
+        rungs.pause(session, search, run, decision, state, now)
+        if decision == "hold":  # whoever waited for it need not any more; it may itself be what is lacking
+            searches.advance(session, search, now)
         return
     if decision == "stop":
         rungs.prune(session, search, run, now)

@@ -54,6 +54,7 @@ def new(
         finalist=False,
         standing=standing,
         selection=spec.recipe.selection,
+        metric=spec.metric,
         seeds=0,
         epochs=0,
         stopped_early=False,

@@ -58,7 +58,8 @@ def _result(session: Session, found: RunRow, *, tested: bool, timed: bool) -> di
     attempt = trained.attempt(session, found.id)
     if attempt is not None:
         result[TRAINED_ON] = {"devices": attempt.devices, "versions": attempt.versions}
-    for name, wanted in (("test_accuracy", tested), ("latency_ms", timed)):
+    tests = ("test_accuracy", "test_balanced_accuracy", "test_macro_f1")
+    for name, wanted in (*((name, tested) for name in tests), ("latency_ms", timed)):
         if not wanted:
             result[name] = None  # as if it had been trained here: nobody may choose by what was not asked for
     return {**result, "packed": 1}  # seeds of another search are nothing of this one's

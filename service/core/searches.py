@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,9 +13,10 @@ from search.planning import lifecycle
 from search.planning.plan import plan
 from search.results import trial_records
 from search.results.training_key import training_key
+from search.results.trial_records import TrialRecord
 from search.space import catalogue
 from search.spec.spec import SearchSpec
-from service.core import finals, new_trials, probes, proposals, rungs, trial_summary
+from service.core import controls, finals, new_trials, probes, proposals, rungs, trial_summary
 from service.errors import Conflict, IdempotencyMismatch
 from service.store import events, runs, searches, trials
 from service.store.tables import IdempotencyRow, RunRow, SearchRow, TrialRow
@@ -123,24 +124,40 @@ def advance(session: Session, search: SearchRow, now: float) -> None:
         return
     records, raced = finals.marked(session, search, spec)
     step = lifecycle.next_step(spec, search.planned, records)
-    if isinstance(step, lifecycle.Finals):
-        finals.add_round_event(session, search, raced, now)
-        for number, seed in step.runs:
-            trial = trials.get(session, search.id, number)
-            trial.finalist = True
-            _queue(session, search, trial, seed, "final")
-        if search.state != "finalizing":  # a race has more rounds than one
-            change(session, search, "finalizing", now)
-    elif isinstance(step, lifecycle.Probe):
-        for trial, seed in probes.begin(session, search, spec, records, step.runs, now):
-            _queue(session, search, trial, seed, "probe")
-        change(session, search, "finalizing", now)
-    elif isinstance(step, lifecycle.Fail):
+    if isinstance(step, lifecycle.Fail):
         change(session, search, "failed", now, step.reason, step.message)
     elif isinstance(step, lifecycle.Succeed):
         finals.add_round_event(session, search, raced, now)
         finals.finish(session, search, spec, records)
         change(session, search, "succeeded", now)
+    elif not isinstance(step, lifecycle.Wait | lifecycle.Propose):
+        if isinstance(step, lifecycle.Finals):
+            finals.add_round_event(session, search, raced, now)
+        _queue_all(session, search, spec, records, step, now)
+        if search.state != "finalizing":  # a race has more rounds than one, and controls and probes follow
+            change(session, search, "finalizing", now)
+
+
+def _queue_all(
+    session: Session,
+    search: SearchRow,
+    spec: SearchSpec,
+    records: Sequence[TrialRecord],
+    step: lifecycle.Finals | lifecycle.Control | lifecycle.Probe,
+    now: float,
+) -> None:
+    """Queue the runs of a step behind the search runs."""
+    if isinstance(step, lifecycle.Finals):
+        for number, seed in step.runs:
+            trial = trials.get(session, search.id, number)
+            trial.finalist = True
+            _queue(session, search, trial, seed, "final")
+    elif isinstance(step, lifecycle.Control):
+        for trial, seed in controls.begin(session, search, spec, records, step.runs, now):
+            _queue(session, search, trial, seed, "control")
+    else:
+        for trial, seed in probes.begin(session, search, spec, records, step.runs, now):
+            _queue(session, search, trial, seed, "probe")
 
 
 def change(
@@ -189,6 +206,7 @@ def cancel(session: Session, search: SearchRow, now: float) -> None:
         return
     if search.state in searches.TERMINAL:
         raise Conflict(f"the search has already {search.state}; it cannot be cancelled")
+    rungs.prune_held_back(session, search, now)
     for run in runs.unfinished(session, search.id):
         runs.end_attempt(session, run, now, "cancelled")
         runs.forget_checkpoints(session, run.id)

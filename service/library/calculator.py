@@ -1,12 +1,13 @@
 """The scaling calculator: what a baseline really becomes, and what that costs. Pure, and without JAX."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from models.scaling import anatomy
 from models.scaling.architecture import Baseline, ScaledArchitecture
 from models.scaling.coefficients import Coefficients, DepthRounding, Multipliers
-from models.scaling.cost import Cost, cost
+from models.scaling.cost import Cost, cost, layers
 from models.scaling.presets import PRESETS, get_preset
 
 
@@ -37,7 +38,13 @@ class Scaled:
             found.append(
                 f"the receptive field ({field} px) does not cover the input ({pixels} px): no unit sees the whole image"
             )
-        if last < anatomy.SMALLEST_MAP:
+        smallest = math.prod(layer.stride for layer in layers(self.architecture) if not (layer.pooled or layer.side))
+        if pixels < smallest:
+            found.append(
+                f"the last map would have less than one pixel: {pixels} px of input are below the total stride of "
+                f"{smallest}, and searches and solved families do not go there"
+            )
+        elif last < anatomy.SMALLEST_MAP:
             found.append(
                 f"the last map is {last}x{last} px: kernels there mostly see padding; a larger resolution or a "
                 "baseline of smaller total stride would use them"

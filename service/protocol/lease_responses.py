@@ -27,7 +27,7 @@ class CompanionOut(Response):
     search_id: str
     search_name: str
     trial_number: int
-    role: Literal["search", "final", "probe"]
+    role: Literal["search", "final", "probe", "control"]
     attempt: int
     job: dict[str, Any]
     trial: TrialOut

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from models.compiler.reports import MAX_PACK
 
+MAX_CLASSES = 100_000
 MAX_EPOCHS = 10_000  # as in models.recipe.recipe
 MAX_PROGRAMS = 128  # as many as a trainer keeps at hand (models.training.programs)
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -69,6 +70,8 @@ class EpochMetrics(_Body):
     seconds: Seconds
     images_per_second: Seconds
     compile_seconds: Seconds = 0.0
+    balanced_accuracy: Annotated[Fraction | None, Field(description="Mean recall of the validation classes.")] = None
+    macro_f1: Annotated[Fraction | None, Field(description="Mean F1 of the validation classes.")] = None
 
 
 class ReportIn(_Body):
@@ -99,12 +102,20 @@ class RunResult(_Body):
     """What a training came to. `accuracy` is that of the epoch that the recipe's `selection` chooses."""
 
     accuracy: Fraction
+    balanced_accuracy: Annotated[Fraction | None, Field(description="Mean recall of the validation classes.")] = None
+    macro_f1: Annotated[Fraction | None, Field(description="Mean F1 of the validation classes.")] = None
+    per_class_recall: Annotated[
+        list[Fraction | None] | None,
+        Field(max_length=MAX_CLASSES, description="By class; null for one without validation images."),
+    ] = None
     last_accuracy: Fraction | None = None
     best_accuracy: Fraction
     best_epoch: Count
     train_accuracy: Fraction
     validation_loss: float
     test_accuracy: Fraction | None = None
+    test_balanced_accuracy: Fraction | None = None
+    test_macro_f1: Fraction | None = None
     epochs: Count
     device_seconds: Seconds
     compile_seconds: Annotated[Seconds, Field(description="What the training waited for its program.")] = 0.0

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.training.class_counts import Metric
+
 Fraction = float
 DiagnosisName = Literal["diverged", "overfits", "noisy", "underfits", "fits"]
 
@@ -64,6 +66,7 @@ class TrialOut(Response):
     """One distinct network and what it came to. `accuracy` is on the validation split, after the epoch `selection`."""
 
     rank: int | None = Field(default=None, description="Null: it has no accuracy to be ranked by.")
+    chosen: bool | None = Field(default=None, description="Whether the search names it; null where nothing is ranked.")
     number: int
     state: str
     reason: str | None
@@ -79,6 +82,16 @@ class TrialOut(Response):
         description="Of the mean over seeds; holds for whichever finalist comes first, once the search has ended for "
         "whichever of its ties. Null on one seed."
     )
+    balanced_accuracy: Fraction | None = Field(description="Mean recall of the validation classes.")
+    macro_f1: Fraction | None = Field(description="Mean F1 of the validation classes.")
+    per_class_recall: list[Fraction | None] | None = Field(
+        description="By class, a mean over seeds; null for a class without validation images."
+    )
+    metric: Metric = Field(description="What the search is decided by.")
+    score: Fraction | None = Field(description="The value of `metric`: what trials are ranked by.")
+    score_ci95: list[float] | None = Field(
+        description="Of `score`, as `accuracy_ci95`, which other metrics leave null."
+    )
     seeds: int
     train_accuracy: Fraction | None
     generalization_gap: float | None = Field(description="Training minus validation accuracy, after the last epoch.")
@@ -89,7 +102,8 @@ class TrialOut(Response):
     stopped_early: bool = Field(description="Validation did not get better for the recipe's `patience`.")
     diagnosis: DiagnosisName | None = Field(description="What the curves say; null before a training has ended.")
     diagnosis_rule: str | None = Field(description="The rule that gave the diagnosis, with its numbers.")
-    test_accuracy: Fraction | None = Field(description="Of the winner, once the search has succeeded; else null.")
+    test_accuracy: Fraction | None = Field(description="Of the network that a search names once it has succeeded.")
+    test_score: Fraction | None = Field(description="The value of `metric` on the test split, as `test_accuracy`.")
     epochs: int
     device_seconds: float
     compile_seconds: float = Field(description="What all trainings waited for their programs.")
@@ -105,6 +119,7 @@ class TrialOut(Response):
     reference_note: str | None
     finalist: bool
     probe: bool = Field(description="A finalist's coefficients at the phi of `transfer`; no leaderboard ranks it.")
+    control: bool = Field(description="A simple choice that the answer is compared with; no leaderboard ranks it.")
     ties: bool | None = Field(description="Not separable from rank 1 at 95 %; null: unknown, or rank 1 itself.")
     created_at: str
     started_at: str | None

@@ -11,13 +11,16 @@ from sqlalchemy.orm import Session
 from search.results.leaderboard import COMPLETED, PROBE
 from search.results.objectives import Point, front
 from search.results.trial_records import FINISHED
-from service.store.tables import ACCURACY_OR_LESS, SearchRow, TrialRow
+from service.store.tables import SCORE_OR_LESS, SearchRow, TrialRow
 from service.store.where_filter import OPERATORS, Comparison
 
-# Not among them, nor in filters: test_accuracy. Nobody can choose by what cannot be asked for.
+# Not among them, nor in filters: test_accuracy and test_score. Nobody can choose by what cannot be asked for.
 SORTABLE = (
     "number",
+    "score",
     "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
     "macs",
     "macs_ratio",
     "params",
@@ -90,18 +93,23 @@ def page(
 
 
 def leaders(session: Session, search_ids: Sequence[str]) -> dict[str, TrialRow]:
-    """The first trial of each search's leaderboard; searches are missing whose first one was not trained to the end."""
+    """The trial that each search names; before its end the first of the leaderboard.
+
+    Searches are missing of which none was trained to the end.
+    """
     ranked = (expression.desc() if descending else expression.asc() for expression, descending in _order(None))
     first = select(TrialRow.id).where(TrialRow.search_id == SearchRow.id, TrialRow.standing <= COMPLETED)
     first = first.order_by(*ranked).limit(1).correlate(SearchRow)
-    chosen = select(first.scalar_subquery()).where(SearchRow.id.in_(search_ids))
+    named = select(TrialRow.id).where(TrialRow.search_id == SearchRow.id, TrialRow.number == SearchRow.chosen)
+    either = func.coalesce(named.correlate(SearchRow).scalar_subquery(), first.scalar_subquery())
+    chosen = select(either).where(SearchRow.id.in_(search_ids))
     return {row.search_id: row for row in session.scalars(select(TrialRow).where(TrialRow.id.in_(chosen)))}
 
 
 def points(session: Session, selection: Selection, costs: Sequence[str]) -> list[tuple[int, Point]]:
     """(number, point) of the selected trials that were trained to the end; a point is an `objectives.vector`."""
-    columns = (TrialRow.number, TrialRow.accuracy, *(-getattr(TrialRow, name) for name in costs))
-    done = TrialRow.state.in_(FINISHED), TrialRow.accuracy.is_not(None)
+    columns = (TrialRow.number, TrialRow.score, *(-getattr(TrialRow, name) for name in costs))
+    done = TrialRow.state.in_(FINISHED), TrialRow.score.is_not(None)
     statement = select(*columns).where(*selection.clauses(), *done)
     rows = session.execute(statement).all()
     if not rows:
@@ -117,7 +125,7 @@ def _endless(place: Sequence[float | None]) -> Sequence[float]:
 def place(row: TrialRow, sort: str | None) -> Place:
     """The sort values of a row: where a page that ends with it ends."""
     if sort is None:
-        return row.standing, -1.0 if row.accuracy is None else row.accuracy, row.number
+        return row.standing, -1.0 if row.score is None else row.score, row.number
     value: float | None = getattr(row, sort.removeprefix("-"))
     return (1 if value is None else 0), (0.0 if value is None else value), row.number
 
@@ -138,7 +146,7 @@ def _compared(comparison: Comparison) -> ColumnElement[bool]:
 
 def _order(sort: str | None) -> Order:
     if sort is None:
-        return [(TrialRow.standing.expression, False), (ACCURACY_OR_LESS, True), (TrialRow.number.expression, False)]
+        return [(TrialRow.standing.expression, False), (SCORE_OR_LESS, True), (TrialRow.number.expression, False)]
     column = getattr(TrialRow, sort.removeprefix("-"))
     missing = func.coalesce(column * 0, 1)  # 0 where there is a value, 1 where there is none
     value = func.coalesce(column, 0)

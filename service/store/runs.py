@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.orm import Session, aliased
@@ -125,10 +126,10 @@ def end_attempt(session: Session, run: RunRow, now: float, outcome: str, message
 def curve(session: Session, run_id: int) -> list[Epoch]:
     """What was reported of each epoch, in epoch order."""
     statement = select(EpochRow.metrics).where(EpochRow.run_id == run_id).order_by(EpochRow.epoch)
-    return [Epoch(*(metrics[name] for name in CURVE)) for metrics in session.scalars(statement)]
+    return [Epoch(**{name: metrics.get(name) for name in CURVE}) for metrics in session.scalars(statement)]
 
 
-def reports(session: Session, run_id: int) -> list[tuple[int, dict[str, float]]]:
+def reports(session: Session, run_id: int) -> list[tuple[int, dict[str, Any]]]:
     """The epochs that were reported of a run with their metrics, in epoch order."""
     statement = select(EpochRow.epoch, EpochRow.metrics).where(EpochRow.run_id == run_id).order_by(EpochRow.epoch)
     return [(epoch, metrics) for epoch, metrics in session.execute(statement)]

@@ -31,8 +31,8 @@ class Table(DeclarativeBase):
     """Base of all tables; its metadata is what the migrations must arrive at."""
 
 
-# The accuracy of a trial, and for one without less than any; the column is named as in both databases
-ACCURACY_OR_LESS = func.coalesce(column("accuracy", Float), literal_column("-1.0", Float))
+# What a trial is ranked by, and for one without less than any; the column is named as in both databases
+SCORE_OR_LESS = func.coalesce(column("score", Float), literal_column("-1.0", Float))
 
 
 def _search_key(**options: Any) -> Mapped[str]:
@@ -54,6 +54,7 @@ class SearchRow(Table):
     plan: Mapped[dict[str, Any]] = mapped_column(JSON)
     priority: Mapped[int] = mapped_column(Integer)
     parallelism: Mapped[int] = mapped_column(Integer)
+    chosen: Mapped[int | None] = mapped_column(Integer)  # number of the trial that it names at its end
     planned: Mapped[int] = mapped_column(Integer)  # trials that will be proposed at most
     proposed: Mapped[int] = mapped_column(Integer, default=0)  # trials there are
     active: Mapped[int] = mapped_column(Integer, default=0)  # trials that are neither over nor paused
@@ -103,7 +104,12 @@ class TrialRow(Table):
     ties: Mapped[bool | None] = mapped_column(Boolean)
     standing: Mapped[int] = mapped_column(Integer, default=3)  # -1 leads, 0 replicated, 1 completed, 2 pruned, 3 rest
     selection: Mapped[str] = mapped_column(String(8))  # the epoch that `accuracy` is of: last or best
+    metric: Mapped[str] = mapped_column(String(20), default="accuracy", server_default="accuracy")  # of the spec
+    score: Mapped[float | None] = mapped_column(Float)  # its value: what is ranked; the interval is of it
     accuracy: Mapped[float | None] = mapped_column(Float)
+    balanced_accuracy: Mapped[float | None] = mapped_column(Float)
+    macro_f1: Mapped[float | None] = mapped_column(Float)
+    per_class_recall: Mapped[list[float | None] | None] = mapped_column(JSON)
     ci_low: Mapped[float | None] = mapped_column(Float)
     ci_high: Mapped[float | None] = mapped_column(Float)
     seeds: Mapped[int] = mapped_column(Integer, default=0)
@@ -113,6 +119,7 @@ class TrialRow(Table):
     best_accuracy: Mapped[float | None] = mapped_column(Float)
     best_epoch: Mapped[int | None] = mapped_column(Integer)
     test_accuracy: Mapped[float | None] = mapped_column(Float)
+    test_score: Mapped[float | None] = mapped_column(Float)
     epochs: Mapped[int] = mapped_column(Integer, default=0)
     stopped_early: Mapped[bool] = mapped_column(Boolean, default=False)
     diagnosis: Mapped[str | None] = mapped_column(String(20))
@@ -135,7 +142,7 @@ class TrialRow(Table):
         UniqueConstraint("search_id", "number", name=f"uq_{PREFIX}trials_number"),
         UniqueConstraint("search_id", "key", name=f"uq_{PREFIX}trials_key"),
         # the order of the leaderboard, written as `store.leaderboard` writes it: pages are read from the index
-        Index(f"ix_{PREFIX}trials_rank", "search_id", "standing", ACCURACY_OR_LESS.desc(), "number"),
+        Index(f"ix_{PREFIX}trials_rank", "search_id", "standing", SCORE_OR_LESS.desc(), "number"),
         # what is counted at every look at a search is read from the index alone
         Index(f"ix_{PREFIX}trials_counts", "search_id", "standing", "state", "diagnosis"),
     )
@@ -211,7 +218,7 @@ class EpochRow(Table):
     role: Mapped[str] = mapped_column(String(10))
     lease_epoch: Mapped[int] = mapped_column(Integer)
     validation_accuracy: Mapped[float] = mapped_column(Float)
-    metrics: Mapped[dict[str, float]] = mapped_column(JSON)
+    metrics: Mapped[dict[str, Any]] = mapped_column(JSON)
 
     __table_args__ = (Index(f"ix_{PREFIX}epochs_rung", "search_id", "role", "epoch"),)
 
@@ -255,6 +262,8 @@ class FindingsRow(Table):
     )
     version: Mapped[int] = mapped_column(Integer)  # of the search when this was computed
     statement: Mapped[str | None] = mapped_column(Text)
+    conclusion: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    controls: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
     importance: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     front: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     transfer: Mapped[dict[str, Any] | None] = mapped_column(JSON)

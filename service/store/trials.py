@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from models.compiler.reports import Compilation
 from models.scaling.coefficients import Coefficients
 from models.training.measurements import Measured
+from search.pruning.held_back import HELD
 from search.results.diagnosis import Diagnosis
 from search.results.leaderboard import LEADING
 from search.results.trial_records import Role, RunRecord, TrialRecord
@@ -84,9 +85,10 @@ def records(session: Session, search_id: str, roles: Sequence[str] = ()) -> list
         wanted.append(TrialRow.id.in_(with_role(*roles).where(RunRow.search_id == search_id)))
     rows = session.execute(select(*TRIAL).where(*wanted).order_by(TrialRow.number)).all()
     runs: dict[int, list[RunRecord]] = {row.id: [] for row in rows}
+    metrics = {row.id: row.metric for row in rows}
     statement = select(*RUN).where(RunRow.search_id == search_id).order_by(RunRow.role.desc(), RunRow.seed)
     for run in session.execute(statement.where(RunRow.trial_id.in_(runs)) if roles else statement):
-        runs[run.trial_id].append(run_record(run))
+        runs[run.trial_id].append(run_record(run, metrics[run.trial_id]))
     return [record(row, runs[row.id]) for row in rows]
 
 
@@ -102,6 +104,7 @@ def record(row: AnyTrial, runs: Sequence[RunRecord]) -> TrialRecord:
         runs=tuple(runs),
         costs=costs(row),
         leading=row.standing == LEADING,
+        held=row.reason == HELD,
     )
 
 
@@ -111,25 +114,39 @@ def costs(row: AnyTrial) -> dict[str, float]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def run_record(run: AnyRun) -> RunRecord:
-    """A run as search/ sees it."""
-    result = run.result or {}
+def history(result: Mapping[str, Any], metric: str = "accuracy") -> tuple[float, ...]:
+    """The values of a metric by epoch, as far as a result has them."""
+    found = result.get("history", ()) if metric == "accuracy" else result.get("histories", {}).get(metric, ())
+    return tuple(found) if all(value is not None for value in found) else ()
+
+
+def run_record(run: AnyRun, metric: str = "accuracy") -> RunRecord:
+    """A run as search/ sees it: its accuracies are the values of the metric that the search is decided by.
+
+    A run that has not counted another one than accuracy has none of it. The training accuracy stays what it is.
+    """
+    result, values = run.result or {}, history(run.result or {}, metric)
+    plain = metric == "accuracy"
+    accuracy, last, best = run.accuracy, result.get("last_accuracy"), result.get("best_accuracy")
+    if not plain:
+        accuracy = None if run.accuracy is None else result.get(metric)
+        last, best = (values[-1], max(values)) if values else (None, None)
     return RunRecord(
         seed=run.seed,
         role=ROLES[run.role],
         state=run.state,
-        accuracy=run.accuracy,
-        test_accuracy=result.get("test_accuracy"),
+        accuracy=accuracy,
+        test_accuracy=result.get(f"test_{metric}"),
         train_accuracy=result.get("train_accuracy"),
-        last_accuracy=result.get("last_accuracy"),
-        best_accuracy=result.get("best_accuracy"),
+        last_accuracy=last,
+        best_accuracy=best,
         best_epoch=result.get("best_epoch"),
         epochs=result.get("epochs", 0),
         device_seconds=result.get("device_seconds", 0.0),
         compilation=Compilation.of(result),
         measured=Measured.of(result),
         stopped_early=result.get("stopped_early", False),
-        history=tuple(result.get("history", ())),
+        history=values,
         diagnosis=None if run.diagnosis is None else Diagnosis(**run.diagnosis),
     )
 

@@ -12,6 +12,7 @@ from models.errors import InvalidRecipe, NotEnoughMemory
 from service.trainer.channel import Channel, Message
 
 if TYPE_CHECKING:
+    from models.training.class_counts import Metric
     from models.training.fit import EpochReport, Training
     from models.training.packing import Replicas
     from models.weights.start_weights import Start
@@ -116,11 +117,11 @@ class Pack:
 
     def _complete(self, runs: Sequence[Run]) -> None:
         tested = [run.training.seed for run in runs if run.work["evaluate_test"]]
-        accuracies = self._replicas.accuracies("test", tested) if tested else {}
+        scores = self._replicas.scores("test", tested) if tested else {}
         for run in runs:
             seed = run.training.seed
             latency = run.training.latency_ms() if run.work["measure_latency"] else None
-            measured = self._result(run, test_accuracy=accuracies.get(seed), latency_ms=latency)
+            measured = self._result(run, scores.get(seed), latency_ms=latency)
             self._end(seed, "result", result=measured)
 
     def _save(self, run: Run) -> Message:
@@ -132,12 +133,12 @@ class Pack:
         self._channel.send(what, job=self._job, run=run.place, **fields)
 
     def _result(
-        self, run: Run, *, test_accuracy: float | None = None, latency_ms: float | None = None
+        self, run: Run, tested: "Mapping[Metric, float] | None" = None, *, latency_ms: float | None = None
     ) -> dict[str, Any]:
         """The RunResult of the worker protocol."""
         return {
             **run.training.summary(),
-            "test_accuracy": test_accuracy,
+            **{f"test_{metric}": value for metric, value in (tested or {}).items()},
             "latency_ms": latency_ms,
             "packed": len(self._replicas.trainings) if self._replicas.packed else 1,
             "dataset_hash": run.training.dataset.fingerprint,

@@ -122,7 +122,8 @@ def begin(work: Message, data_dir: Path, memory: int | None = None) -> "tuple[Tr
     start = starting_weights(work, network, data_dir)
     arrays = None if start is None else start.arrays
     data = data_of(work, data_dir)
-    return Training(network, recipe, data, seed=work["seed"], start=arrays, memory=memory), start
+    metric = work.get("metric", "accuracy")
+    return Training(network, recipe, data, seed=work["seed"], start=arrays, memory=memory, metric=metric), start
 
 
 def prepare(order: Message, channel: Channel, data_dir: Path, memory: int | None = None) -> None:

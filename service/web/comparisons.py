@@ -59,7 +59,7 @@ def parallel(trials: Trials) -> Figure:
 
 def family(rows: Sequence[Document]) -> Figure:
     """What each member really costs beside what its phi promises, both relative to the baseline, on log scales."""
-    nominal = [row["nominal_ratio"] for row in rows]
+    nominal = [row.get("wanted_ratio", row["nominal_ratio"]) for row in rows]  # an older search has no wanted one
     promise = {"color": palette.GREY, "width": 1.5, "dash": "dot"}
     traces = [
         {
@@ -96,12 +96,20 @@ def family(rows: Sequence[Document]) -> Figure:
     return {"data": traces, "layout": frame}
 
 
+def _followed(row: Document) -> tuple[str, ...]:
+    """How near a member of a solved family is to the ray of the coefficients."""
+    if row.get("distance") is None:
+        return ()
+    return (f"{row['distance']:.2g} from the ray" + ("" if row["within"] else ", and not within the tolerance"),)
+
+
 def _member(row: Document) -> str:
     lines = (
         f"{row['name']}: φ {row['phi']:g}",
         f"depth ×{row['depth']:.3g}, width ×{row['width']:.3g}, {row['resolution']} px",
         f"{row['params']:,} parameters, {row['macs']:,} MACs",
-        f"{row['macs_ratio']:.2f}× (promised {row['nominal_ratio']:.2f}×)",
+        f"{row['macs_ratio']:.2f}× (promised {row.get('wanted_ratio', row['nominal_ratio']):.2f}×)",
+        *_followed(row),
     )
     return "<br>".join(escape(line) for line in lines)
 

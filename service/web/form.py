@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from models.recipe.presets import PRESETS
 from models.recipe.recipe import TrainingRecipe
+from models.scaling.coefficients import MAX_MULTIPLIER
 from search.spec.spec import SearchSpec
 from service.web.form_fields import BASICS, EMPTY, HELP, MORE
 
@@ -23,9 +24,9 @@ KINDS = {"array": "bounds", "integer": "integer", "number": "number", "boolean":
 class Field:
     """One control.
 
-    `kind` is text, integer, number, boolean, choice, bounds, labels, lines, dataset, baseline, weights, preset,
-    objectives or rate: a number or a rule as JSON. One that `is_optional` may be left empty, for what `placeholder`
-    says.
+    `kind` is text, integer, number, boolean, choice, bounds, labels, limits, lines, dataset, baseline, weights, preset,
+    objectives, rate (a number or a rule as JSON), weights-by-class (`balanced` or a list as JSON) or controls (`all`,
+    `none` or names). One that `is_optional` may be left empty, for what `placeholder` says.
     """
 
     pointer: str
@@ -83,15 +84,15 @@ def _field(schema: Schema, defaults: Mapping[str, Any], pointer: str, label: str
         is_optional = any(option.get("type") == "null" for option in given.get("anyOf", ()))
         part = _resolve(schema, given)
         default = part.get("default") if default is None else default.get(name)
-    limits = part.get("items", part)
+    limits, kind = part.get("items", part), _kind(pointer, part)
     return Field(
         pointer=pointer,
         label=label,
         unit=unit,
-        kind=_kind(pointer, part),
-        default=default,
+        kind=kind,
+        default=_shown(kind, default),
         choices=tuple(part.get("enum", ())),
-        minimum=limits.get("minimum", 1.0 if pointer.startswith("/space/") else limits.get("exclusiveMinimum")),
+        minimum=limits.get("minimum", 1 / MAX_MULTIPLIER if kind == "bounds" else limits.get("exclusiveMinimum")),
         maximum=limits.get("maximum"),
         help=HELP.get(pointer) or str(part.get("description", "")),
         placeholder=EMPTY.get(pointer, ""),
@@ -100,11 +101,24 @@ def _field(schema: Schema, defaults: Mapping[str, Any], pointer: str, label: str
     )
 
 
+def _shown(kind: str, default: Any) -> Any:
+    """A default as its control shows it; the bounds of a space follow from the target."""
+    if kind == "bounds":
+        return [None, None]
+    return "all" if kind == "controls" else default
+
+
 def _kind(pointer: str, part: Schema) -> str:
     if pointer in ("/dataset", "/baseline", "/labels", "/start/weights", "/recipe/preset", "/objectives"):
         return pointer.rpartition("/")[2]
     if pointer in ("/recipe/dropout", "/recipe/drop_path"):
         return "rate"
+    if pointer == "/recipe/class_weights":
+        return "weights-by-class"
+    if pointer == "/controls":
+        return "controls"
+    if pointer == "/limits":
+        return "limits"
     if pointer == "/warm_start/searches":
         return "lines"
     if "enum" in part:

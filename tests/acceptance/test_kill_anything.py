@@ -15,6 +15,7 @@ SPEC: Document = {
     "baseline": "efficientnet-nano",
     "trials": 2,
     "finalists": {"count": 1, "seeds": 2},
+    "controls": ["baseline"],
     "pruner": {"name": "none"},
     "recipe": {"epochs": 5},
     "seed": 7,
@@ -63,7 +64,7 @@ def test_killing_worker_api_and_everything_changes_nothing(
         trials = disturbed.details(search_id)
         resumed = "resumes after epoch" in disturbed.logs()
     assert measured(trials) == undisturbed
-    assert len({trial["architecture"]["key"] for trial in trials}) == len(trials) == 2
+    assert len({trial["architecture"]["key"] for trial in trials}) == len(trials) == 3  # the baseline as a control, too
     # at least one attempt died with its worker; on a slow machine the restarts of the API may cost a lease more
     assert [len(run["attempts"]) >= 2 for run in trials[0]["runs"] if run["role"] == "search"] == [True]
     assert resumed

@@ -7,7 +7,7 @@ from models.data.registry import DIGITS
 from search.space import catalogue
 from search.space.catalogue import Candidate
 from search.spec.spec import SearchSpec
-from service.operations.demo_spec import demo_spec
+from service.operations.demo_spec import saturated_spec
 from tests.benchmarks.problem import Problem
 
 EPOCHS = 8  # of the demo
@@ -16,7 +16,7 @@ EPOCHS = 8  # of the demo
 @cache
 def median_candidate() -> Candidate:
     """Of the demo's feasible networks in the order of blocks, then multiply-adds, which is that of compile times."""
-    feasible = catalogue.of(SearchSpec.model_validate(demo_spec(1))).feasible
+    feasible = catalogue.of(SearchSpec.model_validate(saturated_spec(1))).feasible
     return sorted(feasible, key=lambda candidate: (sum(candidate.depths), candidate.cost.macs))[len(feasible) // 2]
 
 

@@ -36,11 +36,16 @@ class Figure:
     most: float | None = None
     point: str = ""
     note: str = ""
+    compared: bool = True  # whether to divide one by the other
 
     @property
     def ratios(self) -> list[float]:
         """The other side divided by ours, round by round."""
-        return [other / ours for ours, other in zip(self.ours, self.other, strict=True)] if self.other else []
+        return (
+            [other / ours for ours, other in zip(self.ours, self.other, strict=True)]
+            if self.other and self.compared
+            else []
+        )
 
     @property
     def aim(self) -> str:

@@ -11,7 +11,7 @@ from search.errors import NothingFinished
 from search.planning import lifecycle
 from search.proposals import study
 from search.pruning import brackets, pruning
-from search.pruning.pruning import Entrant
+from search.pruning.entrant import Entrant
 from search.results import leaderboard, racing
 from search.results.trial_records import TERMINAL, RunRecord, TrialRecord
 from search.spec.spec import SearchSpec
@@ -41,7 +41,8 @@ def ended(table: Table, run: int, **changes: Any) -> Trail:
 def finals(oracle: Oracle, places: Sequence[int], finalists: Mapping[str, int]) -> Milestone:
     """What our finals name of some networks that somebody chose, best first; the oracle is charged for them."""
     table, run = oracle.table, oracle.run
-    simulated = Simulation(table, run, {"trials": len(places), "finalists": finalists})
+    count = min(finalists["count"], len(places))
+    simulated = Simulation(table, run, {"trials": len(places), "finalists": {**finalists, "count": count}})
     simulated.oracle = oracle
     for number, place in enumerate(places):
         chosen = table.catalogue.feasible[place]
@@ -61,13 +62,13 @@ class Simulation:
     run: int
     changes: dict[str, Any]
     records: dict[int, TrialRecord] = field(default_factory=dict)
+    going_on: set[int] = field(default_factory=set)  # numbers of trials that were held back and go on
     spec: SearchSpec = field(init=False)
     oracle: Oracle = field(init=False)
 
     def __post_init__(self) -> None:
-        document = {**self.table.spec.document(), "seed": self.run, "parallelism": MANY, **self.changes}
-        count = min(document["finalists"]["count"], document["trials"])
-        document["finalists"] = {**document["finalists"], "count": count}
+        asked = self.table.head["spec"]  # as it was written: defaults follow from what is changed
+        document = {**asked, "seed": self.run, "parallelism": MANY, **self.changes}
         self.spec = SearchSpec.model_validate(document)
         self.oracle = Oracle(self.table, self.run)
 
@@ -129,8 +130,8 @@ class Simulation:
             if found != "continue":
                 break
         self.oracle.charge(place, epoch - done, begun=done == 0)
-        state = {"stop": "pruned", "await": "paused"}.get(found, "completed")
-        self._note(number, state, tuple(curve[:epoch]))
+        state = {"stop": "pruned", "await": "paused", "hold": "paused"}.get(found, "completed")
+        self._note(number, state, tuple(curve[:epoch]), held=found == "hold")
 
     def _settle(self) -> None:
         """Whoever waited for what has just come goes on, or is stopped."""
@@ -138,18 +139,22 @@ class Simulation:
             waiting = [number for number, trial in self.records.items() if not trial.terminal]
             found = pruning.settle(self.spec, self._planned, self._entrants(), waiting)
             for number, decide in sorted(found.items()):
-                if decide == "stop":
-                    self._note(number, "pruned", self.records[number].runs[0].history)
-                else:
+                if decide == "go on":
+                    self.going_on.add(number)
+                if decide in ("continue", "go on"):
                     self._train(number)
+                else:
+                    history = self.records[number].runs[0].history
+                    self._note(number, "pruned" if decide == "stop" else "paused", history, held=decide == "hold")
             if not found:
                 return
 
-    def _note(self, number: int, state: str, history: tuple[float, ...]) -> None:
+    def _note(self, number: int, state: str, history: tuple[float, ...], *, held: bool = False) -> None:
         trial = self.records[number]
         accuracy = history[-1] if state in TERMINAL else None
         run = replace(trial.runs[0], state=state, accuracy=accuracy, epochs=len(history), history=history)
-        self.records[number] = replace(trial, state="running" if state == "paused" else state, runs=(run,))
+        state = "running" if state == "paused" else state
+        self.records[number] = replace(trial, state=state, runs=(run,), held=held)
 
     def _final(self, number: int, seed: int) -> None:
         trial = self.records[number]
@@ -168,4 +173,7 @@ class Simulation:
         history = trial.runs[0].history
         last = history[-1] if trial.state == "completed" else None
         values = dict(enumerate(history, start=1))
-        return Entrant(trial.number, trial.terminal, values, last, trial.reference, trial.costs)
+        goes_on = trial.number in self.going_on
+        return Entrant(
+            trial.number, trial.is_settled, values, last, trial.reference, trial.costs, held=trial.held, goes_on=goes_on
+        )

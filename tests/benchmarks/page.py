@@ -54,7 +54,7 @@ def conditions(rounds: int) -> str:
 
 def _row(figure: Figure) -> str:
     other = f"{spread(figure.other)} {figure.unit}" if figure.other else ""
-    ratio = f"{spread(figure.ratios)} x" if figure.other else ""
+    ratio = f"{spread(figure.ratios)} x" if figure.ratios else ""
     goal = figure.aim + MARKS[figure.met]
     return (
         "| "

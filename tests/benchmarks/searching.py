@@ -1,7 +1,8 @@
 """The same search from nothing to its result: the service with an empty cache, and two scripts with Optuna.
 
 24 networks of twice efficientnet-nano's multiply-adds on the digits, at most 8 epochs each, successive halving from
-epoch 2 by thirds, TPE, one seed, no finals, the default recipe without dropout and stochastic depth. A script tells
+epoch 2 by thirds, TPE, one seed, no finals, the default recipe without dropout and stochastic depth, evaluated by
+the published rule. A script tells
 the sampler of what has another cost, by Optuna's constraints, does not train it, and asks again; ours proposes nothing
 else. Ours trains 24 different networks; a script trains a network again when it comes up again. Ours has a worker for
 each of two cores, as `effscale up --workers 2` starts them; scripts use both cores for one training. Time runs from the
@@ -84,7 +85,7 @@ def spec(trials: int) -> SearchSpec:
             "trials": trials,
             "parallelism": WORKERS,
             "finalists": {"count": 0},
-            "recipe": {"epochs": 8, "dropout": 0.0, "drop_path": 0.0},
+            "recipe": {"epochs": 8, "dropout": 0.0, "drop_path": 0.0, "bn_statistics": "published"},  # what scripts do
         }
     )
 

@@ -1,10 +1,10 @@
 """A search without networks: trials whose curves are known run, pause, fail and end in any order."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from search.pruning import brackets, pruning
-from search.pruning.pruning import Entrant
+from search.pruning.entrant import Entrant
 from search.spec.spec import SearchSpec
 
 Choose = Callable[[Sequence[int]], int]  # one of these running trials
@@ -49,7 +49,7 @@ class Race:
             self.running[number] = self.entrants[number].epoch
             return True
         number = len(self.entrants)
-        lagging = range(max(0, number - self.spec.sampler.window + 1)) if self.waits_for_results else ()
+        lagging = range(max(0, number - self.spec.window + 1)) if self.waits_for_results else ()
         if number == len(self.curves) or not all(self.entrants[other].over for other in lagging):
             return False
         costs = {"macs": (number * 7) % 5}  # some are equal
@@ -73,29 +73,33 @@ class Race:
             found = pruning.decide(self.spec, len(self.curves), self.entrants, number)
             if found == "stop":
                 self.end(number, "pruned")
-            elif found == "await":
+            elif found in ("await", "hold"):
                 self.paused[number] = self.running.pop(number)
                 self.pauses += 1
+                if found == "hold":
+                    self.enter(number, over=True, held=True)
         self.settle()
 
     def settle(self) -> None:
         """Let go on, or end, whoever waited for this."""
         found = pruning.settle(self.spec, len(self.curves), self.entrants, sorted(self.paused))
         for number, each in sorted(found.items()):
+            if each == "hold":
+                self.enter(number, over=True, held=True)
+                continue
             epoch = self.paused.pop(number)
-            if each == "continue":
-                self.queued.append(number)
-            else:
+            if each == "stop":
                 self.running[number] = epoch
                 self.end(number, "pruned")
+            else:
+                self.enter(number, over=False, held=False, goes_on=each == "go on")
+                self.queued.append(number)
 
     def end(self, number: int, how: str) -> None:
         """This one is over."""
         self.ends[number] = how, self.running.pop(number)
-        self.enter(number, over=True)
+        self.enter(number, over=True, held=False)
 
     def enter(self, number: int, **changes: object) -> None:
         """Note something of a trial."""
-        known = self.entrants[number]
-        fields = {name: getattr(known, name) for name in ("number", "over", "values", "last", "reference", "costs")}
-        self.entrants[number] = Entrant(**{**fields, **changes})  # type: ignore[arg-type]
+        self.entrants[number] = replace(self.entrants[number], **changes)  # type: ignore[arg-type]

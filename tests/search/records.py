@@ -17,7 +17,9 @@ WIDE = {"target": {"tolerance": 0.1}, "space": {"resolution_multiple": 1}}
 
 
 def spec(**fields: Any) -> SearchSpec:
-    return SearchSpec.model_validate({"dataset": "digits", "baseline": "efficientnet-nano", **fields})
+    """A search without controls, unless they are asked for: most tests are of the trials alone."""
+    named = {"dataset": "digits", "baseline": "efficientnet-nano", "controls": False}
+    return SearchSpec.model_validate({**named, **fields})
 
 
 def search_run(state: str = "completed", accuracy: float | None = 0.9, **fields: Any) -> RunRecord:

@@ -25,6 +25,7 @@ SPEC: dict[str, Any] = {
     "sampler": {"name": "random"},
     "pruner": {"name": "none"},
     "finalists": {"count": 0},
+    "controls": False,  # most tests are of the trials alone
     "parallelism": 8,
     "reuse": False,
 }

@@ -1,8 +1,10 @@
 """The shape of a plan, for the OpenAPI document."""
 
+from typing import Literal
+
 from pydantic import Field
 
-from service.protocol.trial_responses import Response
+from service.protocol.trial_responses import ArchitectureOut, Response
 
 
 class CatalogueOut(Response):
@@ -19,7 +21,18 @@ class CostRangesOut(Response):
     macs: list[int]
     params: list[int]
     activations: list[int]
+    weight_bytes: list[int] = Field(description="Of the weights in fp32.")
+    memory_bytes: list[int] = Field(description="Of training a batch of recipe.batch_size images, estimated in fp32.")
     latency_ms: list[float] | None = Field(default=None, description="Of a target in latency; null of the others.")
+
+
+class LimitOut(Response):
+    """A further ceiling, and how many of the networks that meet the target it alone removes."""
+
+    metric: str
+    at_most: float
+    removes: int
+    of: int
 
 
 class LatencyTableOut(Response):
@@ -36,6 +49,18 @@ class RunsOut(Response):
     search: int
     final: int
     probe: int
+    control: int = Field(description="At most: a control that is a finalist has been trained.")
+
+
+class PlannedControlOut(Response):
+    """A simple choice that the answer will be compared with."""
+
+    name: str
+    architecture: ArchitectureOut | None
+    macs: int | None
+    ratio: float | None = Field(description="Real cost over the baseline's, in the target's metric.")
+    within_target: bool
+    reason: str | None = Field(description="Why no network can be built for it.")
 
 
 class PlannedDatasetOut(Response):
@@ -53,6 +78,8 @@ class PlannedDatasetOut(Response):
     source_px: int
     content_hash: str
     registered: bool
+    train_counts: list[int] = Field(description="By class; empty where they are not known.")
+    validation_counts: list[int]
 
 
 class DeviceSecondsOut(Response):
@@ -65,11 +92,32 @@ class DeviceSecondsOut(Response):
     measured: int = Field(description="Finished trainings that the pace was learned from; 0: it is a guess.")
 
 
+class TrainedToEndOut(Response):
+    """How many trials the pruner leaves: `about` by its rungs where chance alone decides, `at_least` whatever it does.
+
+    Those that it stops go on for the finals, best first, where fewer than `finalists.count` complete.
+    """
+
+    about: int
+    at_least: int = Field(description="Unless trainings fail.")
+
+
+class RemedyOut(Response):
+    """A change of the spec that a notice calls for."""
+
+    pointer: str = Field(description="The field (RFC 6901).")
+    value: int | float | str | bool | list[float] = Field(description="Its new value.")
+
+
 class NoticeOut(Response):
     """Something to look out for: a machine word, and a sentence."""
 
     code: str
     message: str
+    severity: Literal["note", "warning"] = Field(
+        description="`warning`: the result will be worse than it need be, or none; `note`: to be known."
+    )
+    remedy: RemedyOut | None = Field(description="Null: there is no single change that helps.")
 
 
 class SuggestionOut(Response):
@@ -86,12 +134,15 @@ class PlanOut(Response):
     """A dry run of a search."""
 
     catalogue: CatalogueOut
+    limits: list[LimitOut]
     cost: CostRangesOut
     latency_table: LatencyTableOut | None = Field(default=None, description="Null without a target in latency.")
     programs: int = Field(
         description="Compiled at least once: one a network, and one for each whose latency is measured."
     )
     runs: RunsOut
+    controls: list[PlannedControlOut]
+    trained_to_end: TrainedToEndOut
     dataset: PlannedDatasetOut
     device_seconds: DeviceSecondsOut
     warnings: list[NoticeOut]

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from service.api.responses.findings import FrontOut, TransferOut
+from service.api.responses.findings import ConclusionOut, ControlOut, FrontOut, TransferOut
 from service.protocol.trial_responses import (
     ArchitectureOut,
     DiagnosisName,
@@ -85,6 +85,45 @@ class ScaleOut(Response):
     warnings: list[str]
 
 
+class FamilyRowOut(Response):
+    """A member of a family. The last five fields are those of a solved one."""
+
+    name: str
+    phi: float
+    depth: float = Field(description="A multiplier of depth that gives `depths`.")
+    width: float
+    resolution: int = Field(description="Pixels.")
+    dropout: float
+    depths: list[int]
+    widths: list[int]
+    stem: int
+    head: int
+    params: int
+    macs: int
+    macs_ratio: float = Field(description="Real multiply-adds over the unscaled baseline's.")
+    activations: int
+    receptive_field: int
+    nominal_ratio: float = Field(description="The product of the coefficients to the power of phi.")
+    nominal_resolution: int | None
+    nominal_macs_ratio: float | None = Field(description="Of the published rounding; null where it gives no network.")
+    closest_official: str | None
+    metric: str | None = None
+    wanted_ratio: float | None = Field(None, description="The ratio to the power of phi.")
+    ratio: float | None = Field(None, description="The real cost over the unscaled baseline's, in `metric`.")
+    distance: float | None = Field(None, description="From the ray, in natural logarithms of cost; 0 lies on it.")
+    within: bool | None = Field(None, description="Whether `ratio` is within the tolerance of `wanted_ratio`.")
+
+
+class FamilyOut(Response):
+    """The family calculator's answer."""
+
+    baseline: str
+    coefficients: dict[str, float] = Field(description="alpha, beta, gamma and their product.")
+    rule: Literal["published", "solved"] = Field(alias="as")
+    ratio: float | None = Field(description="What one step multiplies the real multiply-adds by; null as published.")
+    family: list[FamilyRowOut]
+
+
 class AttemptOut(Response):
     """One lease of a run."""
 
@@ -120,7 +159,7 @@ class RunOut(MeasuredOut):
     """One training with one seed."""
 
     seed: int
-    role: Literal["search", "final", "probe"]
+    role: Literal["search", "final", "probe", "control"]
     state: str
     reason: str | None
     message: str | None
@@ -129,6 +168,9 @@ class RunOut(MeasuredOut):
     last_accuracy: Fraction | None
     best_accuracy: Fraction | None
     best_epoch: int | None
+    balanced_accuracy: Fraction | None
+    macro_f1: Fraction | None
+    per_class_recall: list[Fraction | None] | None
     test_accuracy: Fraction | None
     started_from: StartOut | None
     epochs: int
@@ -145,7 +187,7 @@ class RunOut(MeasuredOut):
     programs_compiled: int
     programs_cached: int
     attempts: list[AttemptOut]
-    history: list[dict[str, float]]
+    history: list[dict[str, float | None]]
 
 
 class TrialDetailOut(TrialOut):
@@ -234,7 +276,9 @@ class SearchOut(SearchSummaryOut):
 
     spec: dict[str, Any]
     plan: dict[str, Any]
-    statement: str | None = Field(default=None, description="What the search has shown, in one sentence.")
+    statement: str | None = Field(default=None, description="What the search has shown, in sentences.")
+    conclusion: ConclusionOut | None = Field(default=None, description="The answer; null before the end.")
+    controls: list[ControlOut] | None = Field(default=None, description="Simple choices; null before the end.")
     transfer: TransferOut | None = Field(default=None, description="The probe that `spec.transfer` asks for.")
     front: FrontOut | None = Field(default=None, description="Of a search with several objectives, shown alone.")
     importance: ImportanceOut | None = Field(default=None, description="Of the coefficients; null before the end.")

@@ -1,4 +1,4 @@
-"""/v1/baselines, /v1/scale: what can be searched, and the calculator."""
+"""/v1/baselines, /v1/scale, /v1/family: what can be searched, and the calculator."""
 
 from typing import Annotated
 
@@ -11,10 +11,12 @@ from service.api.responses import resources
 from service.api.routes.dependencies import Reader
 from service.errors import BadQuery
 from service.library.calculator import by_coefficients, by_multipliers, by_preset, described
+from service.library.families import FamilyRule, family_document
 
 router = APIRouter(prefix="/v1", tags=["what there is"])
 MAX_RESOLUTION = 1_000_000  # pixels; the multiplier's own limit is far below
 Number = Annotated[float | None, Query(allow_inf_nan=False)]
+Coefficient = Annotated[float, Query(allow_inf_nan=False)]
 
 
 @router.get("/baselines")
@@ -58,3 +60,38 @@ def scale(
         case _:
             raise BadQuery("give alpha, beta, gamma and phi, or depth, width and resolution (in pixels), or preset")
     return JSONResponse(scaled.document())
+
+
+@router.get("/family", responses={200: {"model": resources.FamilyOut}})
+def family(
+    _caller: Reader,
+    baseline: Annotated[str, Query(max_length=200)],
+    alpha: Coefficient,
+    beta: Coefficient,
+    gamma: Coefficient,
+    phi: Annotated[str, Query(max_length=20, description="A whole compound step, or a range such as -2..4.")] = "0..7",
+    rule: Annotated[FamilyRule, Query(alias="as", description="By the published rounding, or by real cost.")] = (
+        "published"
+    ),
+    ratio: Annotated[
+        float | None,
+        Query(allow_inf_nan=False, description="solved: what a step multiplies the real MACs by; else the product."),
+    ] = None,
+    classes: Annotated[int | None, Query(ge=1, le=100_000)] = None,
+    depth_rounding: DepthRounding | None = None,
+) -> JSONResponse:
+    """The family of a coefficient triple: each member's network, its real cost, and solved its distance from the ray.
+
+    `published` rounds depth, width and resolution by themselves. `solved` takes, of the networks whose real
+    multiply-adds are within 5 % of ratio^phi times the baseline's, the one nearest to the ray of the coefficients.
+    """
+    found = family_document(
+        get_baseline(baseline),
+        Coefficients(alpha, beta, gamma),
+        phi,
+        rule,
+        ratio=ratio,
+        classes=classes,
+        rounding=depth_rounding,
+    )
+    return JSONResponse(found)

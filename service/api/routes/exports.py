@@ -38,6 +38,9 @@ def export_search(
     context: ContextDep,
     caller: Reader,
     form: Annotated[str, Query(alias="format", max_length=40)] = "json",
+    choose: Annotated[
+        int | None, Query(ge=0, le=1_000_000, description="Number of another finished trial than the chosen one.")
+    ] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The winner, what ties with it and the B0..B7 family (`json`, `yaml`), or all trials as a table (`csv`)."""
@@ -46,14 +49,14 @@ def export_search(
     findings.store(context, search_id, caller.owner)
     with context.read() as session:
         search = search_rows.get(session, search_id, caller.owner)
-        tag = etag("export", search_id, search.version, form)
+        tag = etag("export", search_id, search.version, form, choose)
         if (same := unchanged(tag, if_none_match)) is not None:
             return same
         if form == "csv":
             everything = rows.page(session, search_id, state=None, after=-1, limit=ALL)
             text = config.trials_csv([documents.trial(row) for row in everything])
         else:
-            text = config.export(findings.scaling_config(context, session, search), form)
+            text = config.export(findings.scaling_config(context, session, search, choose), form)
     name = f"effscale-{search_id}.{form}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "ETag": tag}
     return Response(text, media_type=config.MEDIA_TYPES[form], headers=headers)
@@ -93,4 +96,4 @@ def _figure(context: ServiceContext, session: Session, search: SearchRow, name: 
 def _drawn(session: Session, search: SearchRow, most: int) -> Sequence[Row[Any]]:
     """The first trials of a search, but for probes: of another phi, they are not to be compared with."""
     found = rows.page(session, search.id, state=None, after=-1, limit=most)
-    return [row for row in found if row.standing != leaderboard.PROBE]
+    return [row for row in found if row.standing < leaderboard.PROBE]

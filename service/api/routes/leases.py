@@ -185,6 +185,7 @@ def _run_document(
             "start": None if spec.start is None else spec.start.model_dump(mode="json"),
             "recipe": spec.recipe.model_dump(mode="json"),
             "seed": run.seed,
+            "metric": spec.metric,
             "evaluate_test": run.role == "final",
             "measure_latency": spec.measures_latency(final=run.role == "final"),
         },

@@ -26,13 +26,18 @@ class SearchSpec(specs.SearchSpec):
     def _with_data(self, info: ValidationInfo) -> "SearchSpec":  # noqa: ARG002 replaces the parent's
         return self
 
+    @model_validator(mode="after")
+    def _consistent(self) -> "SearchSpec":
+        return self  # once the bounds that follow from the target are known
+
 
 def checked(body: SearchSpec, context: ContextDep) -> specs.SearchSpec:
     """The specification with every default written out, as it is read back later; 422 when its data set is unknown."""
-    try:
-        return specs.SearchSpec.model_validate(
-            body.document(), context={"datasets": registry_of(context.settings.data_dir)}
-        )
+    document, given = body.document(), body.space.model_fields_set
+    for name in {"alpha", "beta", "gamma"} - given:
+        del document["space"][name]
+    try:  # bounds that were left out follow from the target, which may need the data set's classes
+        return specs.SearchSpec.model_validate(document, context={"datasets": registry_of(context.settings.data_dir)})
     except ValidationError as error:
         raise RequestValidationError([{**part, "loc": ("body", *part["loc"])} for part in error.errors()]) from None
 

@@ -110,8 +110,8 @@ def leaderboard(
         page = board.page(session, selection, sort=sort, after=after, limit=limit + 1)
         shown = page[:limit]
         first = board.rank_before(session, selection, sort, shown[0]) + 1 if shown and after is not None else 1
-        as_of = documents.timestamp(context.time())
-    items = [documents.ranked(row, rank) for rank, row in enumerate(shown, first)]
+        as_of, chosen = documents.timestamp(context.time()), search.chosen
+    items = [documents.ranked(row, rank, is_chosen=row.number == chosen) for rank, row in enumerate(shown, first)]
     more = cursors.encode(_values(board.place(shown[-1], sort)), scope) if len(page) > limit else None
     return JSONResponse({"items": items, "next_cursor": more, "as_of": as_of}, headers={"ETag": tag})
 

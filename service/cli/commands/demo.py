@@ -14,11 +14,12 @@ from service.cli.commands.serve import announce, interrupted_by, start_failures
 from service.cli.commands.trials import show_leaderboard
 from service.cli.commands.watching import LiveView, PlainView, View, follow
 from service.cli.inputs.options import DataDir, settings
+from service.cli.presentation.controls import show_controls
 from service.cli.presentation.failure import INTERRUPTED, JobFailed
 from service.cli.presentation.output import duration
 from service.cli.presentation.screen import prose
 from service.cli.presentation.table import pairs
-from service.operations.demo_spec import DEMO_NAME, demo_spec
+from service.operations.demo_spec import demo_spec, saturated_spec
 
 if TYPE_CHECKING:
     from service.client.client import Client
@@ -37,11 +38,18 @@ class Interrupted(Exception):
 def demo(
     data_dir: DataDir = None,
     trials: Annotated[int, typer.Option(min=1, max=1000, help="Networks to train.")] = 12,
+    saturated: Annotated[
+        bool,
+        typer.Option(
+            "--saturated", help="Ask it of a network that has learned the images already: the answer is not to scale."
+        ),
+    ] = False,
 ) -> None:
     """Search how to scale a small EfficientNet on real images: service, worker, leaderboard and exports in one."""
     from service.operations.supervisor import Supervisor
 
     began = time.monotonic()
+    asked = (saturated_spec if saturated else demo_spec)(trials)
     chosen = settings(data_dir=data_dir, host="127.0.0.1", port=free_port())
     logs = chosen.data_dir / "logs"
     supervisor = Supervisor(chosen, workers=1, logs=logs)
@@ -50,7 +58,7 @@ def demo(
         with start_failures(), interrupted_by(breaker.trip, supervisor.kill), supervisor:
             announce(f"effscale serves {supervisor.url}; logs in {logs}")
             with breaker.armed(), _connected(supervisor) as client:
-                _run(client, supervisor, trials, chosen.data_dir, Clock(began, time.monotonic() - began))
+                _run(client, supervisor, asked, chosen.data_dir, Clock(began, time.monotonic() - began))
             announce("draining ...")
     except Interrupted:
         announce("stopped; 'effscale demo' goes on where it was")
@@ -91,10 +99,10 @@ class Clock:
         self.ready = ready
 
 
-def _run(client: "Client", supervisor: "Supervisor", trials: int, data_dir: Path, clock: Clock) -> None:
-    search = unfinished(client.searches(name=DEMO_NAME))
+def _run(client: "Client", supervisor: "Supervisor", asked: Document, data_dir: Path, clock: Clock) -> None:
+    search = unfinished(client.searches(name=asked["name"]))
     if search is None:
-        search = client.submit(demo_spec(trials), secrets.token_hex(16))
+        search = client.submit(asked, secrets.token_hex(16))
         announce(f"submitted search {search['id']}: {search['trials']['planned']} networks on the digits images")
     else:
         announce(f"goes on with the unfinished search {search['id']}")
@@ -103,9 +111,11 @@ def _run(client: "Client", supervisor: "Supervisor", trials: int, data_dir: Path
     view: View = LiveView() if sys.stdout.isatty() else PlainView()
     search = follow(client, search["id"], _Watched(view, supervisor))
     details = [client.trial(search["id"], trial["number"]) for trial in client.trials(search["id"])]
-    show_leaderboard(client.leaderboard(search["id"])["items"], more=f"{DEMO_NAME}.csv has them")
+    show_leaderboard(client.leaderboard(search["id"])["items"], more=f"{search['name']}.csv has them")
+    show_controls(search["controls"])
+    print()
     prose(search["statement"], sys.stdout)
-    for path in write_exports(client, search["id"], data_dir / "exports"):
+    for path in write_exports(client, search, data_dir / "exports"):
         print(f"wrote {path}")
     pairs(time_spent(details, clock.ready, time.monotonic() - clock.began))
 
@@ -138,12 +148,12 @@ def unfinished(searches: Sequence[Document]) -> Document | None:
     return next((search for search in searches if search["state"] in UNFINISHED), None)
 
 
-def write_exports(client: "Client", search_id: str, folder: Path) -> Iterator[Path]:
+def write_exports(client: "Client", search: Document, folder: Path) -> Iterator[Path]:
     """Write every export of a search; the files, one after the other."""
     folder.mkdir(parents=True, exist_ok=True)
     for form in EXPORTS:
-        path = folder / f"{DEMO_NAME}.{form}"
-        path.write_bytes(client.export(search_id, form))
+        path = folder / f"{search['name']}.{form}"
+        path.write_bytes(client.export(search["id"], form))
         yield path
 
 

@@ -1,6 +1,6 @@
 """`effscale scale` and `effscale family`: the calculator. No service, no JAX."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,13 +15,19 @@ from service.cli.presentation.table import Column, pairs, table
 if TYPE_CHECKING:
     from service.library.calculator import Scaled
 
+FamilyRule = Literal["published", "solved"]
 Groups = dict[str, dict[str, float | str | None]]
-MAX_FAMILY = 32  # rows; B0 to B7 are 8, and no multiplier within the limit needs more
 
 FAMILY = (
     *(Column("name"), Column("depth"), Column("width"), Column("resolution"), Column("dropout", 6), Column("params")),
     *(Column("macs", 1), Column("macs_ratio", 2), Column("nominal_ratio", 3), Column("depths", 5)),
     Column("closest_official", 4),
+)
+
+SOLVED = (
+    *(Column("name"), Column("depth"), Column("width"), Column("resolution"), Column("params", 2)),
+    *(Column("macs", 1), Column("wanted_ratio"), Column("ratio"), Column("within"), Column("distance", 1)),
+    *(Column("dropout", 6), Column("depths", 5), Column("closest_official", 4)),
 )
 
 PARTS = (
@@ -55,10 +61,12 @@ Rounding = Annotated[
 
 def scale(
     baseline: BaselineName,
-    alpha: Annotated[float | None, typer.Option(help="Depth coefficient, at least 1.", show_default=False)] = None,
-    beta: Annotated[float | None, typer.Option(help="Width coefficient, at least 1.", show_default=False)] = None,
-    gamma: Annotated[float | None, typer.Option(help="Resolution coefficient, at least 1.", show_default=False)] = None,
-    phi: Annotated[float | None, typer.Option(help="Compound step, at least 0.", show_default=False)] = None,
+    alpha: Annotated[float | None, typer.Option(help="Depth coefficient, positive.", show_default=False)] = None,
+    beta: Annotated[float | None, typer.Option(help="Width coefficient, positive.", show_default=False)] = None,
+    gamma: Annotated[float | None, typer.Option(help="Resolution coefficient, positive.", show_default=False)] = None,
+    phi: Annotated[
+        float | None, typer.Option(help="Compound step; a negative one scales down.", show_default=False)
+    ] = None,
     depth: Annotated[float | None, typer.Option(help="Depth multiplier.", show_default=False)] = None,
     width: Annotated[float | None, typer.Option(help="Width multiplier.", show_default=False)] = None,
     resolution: Annotated[
@@ -104,10 +112,25 @@ def scale(
 
 def family(
     baseline: BaselineName,
-    alpha: Annotated[float, typer.Option(help="Depth coefficient, at least 1.", show_default=False)],
-    beta: Annotated[float, typer.Option(help="Width coefficient, at least 1.", show_default=False)],
-    gamma: Annotated[float, typer.Option(help="Resolution coefficient, at least 1.", show_default=False)],
-    phi: Annotated[str, typer.Option(metavar="LOW..HIGH", help="Whole compound steps.")] = "0..7",
+    alpha: Annotated[float, typer.Option(help="Depth coefficient, positive.", show_default=False)],
+    beta: Annotated[float, typer.Option(help="Width coefficient, positive.", show_default=False)],
+    gamma: Annotated[float, typer.Option(help="Resolution coefficient, positive.", show_default=False)],
+    phi: Annotated[str, typer.Option(metavar="LOW..HIGH", help="Whole compound steps, such as -2..4.")] = "0..7",
+    rule: Annotated[
+        FamilyRule,
+        typer.Option(
+            "--as",
+            help="published: depth, width and resolution rounded by themselves; solved: the network nearest to the "
+            "ray of the coefficients whose real cost is the ratio to the power of phi.",
+        ),
+    ] = "published",
+    ratio: Annotated[
+        float | None,
+        typer.Option(
+            help="solved: what a step multiplies the real MACs by; default: the product of the coefficients.",
+            show_default=False,
+        ),
+    ] = None,
     classes: Classes = None,
     depth_rounding: Rounding = None,
     wide: Wide = False,
@@ -115,15 +138,22 @@ def family(
 ) -> None:
     """The family B0, B1, … of one coefficient triple, with real costs beside the nominal ones."""
     from models.scaling.coefficients import Coefficients
-    from search.space.family import family as family_of
+    from service.library.families import family_document
 
-    network, coefficients = baseline_of(baseline), Coefficients(alpha, beta, gamma)
-    rows = family_of(network, coefficients, _steps(phi), classes=classes, rounding=depth_rounding)
+    found = family_document(
+        baseline_of(baseline),
+        Coefficients(alpha, beta, gamma),
+        phi,
+        rule,
+        ratio=ratio,
+        classes=classes,
+        rounding=depth_rounding,
+    )
     if json:
-        triple = {"alpha": alpha, "beta": beta, "gamma": gamma, "product": coefficients.product}
-        emit({"baseline": network.name, "coefficients": triple, "family": rows})
+        emit(found)
     else:
-        table(FAMILY, [[row[column.name] for column in FAMILY] for row in rows], wide=wide)
+        columns = FAMILY if rule == "published" else SOLVED
+        table(columns, [[row[column.name] for column in columns] for row in found["family"]], wide=wide)
 
 
 def _chosen(groups: Groups) -> tuple[str, list[float | str]]:
@@ -139,17 +169,6 @@ def _chosen(groups: Groups) -> tuple[str, list[float | str]]:
     if missing := [key for key, value in group.items() if value is None]:
         raise UsageFailure(f"{' and '.join(missing)} missing: {' '.join(group)} belong together")
     return begun[0], [value for value in group.values() if value is not None]
-
-
-def _steps(text: str) -> range:
-    low, dots, high = text.partition("..")
-    try:
-        first, last = int(low), int(high if dots else low)
-    except ValueError:
-        raise UsageFailure(f"--phi is a whole number or a range such as 0..7, got {text!r}") from None
-    if not 0 <= first <= last < first + MAX_FAMILY:
-        raise UsageFailure(f"--phi must rise from at least 0 over at most {MAX_FAMILY} steps, got {text!r}")
-    return range(first, last + 1)
 
 
 def _print(scaled: "Scaled", *, wide: bool) -> None:

@@ -14,6 +14,7 @@ from service.cli.inputs.options import Identity, Json, Server, Wide, connect
 from service.cli.inputs.spec_file import read_document
 from service.cli.inputs.warm_start import WarmStart, with_results
 from service.cli.presentation.conclusion import conclusion_rows
+from service.cli.presentation.controls import show_controls
 from service.cli.presentation.failure import UsageFailure
 from service.cli.presentation.output import duration, emit, moment, percent
 from service.cli.presentation.screen import remark
@@ -92,6 +93,7 @@ def show(
         emit(document)
     elif trial is None:
         show_search(document)
+        show_controls(document["controls"], wide=wide)
     else:
         show_trial(document, wide=wide)
 
@@ -127,6 +129,7 @@ def leaderboard(
         show_leaderboard(board["items"], search["spec"]["objectives"], wide=wide)
         if pareto and search["front"]:
             remark(front(search["front"]))
+        show_controls(search["controls"], wide=wide)
         for name, text in conclusion_rows(search):
             remark(f"{name}: {text}")
 
@@ -162,11 +165,15 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", help="File to write [standard output].", show_default=False)
     ] = None,
+    choose: Annotated[
+        int | None,
+        typer.Option(min=0, help="Another finished trial than the one that the search names.", show_default=False),
+    ] = None,
     server: Server = None,
 ) -> None:
     """The answer of a search as a file."""
     with connect(server) as client:
-        data = client.export(identity, form)
+        data = client.export(identity, form, choose)
     if output is None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -11,7 +11,7 @@ from models.scaling.architecture import WeightLayout
 from service.cli.commands.baselines import baseline_of
 from service.cli.commands.replicates import show_together, together, train_all
 from service.cli.commands.scale import BaselineName
-from service.cli.commands.trials import compiling, measured
+from service.cli.commands.trials import by_class, compiling, measured
 from service.cli.inputs.options import DataDir, Json, Wide, settings
 from service.cli.inputs.recipe import Change, Preset, recipe_of
 from service.cli.presentation.failure import JobFailed, UsageFailure
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 def train(
     baseline: BaselineName,
     dataset: Annotated[str, typer.Option(help="A name of 'effscale datasets list'.", show_default=False)],
-    alpha: Annotated[float, typer.Option(help="Depth coefficient, at least 1.")] = 1.0,
-    beta: Annotated[float, typer.Option(help="Width coefficient, at least 1.")] = 1.0,
-    gamma: Annotated[float, typer.Option(help="Resolution coefficient, at least 1.")] = 1.0,
-    phi: Annotated[float, typer.Option(help="Compound step, at least 0.")] = 1.0,
+    alpha: Annotated[float, typer.Option(help="Depth coefficient, positive.")] = 1.0,
+    beta: Annotated[float, typer.Option(help="Width coefficient, positive.")] = 1.0,
+    gamma: Annotated[float, typer.Option(help="Resolution coefficient, positive.")] = 1.0,
+    phi: Annotated[float, typer.Option(help="Compound step; a negative one scales down.")] = 1.0,
     preset: Preset = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training split.", show_default=False)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.", show_default=False)] = None,
@@ -62,6 +62,7 @@ def train(
     recipe = recipe_of(preset, given, change or [])
     folder = datasets_dir(settings(data_dir=data_dir).data_dir)
     network = _network(baseline, _classes(dataset, folder), (alpha, beta, gamma, phi), recipe)
+    _warn_of_length(recipe, dataset, folder, inherited=start is not None)
     _wake_jax()
     from models.weights.start_weights import load
 
@@ -91,6 +92,15 @@ def _classes(dataset: str, folder: Path) -> int:
     from models.data.registry import Registry
 
     return Registry(folder).get(dataset).classes
+
+
+def _warn_of_length(recipe: "TrainingRecipe", dataset: str, folder: Path, *, inherited: bool) -> None:
+    """Say what this training will not show, before it begins."""
+    from models.data.registry import Registry
+    from models.recipe import length
+
+    for finding in length.findings(recipe, Registry(folder).get(dataset).train, inherited=inherited):
+        warn(finding.message)
 
 
 def _network(
@@ -157,6 +167,7 @@ def _show(result: dict[str, Any], recipe: "TrainingRecipe", seconds: float) -> N
     stopped = ", stopped early" if result["stopped_early"] else ""
     rows = [
         ("accuracy", f"{percent(result['accuracy'])} on the validation split after the {chosen} epoch"),
+        *by_class(result),
         ("best", f"{percent(result['best_accuracy'])} after epoch {result['best_epoch']}"),
         ("last", f"{percent(result['last_accuracy'])} after epoch {result['epochs']}{stopped}"),
         ("test", percent(result["test_accuracy"])),

@@ -14,8 +14,9 @@ LEADERBOARD = (
     *(Column("rank"), Column("trial"), Column("state", 4), Column("accuracy", form=percent)),
     *(Column("95 %", 2, percent_range), Column("diagnosis", 8), Column("alpha"), Column("beta"), Column("gamma")),
     *(Column("px", 5), Column("macs", 3, lambda ratio: f"{ratio:.3f}x"), Column("params", 6), Column("seeds", 7)),
-    Column("note", 1, wraps=True),
+    Column("note", 1, wraps=True, least=9),  # of its words the longest
 )
+FEW = 10  # classes whose recalls a terminal shows
 MORE_COSTS = ("activations", "latency_ms", "peak_memory_bytes")  # columns where a search aims at them
 RUNS = (
     *(Column("training"), Column("state"), Column("accuracy", form=percent), Column("last", 3, percent)),
@@ -36,7 +37,9 @@ def show_leaderboard(
     What a search aims at has a column, however narrow the terminal. `more` says how to see what has no room.
     """
     costs = [name for name in objectives if name in MORE_COSTS]
-    aimed_at = [replace(column, priority=0) if column.name in objectives else column for column in LEADERBOARD]
+    metric = next((trial["metric"] for trial in trials), "accuracy")
+    ranked = [replace(column, name=metric) if column.name == "accuracy" else column for column in LEADERBOARD]
+    aimed_at = [replace(column, priority=0) if column.name in objectives else column for column in ranked]
     rows = [[*_ranked(trial), *(trial["cost"][name] for name in costs)] for trial in trials]
     table((*aimed_at, *map(Column, costs)), rows, wide=wide, more=more)
     for trial in trials:
@@ -68,13 +71,15 @@ def transfer(found: Document) -> str:
 
 
 def _ranked(trial: dict[str, Any]) -> list[object]:
-    notes = [word for word, key in (("tie", "ties"), ("reference", "reference")) if trial.get(key)]
+    notes = [
+        word for word, key in (("tie", "ties"), ("reference", "reference"), ("chosen", "chosen")) if trial.get(key)
+    ]
     return [
         trial["rank"],
         trial["number"],
         trial["state"],
-        trial["accuracy"],
-        trial["accuracy_ci95"],
+        trial["score"],
+        trial["score_ci95"],
         trial["diagnosis"],
         *(trial[name] for name in ("alpha", "beta", "gamma")),
         trial["architecture"]["resolution"],
@@ -97,6 +102,7 @@ def show_trial(trial: Document, *, wide: bool = False) -> None:
             ("last epoch", f"{percent(trial['last_accuracy'])} after {trial['epochs']}{_early(trial)}"),
             ("best epoch", f"{percent(trial['best_accuracy'])} after {trial['best_epoch'] or '-'}"),
             ("training", f"{percent(trial['train_accuracy'])}, a gap of {points(trial['generalization_gap'])}"),
+            *by_class(trial),
             ("test", percent(trial["test_accuracy"])),
             ("coefficients", ", ".join(f"{name} {trial[name]:g}" for name in ("alpha", "beta", "gamma", "phi"))),
             (
@@ -144,6 +150,22 @@ def measured(document: Document) -> list[tuple[str, str]]:
         "peak_memory_bytes": document["peak_memory_bytes"] and memory_size(document["peak_memory_bytes"]),
     }
     return [(title, "-" if values[name] is None else text.format(values[name])) for title, name, text in shown]
+
+
+def by_class(document: Document) -> list[tuple[str, str]]:
+    """Names and values of what a trial, or a training, says of its classes; nothing where they were not counted.
+
+    >>> by_class({"balanced_accuracy": 0.5, "macro_f1": 0.496, "per_class_recall": [1.0, None, 0.0]})
+    [('by class', 'balanced accuracy 50.00 %, macro F1 49.60 %'), ('recall', '100.00 %, -, 0.00 %')]
+    """
+    if document["balanced_accuracy"] is None:
+        return []
+    recalls, shown = document["per_class_recall"] or [], []
+    if recalls:
+        more = f", and {len(recalls) - FEW} more" if len(recalls) > FEW else ""
+        shown = [("recall", f"{', '.join(percent(recall) for recall in recalls[:FEW])}{more}")]
+    means = f"balanced accuracy {percent(document['balanced_accuracy'])}, macro F1 {percent(document['macro_f1'])}"
+    return [("by class", means), *shown]
 
 
 def compiling(document: Document) -> str:

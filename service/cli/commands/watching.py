@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from service.cli.commands.trials import show_leaderboard
 from service.cli.inputs.options import Identity, Json, Server, connect
 from service.cli.presentation.conclusion import conclusion_rows
+from service.cli.presentation.controls import show_controls
 from service.cli.presentation.failure import Interrupted, JobFailed
 from service.cli.presentation.output import duration, percent
 from service.cli.presentation.screen import console, next_commands, prose
@@ -71,6 +72,7 @@ def show_result(client: "Client", search: Document, chosen: str) -> None:
         prose(f"{name}: {text}", sys.stdout)
     print()
     show_leaderboard(items, search["spec"]["objectives"], more="the next command shows them")
+    show_controls(search["controls"])
     next_commands(
         f"effscale leaderboard {search['id']}{chosen} --wide",
         f"effscale export {search['id']}{chosen} --output scaling.json",

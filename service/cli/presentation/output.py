@@ -17,6 +17,11 @@ def warn(text: str) -> None:
     prose(f"warning: {text}", sys.stderr)
 
 
+def note(text: str) -> None:
+    """One line on standard error that is to be known, and no cause for worry."""
+    prose(f"note: {text}", sys.stderr)
+
+
 def show(value: object) -> str:
     """A value as a person reads it."""
     match value:

@@ -22,13 +22,15 @@ LONGEST_NUMBER = 30  # characters: an interval of two percentages fits
 class Column:
     """One column. Where not all fit, those with the largest `priority` are left out first, those with 0 never.
 
-    `form` makes of a value what a person reads; `wraps` is for sentences and lists of words.
+    `form` makes of a value what a person reads; `wraps` is for sentences and lists of words, which are not
+    squeezed below `least` characters.
     """
 
     name: str
     priority: int = 0
     form: Callable[[Any], str] = show
     wraps: bool = False
+    least: int = TEXT_COLUMNS
 
 
 def table(
@@ -88,7 +90,7 @@ def _widths(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> tuple[
         texts = [column.name, *(row[at] for row in cells)]
         natural.append(max(map(width_of, texts)))
         words = [width_of(word) for text in texts[1:] for word in text.split()]
-        squeezed = max([min(natural[at], TEXT_COLUMNS), width_of(column.name), *words])
+        squeezed = max([min(natural[at], column.least), width_of(column.name), *words])
         least.append(squeezed if column.wraps else natural[at])
     return natural, least
 

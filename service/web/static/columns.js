@@ -53,7 +53,9 @@ function name(trial, { open }) {
     button,
     trial.reference && h("span", { class: "tag", title: note }, "reference"),
     trial.finalist && h("span", { class: "tag soft", title: "Trained again on common seeds" }, "finalist"),
+    trial.control && h("span", { class: "tag soft", title: "A simple choice that the answer is compared with" }, "control"),
     trial.probe && h("span", { class: "tag soft", title: "A finalist's coefficients at another φ" }, `φ ${trial.phi}`),
+    trial.chosen && h("span", { class: "tag", title: "The network that the search names" }, "chosen"),
     trial.ties && h("span", { class: "tag tie", title: "Not separable from rank 1 at 95 %" }, "tie"),
   ];
 }
@@ -68,7 +70,7 @@ export const columns = [
   },
   {
     label: "Trial", header: true, sort: "number", first: "number", render: name,
-    value: ({ number, reference, finalist, ties, probe }) => [number, reference, finalist, ties, probe],
+    value: ({ number, reference, finalist, ties, probe, control, chosen }) => [number, reference, finalist, ties, probe, control, chosen],
   },
   {
     label: "Accuracy", sort: "accuracy", first: "-accuracy", number: true, render: accuracy,

@@ -5,7 +5,7 @@ import { byId, h, setText } from "./dom.js";
 import { settled } from "./pace.js";
 import { clearErrors, showErrors } from "./errors.js";
 import { renderPlan } from "./plan.js";
-import { beside, Unreadable, fillForm, fillRecipe, readForm, TABLE } from "./spec.js";
+import { beside, Unreadable, fillForm, fillRecipe, hasField, readForm, setField, TABLE } from "./spec.js";
 
 const DEBOUNCE_MS = 350;
 const [form, baseline, table] = [byId("form"), byId("f-baseline"), byId("table")];
@@ -37,7 +37,7 @@ async function plan() {
   byId("plan").setAttribute("aria-busy", "true");
   try {
     const answer = await post("/v1/plans", document, { signal });
-    if (!signal.aborted) renderPlan(answer);
+    if (!signal.aborted) renderPlan(answer, change);
   } catch (error) {
     if (signal.aborted) return undefined;
     renderPlan(null);
@@ -45,6 +45,15 @@ async function plan() {
   }
   return undefined;
 }
+
+/** What a notice of the plan would have changed. */
+const change = {
+  has: ({ pointer }) => hasField(form, pointer),
+  set({ pointer, value }) {
+    setField(form, pointer, value);
+    plan();
+  },
+};
 
 function report(error) {
   if (error instanceof Problem && error.errors.length) showErrors(error.errors, error.message);

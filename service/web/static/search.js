@@ -42,7 +42,7 @@ async function readSearch() {
   const over = FINAL.has(search.state);
   live.finished(over || search.state === "paused");
   show(byId("family"), over && search.best !== null);
-  if (over && search.best) await renderVerdict(path, search);
+  if (over && search.conclusion) await renderVerdict(path, search);
 }
 
 const refreshSearch = paced(attempt(readSearch), SEARCH_MS);

@@ -17,10 +17,13 @@ function parse(control) {
     return value === "" ? undefined : Number(value);
   }
   if (dataset.kind === "labels") return labels(name, value);
+  if (dataset.kind === "limits") return limits(name, value);
   if (dataset.kind === "lines") return value.split(/\s+/).filter(Boolean);
   if (dataset.kind === "objectives") return value.split(",").map((word) => word.trim()).filter(Boolean);
   if (dataset.kind === "boolean") return control.checked;
   if (dataset.kind === "rate") return rate(name, value.trim());
+  if (dataset.kind === "controls") return named(value.trim());
+  if (dataset.kind === "weights-by-class") return classWeights(name, value.trim());
   if (dataset.kind === "choice" || dataset.kind === "preset") return value === "" ? undefined : value;
   return value;
 }
@@ -35,6 +38,22 @@ function rate(pointer, text) {
   }
 }
 
+/** Controls: all, none, or their names between commas. */
+function named(text) {
+  if (text === "all") return true;
+  return text === "none" || text === "" ? false : text.split(",").map((word) => word.trim()).filter(Boolean);
+}
+
+/** "balanced", or a number for each class as JSON: [1, 5]. */
+function classWeights(pointer, text) {
+  if (text === "" || text === "balanced") return text || undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Unreadable(pointer, "Write balanced, or a list with a number for each class: [1, 5].");
+  }
+}
+
 function labels(pointer, text) {
   const lines = text.split("\n").filter((line) => line.trim());
   return Object.fromEntries(
@@ -44,6 +63,16 @@ function labels(pointer, text) {
       return [line.slice(0, at).trim(), line.slice(at + 1).trim()];
     }),
   );
+}
+
+/** One `metric=number` a line; one with a table of measured latencies stands there as JSON. */
+function limits(pointer, text) {
+  return text.split("\n").map((line) => line.trim()).filter(Boolean).map((line) => {
+    if (line.startsWith("{")) return rate(pointer, line);
+    const [, metric, most] = /^(\w+)\s*(?:=|<=|≤)\s*(\S+)$/.exec(line) ?? [];
+    if (!metric || Number.isNaN(Number(most))) throw new Unreadable(pointer, `"${line}" is no limit: write metric=number.`);
+    return { metric, at_most: Number(most) };
+  });
 }
 
 function stageTable(form) {
@@ -86,6 +115,22 @@ export const fillForm = (form, spec) => fill(form.querySelectorAll("[name]:not([
 /** Set the controls of the recipe. */
 export const fillRecipe = (form, recipe) => fill(form.querySelectorAll('[name^="/recipe/"]:not([data-kind=preset])'), { recipe });
 
+const controlsOf = (form, pointer) =>
+  [...form.querySelectorAll("[name]")].filter(({ name }) => name === pointer || name.startsWith(`${pointer}/`));
+
+/** Whether the form has a control for a field. */
+export const hasField = (form, pointer) => controlsOf(form, pointer).length > 0;
+
+/** Set one field, and open the group that it stands in. */
+export function setField(form, pointer, value) {
+  const spec = {};
+  put(spec, stepsOf(pointer), value);
+  const controls = controlsOf(form, pointer);
+  fill(controls, spec);
+  controls[0].closest("details")?.setAttribute("open", "");
+  controls[0].focus();
+}
+
 function fill(controls, spec) {
   for (const control of controls) {
     const value = valueAt(spec, control.name);
@@ -94,8 +139,12 @@ function fill(controls, spec) {
       control.form.querySelector("[data-kind=table]").value = JSON.stringify(value, null, 1);
     } else if (control.dataset.kind === "labels") {
       control.value = Object.entries(value ?? {}).map(([key, text]) => `${key}=${text}`).join("\n");
+    } else if (control.dataset.kind === "limits") {
+      control.value = (value ?? []).map((limit) => limit.table ? JSON.stringify(limit) : `${limit.metric}=${limit.at_most}`).join("\n");
     } else if (control.dataset.kind === "lines") {
       control.value = (value ?? []).join("\n");
+    } else if (control.dataset.kind === "controls") {
+      control.value = Array.isArray(value) ? value.join(", ") : value === false ? "none" : "all";
     } else if (control.dataset.kind === "objectives") {
       control.value = (value ?? ["accuracy"]).join(", ");
     } else if (control.dataset.kind === "boolean") {

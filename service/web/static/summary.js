@@ -1,10 +1,10 @@
 // The head of a search's page: name, state, progress, trials by state, time left.
 
 import { byId, h, keyed, setText, show } from "./dom.js";
-import { ago, count, dateTime, duration, percent, plural, times } from "./format.js";
+import { ago, compact, count, dateTime, duration, percent, plural, times } from "./format.js";
 import { FINAL, setBadge, TRIAL_STATES } from "./states.js";
 
-const METRICS = { macs: "MACs", params: "parameters", activations: "activations", product: "nominal cost", latency_ms: "latency" };
+const METRICS = { macs: "MACs", params: "parameters", activations: "activations", product: "nominal cost", latency_ms: "latency", weight_bytes: "bytes of weights", memory_bytes: "bytes of training memory" };
 
 /** "efficientnet-nano", or the name of an inline table. */
 export const baselineName = ({ baseline }) => (typeof baseline === "string" ? baseline : baseline.name || "custom table");
@@ -23,9 +23,17 @@ export function renderSearch(search) {
   show(byId("reason"), reason !== "" && search.state !== "succeeded");
 }
 
+/** What a search aims at: a ratio, an absolute cost, or a ceiling. */
+function aim({ metric, ratio, value, at_most: most, at_least_share: share, tolerance }) {
+  const name = METRICS[metric] ?? metric;
+  if (most != null) return `${name} at most ${compact(most)}, at least ${percent(share, 0)} of that`;
+  if (value != null) return `${compact(value)} ${name} ± ${percent(tolerance, 0)}`;
+  return `${times(ratio)} the ${name} ± ${percent(tolerance, 0)}`;
+}
+
 function about({ spec, created_at: created }) {
-  const { metric, ratio, tolerance } = spec.target;
-  const target = `${times(ratio)} the ${METRICS[metric] ?? metric} ± ${percent(tolerance, 0)}`;
+  const limits = (spec.limits ?? []).map((limit) => `${METRICS[limit.metric] ?? limit.metric} ≤ ${compact(limit.at_most)}`);
+  const target = [aim(spec.target), ...limits].join(", ");
   const aims = spec.objectives?.length > 1 ? [`objectives: ${spec.objectives.join(", ")}`] : [];
   const parts = [baselineName(spec), `${target}`, ...aims, `φ ${spec.phi}`, `data: ${spec.dataset}`, `created ${ago(created)}`];
   setText(byId("about"), parts.join(" · "));

@@ -72,6 +72,8 @@ function facts({ architecture, cost, ...trial }) {
   const rows = [
     ["Coefficients", `α ${coefficient(trial.alpha)} · β ${coefficient(trial.beta)} · γ ${coefficient(trial.gamma)} · φ ${coefficient(trial.phi)}`],
     ["Accuracy", accuracyText(trial)],
+    ["By class", classesText(trial)],
+    ["Recall of each class", recallText(trial)],
     ["Last and best", epochsText(trial)],
     ["Test accuracy", trial.test_accuracy === null || trial.test_accuracy === undefined ? null : percent(trial.test_accuracy)],
     ["Gap", trial.generalization_gap === null ? null : `${percent(trial.generalization_gap)} (training minus validation, last epoch)`],
@@ -112,6 +114,21 @@ function compilingText({ compile_seconds: seconds, compiled_ahead_seconds: ahead
 function accuracyText({ accuracy, accuracy_ci95: ci, seeds }) {
   if (accuracy === null) return "none yet";
   return ci ? `${percent(accuracy)} (95 % ${percent(ci[0])} to ${percent(ci[1])}, ${count(seeds)} seeds)` : `${percent(accuracy)} (one training)`;
+}
+
+const SHOWN_CLASSES = 20;
+
+/** Figures that rare classes count in as much as common ones; the one that the search is decided by with its interval. */
+function classesText({ balanced_accuracy: balanced, macro_f1: f1, metric, score_ci95: ci }) {
+  if (balanced === null || balanced === undefined) return null;
+  const interval = (name) => (ci && metric === name ? ` (95 % ${percent(ci[0])} to ${percent(ci[1])})` : "");
+  return `balanced accuracy ${percent(balanced)}${interval("balanced_accuracy")}, macro F1 ${percent(f1)}${interval("macro_f1")}`;
+}
+
+function recallText({ per_class_recall: recalls }) {
+  if (!recalls) return null;
+  const shown = recalls.slice(0, SHOWN_CLASSES).map((recall) => (recall === null ? "–" : percent(recall))).join(" · ");
+  return recalls.length > SHOWN_CLASSES ? `${shown} and ${count(recalls.length - SHOWN_CLASSES)} more` : shown;
 }
 
 /** Both accuracies, and which of them counts. */

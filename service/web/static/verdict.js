@@ -1,10 +1,12 @@
 // The result in plain words, once a search is over.
 
 import { get, Problem } from "./api.js";
+import { renderControls } from "./controls.js";
 import { byId, h, refill, setText, show } from "./dom.js";
 import { coefficient, compact, count, percent, pixels, plural, times } from "./format.js";
 import { baselineName } from "./summary.js";
 
+const UNSURE = new Set(["nothing_learnt", "no_gain", "undecided"]); // no recommendation, or none that is sure
 const SAYS = { diverged: "diverged", overfits: "overfits", noisy: "is noisy", underfits: "underfits" };
 
 /** The canonical scaling config, or null where there is none (a cancelled search, say). */
@@ -19,12 +21,13 @@ async function config(path) {
 
 export async function renderVerdict(path, search) {
   if (byId("verdict").dataset.done === search.state) return;
-  const found = await config(path);
+  const found = search.best ? await config(path) : null;
   const best = found?.winner ?? search.best;
-  const learned = search.above_chance !== false;
-  byId("verdict").classList.toggle("unsure", !learned);
-  setText(byId("statement"), learned ? statement(search, best) : search.statement);
-  refill(byId("remarks"), [found, best], () => remarks(search, best, found).map((text) => h("li", {}, text)));
+  const unsure = UNSURE.has(search.conclusion?.kind);
+  byId("verdict").classList.toggle("unsure", unsure);
+  setText(byId("statement"), unsure || !best ? search.statement : statement(search, best));
+  renderControls(search.controls);
+  refill(byId("remarks"), [found, best], () => (best ? remarks(search, best, found, unsure) : advice(search)).map((text) => h("li", {}, text)));
   byId("verdict").dataset.done = search.state;
   show(byId("verdict"), true);
 }
@@ -45,14 +48,11 @@ function interval({ accuracy_ci95: ci, seeds }) {
   return ` (mean of ${plural(seeds, "seed")}, 95 % interval ${percent(ci[0])} to ${percent(ci[1])})`;
 }
 
-function remarks(search, best, found) {
-  const lines = [];
-  const ties = found?.ties?.length ?? 0;
-  if (ties) lines.push(`${plural(ties, "other network")} cannot be told apart from it at 95 % confidence; take the cheapest.`);
-  if (found && found.ties === null)
-    lines.push("Nothing was repeated on common seeds: whether it really is better than the next, nobody can say.");
-  if (search.front?.trials.length) lines.push(front(search.front));
-  if (search.transfer?.message) lines.push(search.transfer.message);
+/** What of the specification would help. */
+const advice = (search) => (search.conclusion?.advice ?? []).map(({ pointer, value, message }) => `${pointer} ${JSON.stringify(value)}: ${message}.`);
+
+function remarks(search, best, found, unsure) {
+  const lines = unsure ? advice(search) : [search.statement]; // the front and the transfer are in the statement
   if (best.test_accuracy !== null && best.test_accuracy !== undefined)
     lines.push(`On the test split, which no choice was made on: ${percent(best.test_accuracy)}.`);
   if (search.importance) lines.push(importance(search.importance));
@@ -66,13 +66,6 @@ function remarks(search, best, found) {
   const feasible = search.plan?.catalogue?.feasible;
   lines.push(`${plural(tried, "network")} trained to the end${feasible ? ` of ${count(feasible)} that meet the target` : ""}.`);
   return lines;
-}
-
-function front({ objectives, trials, knee, hypervolume }) {
-  const names = `${objectives.slice(0, -1).join(", ")} and ${objectives.at(-1)}`;
-  const middle = knee === null ? "no compromise among them pays" : `the best compromise is trial ${knee}`;
-  const which = trials.length === 1 ? `trial ${trials[0]} alone is` : `${plural(trials.length, "network")} are`;
-  return `In ${names} ${which} beaten by no other; ${middle}. Hypervolume ${hypervolume.toFixed(3)}.`;
 }
 
 const LETTERS = { alpha: "α (depth)", beta: "β (width)", gamma: "γ (resolution)" };

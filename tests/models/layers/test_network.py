@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from models.layers.flat_layout import layout
 from models.layers.layers import MBConv, Noise, Path, StochasticDepth
 from models.layers.network import Network
-from models.scaling.architecture import ScaledArchitecture
+from models.scaling.architecture import MIN_RESOLUTION, ScaledArchitecture
 from models.scaling.baselines import BASELINES, EFFICIENTNET_B0, EFFICIENTNET_NANO
 from models.scaling.coefficients import Multipliers
 from models.scaling.cost import cost, profile
@@ -43,7 +43,9 @@ def noise(batch: int, *, training: bool, drop_path: float, dropout: float, archi
 def small(name: str) -> ScaledArchitecture:
     """A baseline shrunk until it compiles in seconds: every kind of block is there, and a 2x2 map at the end."""
     baseline = BASELINES[name]
-    return baseline.build(baseline.depths_at(0.2), baseline.widths_at(0.25), 2 * baseline.resolution // 7, classes=10)
+    return baseline.build(
+        baseline.depths_at(0.2), baseline.widths_at(0.25), max(MIN_RESOLUTION, 2 * baseline.resolution // 7), classes=10
+    )
 
 
 @settings(max_examples=15)

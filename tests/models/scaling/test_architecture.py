@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from models.errors import InvalidArchitecture, InvalidBaseline, InvalidScaling, UnknownBaseline
 from models.scaling.architecture import Baseline, StageSpec
 from models.scaling.baselines import BASELINES, EFFICIENTNET_B0, EFFICIENTNET_NANO, from_table, get_baseline
-from models.scaling.coefficients import Multipliers
+from models.scaling.coefficients import DepthRounding, Multipliers
 from tests.models.scaling import golden
 
 UNITS = golden.facts("units")
@@ -199,7 +199,9 @@ def test_a_missing_field_is_named() -> None:
 
 
 def test_an_unknown_baseline_is_answered_with_those_there_are() -> None:
-    with pytest.raises(UnknownBaseline, match="efficientnet-b0, efficientnet-nano, efficientnetv2-b0"):
+    with pytest.raises(
+        UnknownBaseline, match="efficientnet-b0, efficientnet-nano, efficientnet-pico, efficientnetv2-b0"
+    ):
         get_baseline("efficientnet-b8")
     assert all(get_baseline(name).name == name for name in BASELINES)
 
@@ -227,3 +229,17 @@ def test_scaling_rules() -> None:
     assert resnet.widths_at(1.1) == (72, 288, 576, 1120, 2240, 0)  # inside: 72, 144, 280, 560
     assert BASELINES["efficientnetv2-b0"].widths_at(1.2)[:2] == (40, 16)  # 19.2 -> 16: no 10 % rule there
     assert EFFICIENTNET_B0.widths_at(1.2)[:2] == (40, 24)
+
+
+@given(st.sampled_from(sorted(BASELINES)), st.floats(1e-6, 64), st.floats(1e-6, 64), st.sampled_from(("ceil", "round")))
+def test_nothing_rounds_away(name: str, depth: float, width: float, rounding: DepthRounding) -> None:
+    """A stage keeps a block, a width one divisor, whatever it shrinks by; the smallest input keeps a pixel."""
+    baseline = BASELINES[name]
+    assert min(baseline.depths_at(depth, rounding)) >= 1
+    stem, *stages, head = baseline.widths_at(width)
+    units = [stage.unit for stage in baseline.stages]
+    assert stem >= min(baseline.stem, baseline.width_divisor)
+    assert all(one >= baseline.width_divisor * unit for one, unit in zip(stages, units, strict=True))
+    assert head >= min(baseline.head, baseline.width_divisor)
+    last = baseline.smallest_resolution / baseline.total_stride
+    assert last >= min(1, baseline.resolution / baseline.total_stride)

@@ -87,9 +87,9 @@ def test_an_edge_is_the_last_float_that_holds(inside: float, outside: float, ste
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((0.99, 1.1, 1.1), "alpha must be a finite number of at least 1"),
-        ((1.2, math.nan, 1.1), "beta must be a finite number of at least 1"),
-        ((1.2, 1.1, math.inf), "gamma must be a finite number of at least 1"),
+        ((0, 1.1, 1.1), "alpha must be a finite positive number, got 0"),
+        ((1.2, math.nan, 1.1), "beta must be a finite positive number"),
+        ((1.2, 1.1, math.inf), "gamma must be a finite positive number"),
     ],
 )
 def test_coefficients_quote_their_law_and_the_value(arguments: tuple[float, ...], said: str) -> None:
@@ -103,7 +103,7 @@ def test_multipliers_are_bounded(value: float) -> None:
         Multipliers(1, value, 1)
 
 
-@pytest.mark.parametrize("phi", [-0.1, math.nan, math.inf, 1e9])
+@pytest.mark.parametrize("phi", [math.nan, math.inf, 1e9, -1e9])
 def test_phi_out_of_range(phi: float) -> None:
     with pytest.raises(InvalidScaling):
         Coefficients(1.2, 1.1, 1.15).multipliers(phi)
@@ -117,3 +117,14 @@ def test_coefficients_of_one_scale_nothing(phi: float) -> None:
 def test_depth_is_alpha_and_width_is_beta() -> None:
     at: Any = Coefficients(1.2, 1.1, 1.15).multipliers(2)
     assert (at.depth, at.width, at.resolution) == (1.2**2, 1.1**2, 1.15**2)
+
+
+@given(st.floats(0.5, 2), st.floats(-3, 3))
+def test_a_negative_phi_scales_down(value: float, phi: float) -> None:
+    up, down = (Coefficients(value, 1, 1).multipliers(sign * phi).depth for sign in (1, -1))
+    assert up * down == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("arguments", "paper"), [((1, 1, 1), True), ((1.2, 0.99, 1.1), False)])
+def test_the_papers_condition_is_a_property(arguments: tuple[float, ...], paper: bool) -> None:
+    assert Coefficients(*arguments).at_least_one is paper

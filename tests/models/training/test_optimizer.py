@@ -5,7 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from models.recipe.length import LEFT_OVER, ramped
 from models.training.optimizer import averaged, blended, clipped, rate, transformation
 
 
@@ -71,6 +74,15 @@ def test_average_is_ramped() -> None:
     zero, one = jnp.zeros(()), jnp.ones(())
     assert float(averaged(zero, one, jnp.float32(0.9999), jnp.int32(0))) == pytest.approx(0.9)
     assert float(averaged(zero, one, jnp.float32(0.9999), jnp.int32(1_000_000))) == pytest.approx(1e-4, rel=0.1)
+
+
+@given(st.floats(0.0, 0.999), st.integers(1, 60))
+def test_an_average_forgets_the_initial_values_at_least_as_fast_as_its_decay(decay: float, steps: int) -> None:
+    left = jnp.ones(())
+    for step in range(steps):
+        left = averaged(left, jnp.zeros(()), jnp.float32(decay), jnp.int32(step))
+    assert float(left) <= decay**steps * (1 + 1e-4) + 1e-6  # the share is a float32
+    assert float(left) == pytest.approx(ramped(decay, steps), rel=1e-3, abs=LEFT_OVER / 1000)
 
 
 def test_an_average_of_what_does_not_change_stays_to_the_bit() -> None:

@@ -149,6 +149,27 @@ def test_recalibrated_statistics_are_means_over_training_batches(data: Dataset, 
     np.testing.assert_allclose(found[places.weight_count :], expected, rtol=1e-3, atol=1e-4)
 
 
+def test_settled_statistics_end_where_published_ones_do() -> None:
+    """Where batch statistics change no more: what is left of the difference falls as momentum ** steps."""
+    one = digits(train=32)  # an epoch is one step over all images
+    still = {"epochs": 30, "learning_rate": 1e-12, "weight_decay": 0.0, "dropout": 0.0, "drop_path": 0.0}
+    recipe = TrainingRecipe.model_validate({**COMMON, **still, "ema_decay": 0.5, "bn_momentum": 0.8})
+    pair = [
+        Training(SMALL, recipe.model_copy(update={"bn_statistics": rule}), one, seed=3)
+        for rule in ("settled", "published")
+    ]
+    weights, differences = places_of(SMALL).weight_count, []
+    for training in pair:
+        training.compile()
+    for _ in range(30):
+        settled, published = ([training.next_epoch(), np.asarray(training.state.average)][1] for training in pair)
+        assert np.array_equal(settled[:weights], published[:weights])
+        differences.append(float(np.abs(settled[weights:] - published[weights:]).max()))
+    assert differences[9] > 1e-3
+    for step in (19, 29):
+        assert differences[step] / differences[step - 10] == pytest.approx(recipe.bn_momentum**10, rel=0.05)
+
+
 def test_the_declared_epoch_is_the_one_that_counts(data: Dataset) -> None:
     recipe = MIXED.model_copy(update={"epochs": 6, "learning_rate": 0.05})
     training = Training(SMALL, recipe, data, seed=5)

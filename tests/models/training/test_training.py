@@ -13,7 +13,7 @@ from models.recipe.recipe import TrainingRecipe
 from models.scaling.baselines import EFFICIENTNET_NANO
 from models.training import programs
 from models.training.fit import Training
-from models.training.steps import Span, Sums
+from models.training.steps import Span, no_sums
 from tests.models.small import digits
 
 # The smallest network of the family's kind: what is tested here does not depend on its size
@@ -107,7 +107,7 @@ def test_divergence_is_an_error_that_names_the_rate(data: Dataset) -> None:
 
 def test_rates_and_seeds_share_one_program(trained: Training, data: Dataset, program_count: int) -> None:
     rates = {"learning_rate": 0.004, "weight_decay": 1e-3, "momentum": 0.8, "warmup_epochs": 0.0, "dropout": 0.3}
-    evaluated = {"label_smoothing": 0.0, "ema_decay": 0.5, "bn_momentum": 0.7}
+    evaluated = {"label_smoothing": 0.0, "ema_decay": 0.5, "bn_momentum": 0.7, "bn_statistics": "published"}
     training = Training(TINY, RECIPE.model_copy(update=rates | evaluated), data, seed=99)
     next(iter(training))
     own = Training(replace(TINY, dropout=0.4, drop_path=0.2), RECIPE, data, seed=98)
@@ -127,14 +127,17 @@ def test_rates_and_seeds_share_one_program(trained: Training, data: Dataset, pro
         ("momentum", 0.5),
         ("ema_decay", 0.0),
         ("bn_momentum", 0.1),
+        ("bn_statistics", "published"),
     ],
 )
-def test_what_a_recipe_says_is_done(data: Dataset, field: str, value: float) -> None:
+def test_what_a_recipe_says_is_done(data: Dataset, field: str, value: float | str) -> None:
     """A rate that never reaches the network is the commonest mistake of earlier implementations."""
-    changed = Training(TINY, RECIPE.model_copy(update={field: value, "epochs": 1}), data, seed=3)
-    same = Training(TINY, RECIPE.model_copy(update={"epochs": 1}), data, seed=3)
+    rule = "published" if field == "bn_momentum" else "settled"  # settled statistics heed it where it is the larger
+    recipe = RECIPE.model_copy(update={"epochs": 1, "bn_statistics": rule})
+    changed = Training(TINY, recipe.model_copy(update={field: value}), data, seed=3)
+    same = Training(TINY, recipe, data, seed=3)
     (report,), (plain,) = list(changed), list(same)
-    trains_alike = field in ("ema_decay", "bn_momentum")  # they change what is evaluated
+    trains_alike = field in ("ema_decay", "bn_momentum", "bn_statistics")  # they change what is evaluated
     assert (report.train_loss == plain.train_loss) is trains_alike
     assert report.validation_loss != plain.validation_loss
 
@@ -145,5 +148,5 @@ def test_an_epoch_moves_nothing_to_the_host(data: Dataset) -> None:
     next(reports)
     with jax.transfer_guard_device_to_host("disallow_explicit"):
         (portion,) = training._feed.portions(training.method.rows(3, 1), range(2))
-        sums, span = Sums(jnp.zeros(()), jnp.zeros(())), Span(*(jnp.int32(number) for number in (1, 0, 0, 2)))
+        sums, span = no_sums(training.architecture.classes), Span(*(jnp.int32(number) for number in (1, 0, 0, 2)))
         training._program()(training.state, sums, training.rates, portion.pixels, portion.rows, span)

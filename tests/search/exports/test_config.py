@@ -15,9 +15,10 @@ from models.scaling.architecture import Baseline
 from models.scaling.baselines import from_table
 from models.scaling.coefficients import Coefficients
 from search.errors import InvalidExport, NothingFinished, UnknownFormat
-from search.exports.config import COLUMNS, export, scaling_config, trials_csv
+from search.exports.config import COLUMNS, built, export, scaling_config, trials_csv
 from search.exports.verify import from_export
 from search.space import catalogue
+from search.space.family import by_resolution
 from search.spec.spec import SearchSpec
 from tests.search.records import WIDE, document, spec
 
@@ -44,6 +45,7 @@ def config(search: SearchSpec, at: int = 0, ties: tuple[int, ...] | None = (), *
         search,
         document(search, feasible[at % len(feasible)], **fields),
         None if ties is None else [document(search, feasible[tie % len(feasible)]) for tie in ties],
+        shown=dict.fromkeys(("conclusion", "controls", "transfer", "importance")),
         dataset_hash="0123",
         test_accuracy=0.96,
         totals={"trials": 24, "device_seconds": 321.5},
@@ -100,8 +102,8 @@ def test_the_keys_are_those_of_the_contract() -> None:
         "provenance": ["versions", "device", "source_revision", "spec", "stage_table", "seeds", "created_at"],
     }
     assert list(found) == [
-        *("schema", "coefficients", "intervals", "baseline", "winner", "ties", "front", "family", "evidence"),
-        "provenance",
+        *("schema", "coefficients", "intervals", "baseline", "winner", "ties", "front", "conclusion", "controls"),
+        *("family", "evidence", "provenance"),
     ]
     assert found["schema"] == "effscale/scaling-config/1"
     assert found["provenance"]["seeds"] == {"search": 0, "final": [1, 2, 3, 4, 5]}
@@ -116,9 +118,26 @@ def test_the_family_follows_the_real_cost() -> None:
     assert any(abs(math.log2(row["nominal_macs_ratio"]) - row["phi"]) > 0.1 for row in found["family"])
 
 
-def test_a_family_ends_where_nothing_larger_can_be_built() -> None:
+def test_a_family_ends_where_nothing_else_can_be_built() -> None:
     search = spec(space={"alpha": [2, 2]}, target={"tolerance": 0.2})
-    assert [row["name"] for row in config(search)["family"]] == [f"B{phi}" for phi in range(7)]
+    rows = config(search)["family"]
+    first, last = rows[0]["phi"], rows[-1]["phi"]
+    assert [row["phi"] for row in rows] == list(range(first, last + 1))
+    assert first < 0 < last
+    assert len({(tuple(row["depths"]), tuple(row["widths"]), row["resolution"]) for row in rows}) == len(rows)
+
+
+def test_an_export_with_the_older_rule_of_families_reads_back() -> None:
+    found = config(SPECS[1])
+    coefficients = Coefficients(*(found["coefficients"][name] for name in ("alpha", "beta", "gamma")))
+    old = {
+        **found,
+        "family": by_resolution(SPECS[1].network, coefficients, built(SPECS[1], found["winner"]), SPECS[1].document()),
+    }
+    assert from_export(export(old))["family"][1]["name"] == "B1"
+    old["family"][2]["macs"] += 1
+    with pytest.raises(InvalidExport, match="/family/2/macs"):
+        from_export(export(old))
 
 
 NUMBERS = [
@@ -231,7 +250,9 @@ def test_nothing_finished_is_nothing_to_export() -> None:
     with pytest.raises(NothingFinished):
         trials_csv([{**found["winner"], "state": "pruned"}])
     with pytest.raises(NothingFinished):
-        scaling_config(SPECS[0], None, None, dataset_hash="", test_accuracy=None, totals={}, provenance=PROVENANCE)
+        scaling_config(
+            SPECS[0], None, None, shown={}, dataset_hash="", test_accuracy=None, totals={}, provenance=PROVENANCE
+        )
 
 
 def test_a_table_has_one_flat_row_a_trial() -> None:

@@ -130,7 +130,7 @@ def test_what_lies_outside_the_space_is_not_told_and_what_is_not_feasible_is() -
     "warm",
     [
         {"enqueue": [{"alpha": 1.2, "beta": 1.1}]},
-        {"enqueue": [{"alpha": 0.9, "beta": 1.1, "gamma": 1.0}]},
+        {"enqueue": [{"alpha": 0.0, "beta": 1.1, "gamma": 1.0}]},
         {"trials": [{"alpha": 1.2, "beta": 1.1, "gamma": 1.0, "accuracy": 1.1}]},
         {"trials": [{"alpha": 1.2, "beta": 1.1, "gamma": 1.0}]},
         {"searches": [7]},

@@ -7,17 +7,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.pruning import brackets
+from search.pruning.entrant import Entrant
 from search.pruning.extrapolation import EXPONENTS, upper_bound
-from search.pruning.pruning import Entrant, awaited, decide, settle
+from search.pruning.pruning import awaited, decide, settle
 from search.spec.spec import SearchSpec
 from tests.search.race import Race
 from tests.search.records import spec
 
-ASHA = spec(recipe={"epochs": 20}, pruner={"name": "asha", "min_epochs": 2, "reduction_factor": 3})
-MEDIAN = spec(recipe={"epochs": 8}, pruner={"name": "median", "min_epochs": 3, "reduction_factor": 3})
-HYPERBAND = spec(recipe={"epochs": 20}, pruner={"name": "hyperband", "min_epochs": 2, "reduction_factor": 3})
-CURVE = spec(recipe={"epochs": 20}, pruner={"name": "curve", "min_epochs": 5}, sampler={"window": 2})
-NEVER = spec(pruner={"name": "none"})
+FINALLESS: dict[str, Any] = {"finalists": {"count": 0}, "sampler": {"window": 16}}  # nobody is held back
+
+
+def pruned(name: str, epochs: int, min_epochs: int, **changes: Any) -> SearchSpec:
+    pruner = {"name": name, "min_epochs": min_epochs, "reduction_factor": 3}
+    return spec(recipe={"epochs": epochs}, pruner=pruner, **{**FINALLESS, **changes})
+
+
+ASHA, MEDIAN, HYPERBAND = pruned("asha", 20, 2), pruned("median", 8, 3), pruned("hyperband", 20, 2)
+CURVE = pruned("curve", 20, 5, sampler={"window": 2})
+NEVER = spec(pruner={"name": "none"}, **FINALLESS)
 
 
 def entrants(values: Sequence[float | None], epoch: int) -> dict[int, Entrant]:
@@ -132,7 +139,7 @@ def test_curve_stops_what_cannot_reach_the_best_any_more() -> None:
 
 def test_with_a_cost_among_the_objectives_the_front_goes_on() -> None:
     fields = {"objectives": ["accuracy", "latency_ms", "macs"], "measure_latency": "all"}
-    search = spec(recipe={"epochs": 20}, pruner={"min_epochs": 2, "reduction_factor": 3}, **fields)
+    search = pruned("asha", 20, 2, **fields)
     values, macs = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], [9, 8, 1, 8, 9, 9]
     field = {
         number: Entrant(number, over=False, values={2: value}, costs={"macs": cost})
@@ -140,13 +147,11 @@ def test_with_a_cost_among_the_objectives_the_front_goes_on() -> None:
     }
     assert [decide(search, 30, field, number) for number in field] == ["continue", "stop", "stop"] + ["stop"] * 3
     assert decide(search, 30, {0: field[0], 1: field[1]}, 1) == "await"
-    bare = spec(recipe={"epochs": 20}, objectives=["accuracy", "latency_ms"], measure_latency="all")
+    bare = pruned("asha", 20, 2, objectives=["accuracy", "latency_ms"], measure_latency="all")
     assert decide(bare, 30, entrants([0.5, 0.9, None], 2), 0) == "stop"  # a time that nobody knows yet is no place
     cheap = Entrant(2, over=False, values=dict.fromkeys(range(1, 6), 0.5), costs={"macs": 1})
     best = Entrant(0, over=True, values={}, last=0.9, costs={"macs": 2})
-    costly = spec(
-        recipe={"epochs": 20}, pruner=CURVE.pruner.model_dump(), sampler={"window": 2}, objectives=["accuracy", "macs"]
-    )
+    costly = pruned("curve", 20, 5, sampler={"window": 2}, objectives=["accuracy", "macs"])
     around = {0: best, 1: Entrant(1, over=False, values={}), 2: cheap}
     assert decide(costly, 30, around, 2) == "continue"
     assert decide(CURVE, 30, around, 2) == "stop"
@@ -200,6 +205,8 @@ def races(draw: st.DrawFn) -> dict[str, Any]:
             },
             sampler={"window": draw(st.integers(1, 20))},
             objectives=draw(st.sampled_from([["accuracy"], ["accuracy", "macs"]])),
+            trials=24,
+            finalists={"count": draw(st.integers(0, 5))},
         ),
         "curves": draw(
             st.lists(st.lists(accuracy, min_size=epochs, max_size=epochs), min_size=trials, max_size=trials)
@@ -218,6 +225,9 @@ def test_no_order_and_no_parallelism_changes_an_end_and_nobody_waits_for_ever(
     others = Race(**race, parallelism=parallelism, choose=chance.choice, waits_for_results=waits_for_results)
     assert others.run() == expected
     assert others.trained == alone.trained == sum(epochs for _, epochs in expected.values())
+    ended = [state for state, _ in expected.values()]
+    needed = min(race["spec"].finalist_count, len(ended))
+    assert ended.count("completed") >= needed - ended.count("failed")  # a pruner leaves as many as the finals need
 
 
 def test_a_third_of_each_rung_goes_on() -> None:

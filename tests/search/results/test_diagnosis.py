@@ -168,3 +168,15 @@ def test_the_order_of_the_trainings_makes_no_difference(found: list[Diagnosis]) 
     assert one is not None
     assert other is not None
     assert one.label == other.label
+
+
+def test_naming_one_class_alone_never_fits() -> None:
+    """98.36 % on 60 images against 1, which a network reaches that never names the second class."""
+    constant = [Epoch(0.1, 0.98, 0.1, 60 / 61, balanced_accuracy=0.5)] * 8
+    found = diagnose(constant, Task(2, 61))
+    assert found is not None
+    assert found.label == "underfits"
+    assert "balanced accuracy 50.0 %" in found.rule
+    learnt = diagnose([Epoch(0.1, 0.98, 0.1, 1.0, balanced_accuracy=1.0)] * 8, Task(2, 61))
+    assert learnt is not None
+    assert learnt.label == "fits"

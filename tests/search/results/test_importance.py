@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.scaling.coefficients import Coefficients
-from search.results.importance import AXES, FEWEST, Importance, importance
-from search.results.leaderboard import statement
+from search.results.importance import AXES, FEWEST, importance
 from search.results.trial_records import TrialRecord
 from search.space import catalogue
 from tests.search.records import TRIALS, WIDE, spec, trial
@@ -99,10 +98,3 @@ def test_a_coefficient_that_is_held_has_no_share() -> None:
     found = importance(trials)
     assert found.most == "alpha"
     assert (found.beta, found.gamma) == (type(found.beta)(0.0, (0.0, 0.0)),) * 2
-
-
-def test_the_statement_ends_with_what_matters() -> None:
-    told = Importance(12, 0.5, None, None, None, "gamma", "")
-    trials = [trial(20, finals=(0.9, 0.91, 0.9)), trial(2, finals=(0.7, 0.71, 0.72))]
-    assert statement(trials, importance=told).endswith("is better than the other finalist at 95 %; gamma matters most.")
-    assert "matters" not in statement([], importance=told)

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from models.scaling.architecture import ScaledArchitecture
 from models.scaling.cost import cost
 from search.planning import lifecycle
 from search.planning.lifecycle import Probe, Succeed, Wait, next_step
 from search.results import leaderboard, transfer
-from search.results.trial_records import TrialRecord, probe_state, summarise
+from search.results.trial_records import TrialRecord, aside_state, summarise
 from search.space import catalogue
+from search.space.solved_family import searched_family
 from search.spec.spec import SearchSpec
 from tests.search.records import WIDE, final_run, probe_run, search_run, spec, trial
 
@@ -44,7 +44,7 @@ def with_probes(asked: SearchSpec, trials: list[TrialRecord], *accuracies: Seque
             probe_run(seed, value, "completed" if value is not None else "running")
             for seed, value in enumerate(row, start=11)
         )
-        probe = trial(len(trials), probe_state(runs), runs=runs)
+        probe = trial(len(trials), aside_state(runs), runs=runs)
         identity = shape.depths, (shape.stem, *shape.widths, shape.head), shape.resolution
         trials = [*trials, replace(probe, identity=identity)]
     return trials
@@ -78,16 +78,12 @@ def test_the_probes_network_is_the_familys_at_that_phi() -> None:
     assert (best.finalist.number, second.finalist.number) == (1, 2)
     base = cost(ASKED.network.unscaled(ASKED.data.classes)).macs
     for each in (best, second):
-        at = each.finalist.coefficients.multipliers(2.0)
-        assert each.network.depths == ASKED.network.depths_at(at.depth)
-        shape = each.network
-
-        def off(pixels: int, shape: ScaledArchitecture = shape) -> float:
-            widths = (shape.stem, *shape.widths, shape.head)
-            network = ASKED.network.build(shape.depths, widths, pixels, classes=ASKED.data.classes)
-            return abs(cost(network).macs / base - 4)  # the target's ratio squared
-
-        assert off(shape.resolution) == min(off(pixels) for pixels in range(24, 96))
+        depths, widths, pixels = each.finalist.identity
+        own = ASKED.network.build(depths, widths, pixels, classes=ASKED.data.classes)
+        rows = searched_family(ASKED.network, each.finalist.coefficients, own, ASKED.document())
+        (row,) = (row for row in rows if row["phi"] == 2)
+        assert (row["depths"], row["resolution"]) == (list(each.network.depths), each.network.resolution)
+        assert cost(each.network).macs / base == pytest.approx(4, rel=ASKED.target.tolerance)  # the ratio squared
 
 
 def test_probes_stand_in_no_rank_and_change_none() -> None:
@@ -137,10 +133,10 @@ def test_nothing_is_said_before_all_probes_are_over_or_where_one_failed() -> Non
 
 
 def test_the_states_of_a_probe() -> None:
-    assert probe_state([probe_run(1, None, "queued"), probe_run(2, None, "queued")]) == "queued"
-    assert probe_state([probe_run(1, 0.9), probe_run(2, None, "queued")]) == "running"
-    assert probe_state([probe_run(1, 0.9), probe_run(2, None, "failed")]) == "completed"
-    assert probe_state([probe_run(1, None, "failed"), probe_run(2, None, "quarantined")]) == "quarantined"
+    assert aside_state([probe_run(1, None, "queued"), probe_run(2, None, "queued")]) == "queued"
+    assert aside_state([probe_run(1, 0.9), probe_run(2, None, "queued")]) == "running"
+    assert aside_state([probe_run(1, 0.9), probe_run(2, None, "failed")]) == "completed"
+    assert aside_state([probe_run(1, None, "failed"), probe_run(2, None, "quarantined")]) == "quarantined"
 
 
 def test_probes_share_the_seeds_of_the_finals() -> None:

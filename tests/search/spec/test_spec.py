@@ -15,10 +15,28 @@ def test_a_document_reads_back_with_every_default_written_out() -> None:
     found = spec(phi=2)
     document = found.document()
     aim = {"metric": "macs", "ratio": 4.0, "tolerance": 0.05}
-    assert document["target"] == {**aim, "table": None, "baseline_ms": None}
+    assert document["target"] == {
+        **aim,
+        "value": None,
+        "at_most": None,
+        "at_least_share": 0.8,
+        "table": None,
+        "baseline_ms": None,
+    }
     again = SearchSpec.model_validate(document)
     assert again.document() == document
     assert again.network == found.network
+
+
+def test_a_document_from_before_other_targets_and_limits_means_the_same() -> None:
+    old = spec(target={"metric": "params", "ratio": 1.5}).document()
+    del old["limits"]
+    for name in ("value", "at_most", "at_least_share"):
+        del old["target"][name]
+    found = SearchSpec.model_validate(old)
+    assert (found.ratio, found.limits, found.space.alpha) == (1.5, [], [1.0, 2.0])
+    assert found.cost_range == pytest.approx((1.425, 1.575))
+    assert found.document() == spec(target={"metric": "params", "ratio": 1.5}).document()
 
 
 def test_a_stage_table_is_a_baseline() -> None:
@@ -31,7 +49,13 @@ def test_a_stage_table_is_a_baseline() -> None:
         ({"dataset": "no-such-data"}, "there is no data set 'no-such-data'; there are: "),
         ({"baseline": "no-such-net"}, "there is no baseline 'no-such-net'; there are: "),
         ({"baseline": {"stages": []}}, "missing"),
-        ({"space": {"alpha": [0.9, 2]}}, "coefficients are at least 1"),
+        ({"space": {"alpha": [0.0, 2]}}, "coefficients are positive, at least 0.015625, got 0.0"),
+        ({"phi": 0}, "phi must not be 0"),
+        ({"phi": -7, "space": {"alpha": [0.5, 1]}}, r"space.alpha: 0.5 \*\* phi must not exceed 64, phi is -7"),
+        ({"target": {"ratio": 2, "value": 1e6}}, "ratio and value are both given: say how much by one of"),
+        ({"limits": [{"metric": "product", "at_most": 2}]}, "Input should be 'macs', 'params'"),
+        ({"limits": [{"metric": "latency_ms", "at_most": 2}]}, "the metric 'latency_ms' needs a table"),
+        ({"limits": [{"metric": "macs", "at_most": 2}, {"metric": "macs", "at_most": 3}]}, "one limit, got 'macs'"),
         ({"space": {"alpha": [2, 1]}}, "the lower bound 2.0 must not exceed the upper bound 1.0"),
         ({"space": {"alpha": [1, 2, 3]}}, "at most 2 items"),
         ({"space": {"gamma": [1, float("nan")]}}, "finite number"),

@@ -42,6 +42,7 @@ RULES: dict[tuple[str, str], Scope | None] = {
     ("GET", "/v1/weights"): "read",
     ("GET", "/v1/weights/{name}"): "read",
     ("GET", "/v1/scale"): "read",
+    ("GET", "/v1/family"): "read",
     ("POST", "/v1/leases"): "worker",
     ("POST", "/v1/leases/{lease_id}/reports"): "worker",
     ("POST", "/v1/leases/{lease_id}/finish"): "worker",

@@ -19,6 +19,7 @@ SPEC = {
     "baseline": "efficientnet-nano",
     "trials": 3,
     "finalists": {"count": 2, "seeds": 2},
+    "controls": False,
     "recipe": {"epochs": 2},
     "space": {"resolution_multiple": 4},
 }
@@ -94,8 +95,16 @@ def test_answers_of_a_search_have_their_documented_shape(
 
 def test_a_plan_has_its_documented_shape(client: TestClient, search_id: str) -> None:
     row = {"alpha": 1.2, "beta": 1.1, "gamma": 1.25, "latency_ms": 2.0}
+    limited = {**SPEC, "limits": [{"metric": "params", "at_most": 1e9}]}
+    assert client.post("/v1/plans", json=limited).json()["limits"][0]["removes"] == 0
+    half = client.post("/v1/plans", json={**SPEC, "space": {"gamma": [0.5, 1]}, "target": {"ratio": 0.5}}).json()
+    assert half["catalogue"]["feasible"] > 1
+    far = {**SPEC, "phi": 7, "target": {"ratio": 0.5}, "space": {}}  # bounds of 1 to 2 would reach too far
+    assert client.post("/v1/plans", json=far).json()["catalogue"]["feasible"] > 1
+    ceiling = {**SPEC, "target": {"at_most": 1e6}, "space": {}}
+    assert client.post("/v1/plans", json=ceiling).json()["cost"]["macs"][1] <= 1e6
     timed = {**SPEC, "target": {"metric": "latency_ms", "baseline_ms": 1.0, "table": [row]}}
-    for wanted in (SPEC, {**SPEC, "trials": 500}, {**SPEC, "baseline": "efficientnetv2-nano"}, timed):
+    for wanted in (SPEC, {**SPEC, "trials": 500}, {**SPEC, "baseline": "efficientnetv2-nano"}, timed, limited):
         check(plans.PlanOut, client.post("/v1/plans", json=wanted).json())
     check(plans.PlanOut, client.get(f"/v1/searches/{search_id}").json()["plan"])
 
@@ -104,6 +113,15 @@ def test_list_scale_and_problem_have_their_documented_shape(client: TestClient, 
     check(resources.SearchesOut, client.get("/v1/searches").json())
     triple = {"baseline": "efficientnet-b0", "alpha": 1.2, "beta": 1.1, "gamma": 1.15, "phi": 1}
     check(resources.ScaleOut, client.get("/v1/scale", params=triple).json())
+    down = client.get("/v1/scale", params={**triple, "phi": -1}).json()
+    check(resources.ScaleOut, down)
+    inverse = {**triple, "alpha": 1 / 1.2, "beta": 1 / 1.1, "gamma": 1 / 1.15}
+    assert client.get("/v1/scale", params=inverse).json()["architecture"] == down["architecture"]
+    for rule in ("published", "solved"):
+        found = client.get("/v1/family", params={**triple, "phi": "-2..4", "as": rule}).json()
+        check(resources.FamilyOut, found)
+        assert [row["phi"] for row in found["family"]] == list(range(-2, 5))
+        assert ("within" in found["family"][0]) == (rule == "solved")
     check(resources.ProblemOut, client.get("/v1/searches/none").json())
     check(resources.ProblemOut, client.post("/v1/searches", json={}).json())
 

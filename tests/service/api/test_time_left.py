@@ -182,3 +182,13 @@ def test_a_worker_that_asks_no_more_is_forgotten(client: TestClient, fleet: Flee
     clock.advance(0.5)
     assert left(client, search) is None
     assert fleet.context.idle_workers.names(clock()) == set()
+
+
+def test_no_more_trials_count_than_proposals_let_run_at_once(client: TestClient, fleet: Fleet, clock: Clock) -> None:
+    learns = {"name": "tpe", "startup_trials": 1, "window": 2}
+    search = fleet.submit(**TEN | {"sampler": learns, "finalists": {"count": 2, "seeds": 2}})
+    train(fleet, clock, 40.0)
+    fleet.must_lease("a")
+    for worker in "bcd":
+        client.post("/v1/leases", json={"worker": worker, "process": "p"})
+    assert left(client, search) == 9 * 40 / 2 + 4 * 40 / 4

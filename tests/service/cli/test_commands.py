@@ -121,6 +121,19 @@ def test_a_plan_for_people_says_what_it_rests_on_and_what_would_give_more(effsca
     assert "gamma can be known no closer than 1 to 1.016" in done.err
 
 
+def test_a_plan_says_what_would_help_and_writes_it_into_the_specification(effscale: Effscale) -> None:
+    poor = {**SPEC, "trials": 12, "sampler": {"window": 12}, "finalists": {"count": 0}, "parallelism": 1}
+    done = effscale("plan", "-", stdin=json.dumps(poor))
+    assert "warning: results count for proposals 12 trials later" in done.err
+    assert "Remedy: sampler.window 4 (--apply)" in done.err
+    assert "note: trial 0 is alpha" in done.err
+    better = effscale("plan", "-", "--apply", stdin=json.dumps(poor))
+    assert better.status == 0
+    assert json.loads(better.out) == {**poor, "sampler": {"window": 4}, "finalists": {"count": 3}}
+    assert "note: finalists.count is now 3" in better.err
+    assert "Remedy" not in effscale("plan", "-", stdin=better.out).err
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -132,7 +145,7 @@ def test_a_plan_for_people_says_what_it_rests_on_and_what_would_give_more(effsca
         ("{}", "/dataset"),
         (json.dumps({**SPEC, "phi": "1"}), "/phi"),
         (json.dumps({**SPEC, "extra/field~": 1}), "/extra~1field~0"),
-        (json.dumps({**SPEC, "space": {"alpha": [0.5, 2]}}), "/space/alpha"),
+        (json.dumps({**SPEC, "space": {"alpha": [0.0, 2]}}), "/space/alpha"),
         (json.dumps({**SPEC, "target": {"ratio": 90000}}), "upper bounds"),
         (json.dumps({**SPEC, "baseline": "resnet-1"}), "efficientnet-b0"),
     ],
@@ -238,10 +251,13 @@ def test_weights_of_one_training_start_another(effscale: Effscale, tmp_path: Pat
     first = effscale(*options, "--weights-out", weights)
     assert first.status == 0, first.err
     assert first.document["recipe"]["policy"] == "trivial"
+    assert "16 steps are too few for this recipe" in first.err
+    assert "set recipe.epochs to at least 5" in first.err
     second = effscale(
         *options, "--start", weights, "--set", "learning_rate=1e-9", "--set", "ema_decay=0", "--test", "--latency"
     )
     assert second.status == 0, second.err
+    assert "too few" not in second.err  # what is there need not be learnt
     result = second.document["result"]
     assert result["started_from"]["sha256"] == first.document["result"]["weights_sha256"]
     assert result["started_from"]["drawn"] == 0

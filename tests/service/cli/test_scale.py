@@ -60,9 +60,8 @@ def test_a_receptive_field_smaller_than_the_input_is_warned_of(effscale: Effscal
         (("--depth", "1.2", "--width", "1"), "--resolution missing"),
         ((*PAPER, "--phi", "nan"), "phi must be a finite number"),
         ((*PAPER, "--phi", "1e308"), "phi"),
-        ((*PAPER, "--phi", "-1"), "at least 0"),
-        (("--alpha", "inf", "--beta", "1", "--gamma", "1", "--phi", "1"), "alpha must be a finite number"),
-        (("--alpha", "0.99", "--beta", "1", "--gamma", "1", "--phi", "1"), "at least 1"),
+        (("--alpha", "inf", "--beta", "1", "--gamma", "1", "--phi", "1"), "alpha must be a finite positive number"),
+        (("--alpha", "0", "--beta", "1", "--gamma", "1", "--phi", "1"), "alpha must be a finite positive number"),
         (("--depth", "nan", "--width", "1", "--resolution", "224"), "depth multiplier"),
         (("--depth", "0", "--width", "1", "--resolution", "224"), "depth multiplier"),
         (("--depth", "1", "--width", "65", "--resolution", "224"), "width multiplier"),
@@ -94,8 +93,51 @@ def test_the_family_has_a_row_for_each_step(effscale: Effscale) -> None:
     assert rows[1]["nominal_ratio"] == pytest.approx(1.92027)
 
 
-@pytest.mark.parametrize("steps", ["", "a", "3..1", "-1..2", "0..99", "1.5", "0..9999999999999"])
+@pytest.mark.parametrize("steps", ["", "a", "3..1", "-99..-98", "0..99", "1.5", "0..9999999999999"])
 def test_a_range_of_steps_that_makes_no_sense(effscale: Effscale, steps: str) -> None:
     done = effscale("family", "efficientnet-b0", *PAPER, f"--phi={steps}")
     assert done.status == 2
-    assert "--phi" in done.err
+    assert "phi " in done.err
+
+
+def test_a_negative_phi_scales_down(effscale: Effscale) -> None:
+    down = effscale("scale", "efficientnet-b0", *PAPER, "--phi", "-1", "--json").document
+    assert down["architecture"]["resolution"] == 195
+    assert down["cost"]["macs_ratio"] == pytest.approx(0.7816, abs=1e-4)  # half a block is a whole one
+    same = ("--alpha", "0.833333", "--beta", "0.909091", "--gamma", "0.869565", "--phi", "1", "--json")
+    assert effscale("scale", "efficientnet-b0", *same).document["architecture"] == down["architecture"]
+
+
+def test_a_map_of_less_than_a_pixel_is_marked(effscale: Effscale) -> None:
+    done = effscale("scale", "efficientnet-b0", "--depth", "1", "--width", "1", "--resolution", "16")
+    assert done.status == 0
+    assert "less than one pixel: 16 px of input are below the total stride of 32" in done.err
+
+
+def test_a_family_is_published_or_solved_and_reaches_below_the_baseline(effscale: Effscale) -> None:
+    given = ("family", "efficientnet-b0", *PAPER, "--phi", "-2..4", "--json")
+    published, solved = effscale(*given).document, effscale(*given, "--as", "solved", "--ratio", "2").document
+    names = ["B-2", "B-1", "B0", "B1", "B2", "B3", "B4"]
+    assert [row["name"] for row in published["family"]] == [row["name"] for row in solved["family"]] == names
+    assert "within" not in published["family"][0]
+    assert (published["as"], published["ratio"], solved["as"], solved["ratio"]) == ("published", None, "solved", 2)
+    for row in solved["family"]:
+        assert row["within"]
+        assert row["macs_ratio"] == pytest.approx(2 ** row["phi"], rel=0.05)
+    assert effscale(*given, "--as", "solved").document["ratio"] == pytest.approx(1.92027)
+    assert "wanted_ratio" in effscale(*given[:-1], "--as", "solved", "--wide").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((*PAPER, "--ratio", "2"), "a ratio is for a family that is solved"),
+        ((*PAPER, "--as", "solved", "--ratio", "1"), "and not by 1, got 1.0"),
+        ((*PAPER, "--as", "solved", "--ratio", "0.5"), "give coefficients that grow where the ratio does"),
+        (("--alpha", "1", "--beta", "1", "--gamma", "1", "--as", "solved"), "and not by 1, got 1.0"),
+    ],
+)
+def test_a_family_that_cannot_be_solved_is_bad_usage(effscale: Effscale, arguments: tuple[str, ...], said: str) -> None:
+    done = effscale("family", "efficientnet-b0", *arguments)
+    assert done.status == 2
+    assert said in done.err

@@ -18,6 +18,7 @@ from safetensors.numpy import save_file
 from service.cli.commands.demo import time_spent
 from service.cli.commands.replicates import Replicate, show_together
 from service.cli.commands.trials import show_leaderboard
+from service.cli.presentation.controls import show_controls
 from service.cli.presentation.screen import wrapped
 from service.cli.presentation.table import Column, pairs, table
 from service.operations.doctor import Finding
@@ -207,6 +208,13 @@ def test_what_a_search_aims_at_is_always_shown(objectives: tuple[str, ...]) -> N
     heading, rule = screen.text.splitlines()[:2]
     assert set(objectives) <= set(heading.split())
     assert cell_len(rule) <= NARROW
+
+
+def test_simple_choices_at_80_columns() -> None:
+    document = finished().document()
+    with terminal(NARROW) as screen:
+        show_controls(document["controls"])
+    golden.check("controls", screen.text)
 
 
 @pytest.mark.parametrize("columns", range(30, 110, 5))

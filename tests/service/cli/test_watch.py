@@ -21,7 +21,7 @@ def test_it_ends_with_the_result_and_the_next_command(effscale: Effscale, served
     done = effscale("watch", served.ended, "--server", served.url)
     assert done.status == 0
     assert "the search succeeded" in done.out
-    _, result, board = done.out.split("\n\n")
+    _, result, board, *_ = done.out.split("\n\n")
     assert result.startswith("result: alpha 1.1, beta 1.1, gamma 1.16 is better than the other finalist at 95 %")
     assert board.splitlines()[0].split("\t")[:2] == ["rank", "trial"]
     assert len(board.splitlines()) == 6

@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
+from search.proposals import history
 from service.api.context import ServiceContext
+from service.store import trials
+from service.store.outcomes import outcomes as outcomes_of
+from service.store.outcomes import unsettled
 from service.store.tables import CheckpointRow
 from tests.conftest import Clock
 from tests.service.fleet import Fleet, Lease
@@ -28,7 +32,10 @@ def accuracy(number: int, epoch: int) -> float:
 
 
 def step(fleet: Fleet, lease: Lease, done: Counter[int], told: Counter[tuple[int, int]]) -> bool:
-    """One epoch of a leased run as a worker trains it; whether the lease has ended."""
+    """One epoch of a leased run as a worker trains it; whether the lease has ended. Finals end at once."""
+    if lease.role == "final":
+        assert fleet.finish(lease, 0.5 + lease.number / 100, seconds=1.0) == "completed"
+        return True
     if done[lease.number] == FAILS.get(lease.number):
         assert fleet.finish(lease, None, "failed") == "failed"
         return True
@@ -183,3 +190,104 @@ def test_when_the_time_is_spent_nobody_waits_for_trials_that_never_come(fleet: F
     row = fleet.search(search)
     assert (row.state, row.planned) == ("succeeded", row.proposed)
     assert row.proposed < PRUNED["trials"]
+
+
+@pytest.mark.parametrize("name", ["asha", "hyperband", "median"])
+def test_a_pruner_leaves_as_many_as_the_finals_need(fleet: Fleet, name: str) -> None:
+    changes: dict[str, Any] = {
+        "pruner": {**PRUNED["pruner"], "name": name, "reduction_factor": 3},
+        "sampler": {"name": "tpe", "startup_trials": 3, "window": 4},
+        "finalists": {"count": 5, "seeds": 2},
+    }
+    found = []
+    for parallelism in (1, 4, 16):
+        search, _ = train(fleet, parallelism, random.Random(parallelism), **changes)
+        rows = fleet.trials(search)
+        found.append([(row.number, row.key, row.state, row.finalist) for row in rows])
+        assert sum(row.state == "completed" for row in rows) >= 5
+        assert sum(row.finalist for row in rows) == 5
+        assert not {row.reason for row in rows} & {"held-back", "goes-on"}
+    assert found[0] == found[1] == found[2]
+
+
+HELD: dict[str, Any] = {
+    **PRUNED,
+    "trials": 3,
+    "pruner": {**PRUNED["pruner"], "reduction_factor": 3},
+    "finalists": {"count": 2, "seeds": 2},
+}
+
+
+def test_a_trial_that_is_held_back_goes_on_from_where_it_was(fleet: Fleet) -> None:
+    search = fleet.submit(**HELD)
+    leases = [fleet.must_lease(f"w{number}") for number in range(3)]
+    assert [fleet.report(lease, 1, value) for lease, value in zip(leases, (0.9, 0.5, 0.4), strict=True)] == [
+        "continue",
+        "drain",
+        "drain",
+    ]
+    for lease in leases[1:]:
+        assert fleet.release(lease, "drain", "awaiting-rung") == "paused"
+    second, third = fleet.trials(search)[1:]
+    assert (second.state, second.reason, third.reason) == ("queued", "held-back", "held-back")
+    assert second.message == "asha stopped it after epoch 1; it goes on if fewer than 2 trials complete"
+    assert fleet.lease("w1") is None
+    fleet.finish(leases[0], 0.95)
+    second = fleet.trials(search)[1]
+    assert (second.state, second.reason) == ("queued", "goes-on")
+    assert (
+        second.message == "asha stopped it after epoch 1, but fewer than 2 trials completed: it is trained to the end"
+    )
+    again = fleet.must_lease("w1")
+    assert again.number == 1
+    assert [fleet.report(again, epoch, 0.6) for epoch in (2, 3)] == ["continue", "continue"]  # also at rung 3
+    fleet.finish(again, 0.7)
+    states = [(row.state, row.reason, row.accuracy) for row in fleet.trials(search)]
+    assert states == [("completed", None, 0.95), ("completed", None, 0.7), ("pruned", "pruned", 0.4)]
+    assert fleet.search(search).state == "finalizing"
+    assert {run.number for run in fleet.runs(search) if run.role == "final"} == {0, 1}
+
+
+def test_one_that_was_held_back_and_fails_is_replaced_by_the_next(fleet: Fleet) -> None:
+    search = fleet.submit(**HELD)
+    leases = [fleet.must_lease(f"w{number}") for number in range(3)]
+    for lease, value in zip(leases, (0.9, 0.5, 0.4), strict=True):
+        fleet.report(lease, 1, value)
+    for lease in leases[1:]:
+        fleet.release(lease, "drain", "awaiting-rung")
+    fleet.finish(leases[0], 0.95)
+    fleet.finish(fleet.must_lease("w1"), None, "failed")
+    last = fleet.must_lease("w2")
+    assert last.number == 2
+    fleet.finish(last, 0.5)
+    assert [row.state for row in fleet.trials(search)] == ["completed", "failed", "completed"]
+
+
+def test_a_search_that_is_cancelled_prunes_what_it_held_back(fleet: Fleet) -> None:
+    search = fleet.submit(**HELD)
+    leases = [fleet.must_lease(f"w{number}") for number in range(3)]
+    for lease, value in zip(leases, (0.9, 0.5, 0.4), strict=True):
+        fleet.report(lease, 1, value)
+    fleet.release(leases[1], "drain", "awaiting-rung")
+    fleet.change(search, "cancel")
+    assert [row.state for row in fleet.trials(search)] == ["cancelled", "pruned", "cancelled"]
+
+
+def test_proposals_take_what_is_held_back_for_pruned(fleet: Fleet) -> None:
+    search = fleet.submit(**{**HELD, "trials": 9, "sampler": {"name": "tpe", "startup_trials": 3, "window": 3}})
+    leases = [fleet.must_lease(f"w{number}") for number in range(3)]
+    for lease, value in zip(leases, (0.9, 0.5, 0.4), strict=True):
+        fleet.report(lease, 1, value)
+    fleet.finish(leases[0], 0.95)
+    for lease in leases[1:]:
+        fleet.release(lease, "drain", "awaiting-rung")
+    with fleet.context.read() as session:
+        seen = outcomes_of(session, search)
+        assert unsettled(session, search) == []
+    assert [(one.state, one.accuracy, one.epochs) for one in seen[1:]] == [("pruned", 0.5, 1), ("pruned", 0.4, 1)]
+    with fleet.context.read() as session:
+        records = {one.number: one for one in map(history.outcome, trials.records(session, search))}
+    assert [records[one.number] for one in seen[1:]] == [
+        one._replace(costs=records[one.number].costs) for one in seen[1:]
+    ]
+    assert fleet.must_lease("w3").number == 3

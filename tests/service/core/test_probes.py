@@ -48,7 +48,7 @@ def test_the_life_of_a_probe(client: TestClient, fleet: Fleet) -> None:
     search = fleet.submit(**ASKED)
     path = f"/v1/searches/{search}"
     planned = client.get(path).json()
-    assert planned["plan"]["runs"] == {"search": 4, "final": 4, "probe": 4}
+    assert planned["plan"]["runs"] == {"search": 4, "final": 4, "probe": 4, "control": 0}
     assert planned["runs"] == {"planned": 12, "finished": 0}
     assert planned["transfer"]["networks"] == []
     lease = to_the_probe(fleet)

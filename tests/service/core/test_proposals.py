@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from search.errors import InvalidSpec
-from search.proposals import study
+from search.proposals import history, study
 from search.space import catalogue
 from service.core import proposals
 from service.store import outcomes, trials
@@ -150,3 +150,20 @@ def test_enqueued_networks_are_trained_first(fleet: Fleet) -> None:
     second = fleet.submit(trials=5, seed=9, warm_start={"enqueue": enqueue})
     work_off(fleet, 2, 0)
     assert [trial.key for trial in fleet.trials(second)[1:4]] == [trial.key for trial in wanted]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_the_default_search_of_twelve_learns_from_what_it_saw_at_any_parallelism(fleet: Fleet, sampler: str) -> None:
+    found = []
+    for workers in (1, 4, 16):
+        search, _ = train(fleet, workers, random.Random(workers), trials=12, sampler={"name": sampler})
+        found.append(keys(fleet, search))
+    assert found[0] == found[1] == found[2]
+    with fleet.context.read() as session:
+        spec, rows = spec_of(fleet.search(search)), outcomes.outcomes(session, search)
+    space = catalogue.of(spec)
+    worst_is_best = [row._replace(accuracy=None if row.accuracy is None else 1 - row.accuracy) for row in rows]
+    seen, other = (history.build(spec, space, each) for each in (rows, worst_is_best))
+    assert all(len(seen.before(number).observations) >= 3 for number in range(8, 12))
+    proposed = [[study.propose(spec, space, each, number) for number in range(8, 12)] for each in (seen, other)]
+    assert proposed[0] != proposed[1]  # results decide

@@ -63,6 +63,8 @@ def fill(context: ServiceContext, search_id: str, chance: random.Random) -> int:
                 "attempts": 1,
                 "created_at": 0.0,
                 "accuracy": accuracy,
+                "score": accuracy,
+                **{name: chance.choice([None, 0.5, chance.random()]) for name in ("balanced_accuracy", "macro_f1")},
                 "standing": OTHER if accuracy is None else chance.randrange(PRUNED + 1),
                 **{name: chance.choice([None, -0.5, 0.25, chance.random()]) for name in GAPS[1:]},
                 **{name: chance.choice([None, 0.1, chance.random() * 1e4]) for name in MEASURED},

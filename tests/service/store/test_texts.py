@@ -85,5 +85,5 @@ def test_the_largest_numbers_are_stored(client: TestClient, fleet: Fleet) -> Non
     assert {**detail["runs"][0]["history"][0], "compile_seconds": None} == {
         "epoch": 10_000,
         **metrics,
-        "compile_seconds": None,
+        **dict.fromkeys(("balanced_accuracy", "macro_f1", "compile_seconds")),
     }

@@ -44,3 +44,15 @@ def test_a_timing_is_of_one_training_on_one_kind_of_device(fleet: Fleet, clock: 
         found = timings(session, OWNER)
         macs = {trial.number: trial.macs for trial in fleet.trials(search)}
     assert [(each.device, each.seconds, each.macs) for each in found] == [("cpu", 5.0, macs[1]), ("cpu", 3.0, macs[0])]
+
+
+def test_results_that_were_taken_over_say_nothing_of_a_machine(fleet: Fleet, clock: Clock) -> None:
+    fleet.submit(trials=2, reuse=True)
+    for seconds in (3.0, 5.0):
+        fleet.finish(fleet.must_lease("a"), seconds=seconds)
+    clock.advance(1.0)
+    again = fleet.submit(trials=3, reuse=True)
+    fleet.finish(fleet.must_lease("a"), seconds=7.0)
+    assert [trial.state for trial in fleet.trials(again)] == ["cached", "cached", "completed"]
+    with fleet.context.read() as session:
+        assert [each.seconds for each in timings(session, OWNER)] == [7.0, 5.0, 3.0]

@@ -10,7 +10,7 @@ from models.scaling.coefficients import Coefficients, Multipliers
 from models.scaling.cost import cost
 from search.planning.plan import plan
 from search.results.diagnosis import Epoch, Task, diagnose
-from search.space import catalogue
+from search.space import catalogue, controls
 from search.space.family import family
 from search.spec.spec import SearchSpec
 
@@ -32,6 +32,7 @@ NO_TRIALS = dict.fromkeys(
 
 OVERFITTED = 7  # number of the trial whose training runs ahead
 WINNER = 5  # of the finalists
+SENTENCE = "Trial 5 is better than each of the 2 other finalists at 95 %. It gains 2.1 points (95 %: 1.2 to 3.0)."
 IMPORTANCE: Document = {
     "trials": 10,
     "explained": 0.71,
@@ -58,6 +59,8 @@ def history(number: int, seed: int, last: float, epochs: int) -> list[Document]:
                 "train_accuracy": min(1.0, round(value + ahead, 4)),
                 "validation_loss": 0.45 if number == OVERFITTED else round(2.3 * (1 - share) + 0.08, 4),
                 "validation_accuracy": round(value, 4),
+                "balanced_accuracy": round(value, 4),
+                "macro_f1": round(value, 4),
                 "seconds": 1.4,
                 "images_per_second": 769.0,
                 "compile_seconds": 6.1 if epoch == 1 else 0.0,
@@ -156,6 +159,9 @@ class Simulated:
             "estimated_seconds_left": None if over else 95.0,
             "plan": plan(spec),
             "importance": IMPORTANCE if over else None,
+            "statement": SENTENCE if over else None,
+            "conclusion": conclusion("clear", SENTENCE, WINNER) if over else None,
+            "controls": _controls(spec) if over else None,
             **self.found,
         }
 
@@ -188,6 +194,44 @@ class Simulated:
             "ties": [trial for trial in board if trial["ties"]],
             "family": family(spec.network, best),
         }
+
+
+def conclusion(kind: str, sentence: str, chosen: int | None, *advice: Document) -> Document:
+    """What a search that has ended answers."""
+    return {
+        "kind": kind,
+        "sentence": sentence,
+        "chosen": chosen,
+        "keep_baseline": kind == "no_gain",
+        "most_accurate": WINNER,
+        "ties": [],
+        "gain": {"over": "baseline", "points": 2.1, "ci95": [1.2, 3.0]},
+        "advice": list(advice),
+    }
+
+
+def _controls(spec: SearchSpec) -> list[Document]:
+    differences = {"baseline": (2.1, 0.9), "depth": (1.4, 1.1), "width": (0.9, 1.2), "resolution": (-0.2, 0.8)}
+    found = []
+    for control in controls.of(spec):
+        middle, half = differences.get(control.name, (0.3, 1.0))
+        built = control.network is not None
+        found.append(
+            {
+                "name": control.name,
+                "state": "completed" if built else "infeasible",
+                "reason": control.reason,
+                "number": 20,
+                "same_as": 0 if control.name == "paper" else None,
+                "ratio": control.ratio,
+                "within_target": control.within,
+                "accuracy": 0.97 - middle / 100 if built else None,
+                "accuracy_ci95": [0.96 - middle / 100, 0.98 - middle / 100] if built else None,
+                "seeds": 5,
+                "difference": {"points": middle, "ci95": [middle - half, middle + half]} if built else None,
+            }
+        )
+    return found
 
 
 def finished(name: str = "digits-demo", *, trials: int = 14) -> Simulated:
@@ -281,6 +325,9 @@ def _details(spec: SearchSpec, trials: int) -> list[Document]:
                 or None,
                 "finalist": final,
                 "probe": False,
+                "control": False,
+                **dict.fromkeys(("balanced_accuracy", "macro_f1", "per_class_recall", "test_score")),
+                "metric": "accuracy",
                 "ties": {4: True, 1: False}.get(number),
                 "created_at": AT.format(1),
                 "started_at": AT.format(1),
@@ -288,4 +335,6 @@ def _details(spec: SearchSpec, trials: int) -> list[Document]:
                 "runs": runs,
             }
         )
+    for trial in details:
+        trial |= {"score": trial["accuracy"], "score_ci95": trial["accuracy_ci95"]}
     return details

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.service.web.conftest import OpenPage, Serve
 from tests.service.web.fake_api import Fake
-from tests.service.web.simulated import finished
+from tests.service.web.simulated import conclusion, finished
 
 pytestmark = pytest.mark.browser
 SEARCH = "/searches/s_demo"
@@ -53,10 +53,44 @@ def test_a_link_to_a_trial_opens_it(serve: Serve, open_page: OpenPage) -> None:
 
 def test_a_winner_at_chance_is_no_recommendation(serve: Serve, open_page: OpenPage) -> None:
     search = finished()
-    search.found |= {"above_chance": False, "statement": "Nothing was learned yet: the best network guesses."}
+    sentence = "Nothing was learned yet: the best network guesses."
+    advice = {"pointer": "/recipe/epochs", "value": 32, "message": "more steps to learn in"}
+    search.found |= {"statement": sentence, "conclusion": conclusion("nothing_learnt", sentence, None, advice)}
     page = open_page(serve(Fake([search])) + SEARCH)
-    expect(page.locator("#statement")).to_have_text("Nothing was learned yet: the best network guesses.")
+    expect(page.locator("#statement")).to_have_text(sentence)
     expect(page.locator("#verdict")).to_have_class(re.compile("unsure"))
+    expect(page.locator("#remarks")).to_contain_text("/recipe/epochs 32: more steps to learn in.")
+
+
+@pytest.mark.parametrize("kind", ["no_gain", "undecided"])
+def test_what_is_not_recommended_is_said_first(serve: Serve, open_page: OpenPage, kind: str) -> None:
+    search = finished()
+    sentence = "Do not scale: 2.00 times the MACs, not better."
+    search.found |= {"statement": sentence, "conclusion": conclusion(kind, sentence, None)}
+    page = open_page(serve(Fake([search])) + SEARCH)
+    expect(page.locator("#statement")).to_have_text(sentence)
+    expect(page.locator("#verdict")).to_have_class(re.compile("unsure"))
+
+
+def test_simple_choices_stand_beside_the_answer(serve: Serve, open_page: OpenPage) -> None:
+    page = open_page(serve(Fake([finished()])) + SEARCH)
+    rows = page.locator("#controls-rows tr")
+    expect(rows).to_have_count(6)
+    expect(rows.first).to_contain_text("Unscaled baseline")
+    expect(rows.first).to_contain_text("+2.1 points (+1.2 to +3.0)")
+    expect(rows.last).to_contain_text("trial 0")
+    expect(page.locator("#controls-rows .interval.better")).to_have_count(2)
+    expect(page.locator("#controls-rows .interval.level")).to_have_count(4)
+
+
+def test_a_search_that_failed_has_a_conclusion_and_no_winner(serve: Serve, open_page: OpenPage) -> None:
+    search = finished()
+    search.state, search.details = "failed", []
+    sentence = "Nothing was learned: 3 trials, and all diverged or had no memory."
+    search.found |= {"statement": sentence, "conclusion": conclusion("nothing_learnt", sentence, None), "controls": []}
+    page = open_page(serve(Fake([search])) + SEARCH)
+    expect(page.locator("#statement")).to_have_text(sentence)
+    expect(page.locator("#controls")).to_be_hidden()
 
 
 def test_charts_of_an_ended_search_without_points_are_a_line_that_does_not_say_yet(

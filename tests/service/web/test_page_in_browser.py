@@ -52,7 +52,7 @@ def test_a_finished_search_says_in_words_what_it_found(serve: Serve, open_page: 
     statement = page.locator("#statement")
     expect(statement).to_contain_text("Scale efficientnet-nano by α")
     expect(statement).to_contain_text("mean of 5 seeds, 95 % interval")
-    expect(page.locator("#remarks")).to_contain_text("cannot be told apart")
+    expect(page.locator("#remarks")).to_contain_text("It gains 2.1 points (95 %: 1.2 to 3.0).")
     expect(page.locator("#remarks")).to_contain_text("test split")
     expect(page.locator("#remarks")).to_contain_text("γ (resolution) matters most")
     expect(page.locator("#remarks")).to_contain_text("γ (resolution) 60 % (40 % to 80 %)")
@@ -238,6 +238,7 @@ def test_the_plan_follows_the_form_and_errors_stand_beside_their_field(serve: Se
     page.get_by_label("Epochs", exact=True).fill("3")
     expect(page.locator("#f-recipe-epochs-error")).to_be_hidden()
     page.get_by_label("β, width, lowest").fill("3")
+    page.get_by_label("β, width, highest").fill("1.5")
     expect(page.locator("#f-space-beta-error")).to_contain_text("must not exceed the upper bound")
     page.get_by_label("β, width, lowest").fill("1")
     page.get_by_label("Target cost").fill("9000")
@@ -246,6 +247,46 @@ def test_the_plan_follows_the_form_and_errors_stand_beside_their_field(serve: Se
     page.locator("summary", has_text="Budget and order").click()
     page.get_by_label("Labels").fill("owner")
     expect(page.locator("#f-labels-error")).to_contain_text("key=value")
+
+
+def test_a_remedy_of_the_plan_is_put_into_the_form(serve: Serve, open_page: OpenPage) -> None:
+    fake = Fake([finished()])
+    page = open_page(f"{serve(fake)}/new")
+    warnings = page.locator("#plan-warnings")
+    expect(warnings.locator("li.note").first).to_contain_text("Note")
+    page.locator("summary", has_text="How to look").click()
+    window = page.get_by_label("Results count after")
+    expect(window).to_have_value("")
+    window.fill("30")
+    expect(warnings.locator("li.warning")).to_contain_text("tpe will propose at random")
+    page.get_by_role("button", name="Apply sampler.window 8").click()
+    expect(window).to_have_value("8")
+    expect(warnings.locator("li.warning")).to_have_count(0)
+    page.get_by_role("button", name="Start the search").click()
+    page.wait_for_url("**/searches/**")
+    assert [each["spec"]["sampler"]["window"] for each in fake.submitted] == [8]
+
+
+def test_any_size_and_any_budget_can_be_asked_for(serve: Serve, open_page: OpenPage) -> None:
+    fake = Fake([finished()])
+    page = open_page(serve(fake) + "/new", allow="422")
+    expect(page.locator("#plan-feasible")).to_have_text("27")
+    page.get_by_label("Target cost").fill("0.5")
+    expect(page.locator("#plan-warnings")).to_contain_text("have a coefficient below 1")
+    page.get_by_label("Target cost").fill("")
+    page.get_by_label("or: at most").fill("4e6")
+    expect(page.locator("#plan-feasible")).to_have_text("57")
+    page.get_by_label("Further ceilings").fill("params=150000\nmemory_bytes <= 6e7")
+    expect(page.locator("#plan-facts")).to_contain_text("removes 49 of 57")
+    page.get_by_label("Further ceilings").fill("params")
+    expect(page.locator("#f-limits-error")).to_contain_text("write metric=number")
+    page.get_by_label("Further ceilings").fill("params=150000")
+    page.get_by_role("button", name="Start the search").click()
+    expect(page).to_have_url(re.compile("/searches/s_demo$"))
+    sent = fake.submitted[0]["spec"]
+    assert sent["target"]["at_most"] == 4e6
+    assert sent["limits"] == [{"metric": "params", "at_most": 150_000, "table": None}]
+    assert sent["space"]["alpha"] == [1.0, 2.0]  # which followed from the target
 
 
 def test_submitting_twice_starts_one_search(serve: Serve, open_page: OpenPage) -> None:

@@ -19,6 +19,7 @@ SPEC: Document = {
     "space": {"alpha": [1, 1], "beta": [1, 1], "gamma": [1, 1]},
     "trials": 1,
     "finalists": {"count": 0},
+    "controls": False,
     "pruner": {"name": "none"},
     "recipe": {"epochs": 60, "batch_size": 64},
 }
