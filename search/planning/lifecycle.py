@@ -133,7 +133,7 @@ def planned_probes(spec: SearchSpec, feasible: int) -> int:
 def planned_controls(spec: SearchSpec) -> int:
     """Control runs of such a search at most: a control that is a finalist has been trained."""
     networks = {control.identity for control in of(spec) if control.identity is not None}
-    return len(networks) * controls.seeds(spec)
+    return len(networks) * len(final_seeds(spec))
 
 
 def _has_time(spec: SearchSpec, trials: Sequence[TrialRecord]) -> bool:

@@ -6,11 +6,11 @@ unscaled baseline, because whether to scale at all is the first question, the re
 tail is divided by their number, too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.results import leaderboard
-from search.results.racing import common_seeds, rounds
+from search.results.racing import rounds
 from search.results.statistics import CONFIDENCE, Difference, paired_difference
 from search.results.trial_records import RunRecord, TrialRecord
 from search.space import controls as choices
@@ -126,21 +126,10 @@ def error_levels(names: Sequence[ControlName], candidates: int = 1) -> dict[Cont
     return {name: whole * (first if name == "baseline" else rest / len(others)) for name in names}
 
 
-def best_of(compared: Sequence[Compared], names: Mapping[str, object] | frozenset[str]) -> Compared | None:
-    """Of the trained controls with these names the most accurate; the first of equally accurate ones."""
-    trained = [each for each in compared if each.control.name in names and each.trial and by_seed(each.trial)]
-    return max(trained, key=lambda each: mean(each.trial) or 0.0, default=None)
-
-
 def mean(trial: TrialRecord | None) -> float | None:
     """The mean accuracy over the common seeds."""
     values = [] if trial is None else list(by_seed(trial).values())
     return sum(values) / len(values) if values else None
-
-
-def seeds(spec: SearchSpec) -> int:
-    """Seeds of each control, at most."""
-    return len(common_seeds(spec, spec.finalists.max_seeds or spec.finalists.seeds))
 
 
 def _runs(trial: TrialRecord) -> list[RunRecord]:
