@@ -95,7 +95,7 @@ def compare(
     """Each control beside the chosen network, which was chosen among so many `candidates`."""
     found = [(control, trial_of(control, trials)) for control in choices.of(spec)]
     levels = error_levels([control.name for control, trial in found if trial not in (None, chosen)], candidates)
-    rows = []
+    rows, quantum = [], rounds(spec).quantum
     for control, trial in found:
         ranked = trial is not None and leaderboard.standing(trial) < leaderboard.PROBE
         difference = None
@@ -103,7 +103,7 @@ def compare(
             difference = paired_difference(
                 by_seed(chosen),
                 by_seed(trial),
-                quantum=rounds(spec).quantum,
+                quantum=quantum,
                 confidence=1 - levels[control.name],
             )
         rows.append(Compared(control, trial, trial.number if trial is not None and ranked else None, difference))

@@ -95,11 +95,6 @@ def of(spec: SearchSpec) -> tuple[Control, ...]:
     return _remembered(_Asked(chosen(spec), question(spec)))
 
 
-def baseline_macs(spec: SearchSpec) -> int:
-    """Multiply-adds of the unscaled baseline."""
-    return catalogues.of(spec).baseline_cost.macs
-
-
 def words(spec: SearchSpec, name: ControlName) -> str:
     """A control as the end of a sentence."""
     return (WORDS_DOWN if spec.ratio < 1 else WORDS)[name]

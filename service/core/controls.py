@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from search.results import controls, leaderboard
@@ -40,18 +39,6 @@ def begin(
 def _new(session: Session, search: SearchRow, spec: SearchSpec, control: Control, now: float) -> TrialRow:
     if control.network is None or control.coefficients is None:
         raise AssertionError(f"the control {control.name} has no network: the lifecycle asks for none")
-    last = session.execute(select(func.max(TrialRow.number)).where(TrialRow.search_id == search.id)).scalar_one()
-    row = new_trials.new(
-        search,
-        spec,
-        last + 1,
-        control.coefficients,
-        control.network,
-        now,
-        base_macs=choices.baseline_macs(spec),
-        phi=spec.phi,
-        standing=leaderboard.CONTROL,
+    return new_trials.add_aside(
+        session, search, spec, control.coefficients, control.network, now, phi=spec.phi, standing=leaderboard.CONTROL
     )
-    session.add(row)
-    session.flush()
-    return row

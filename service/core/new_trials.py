@@ -2,6 +2,9 @@
 
 from dataclasses import asdict
 
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
 from models.compiler.reports import Compilation
 from models.recipe.regularization import regularized
 from models.scaling.architecture import ScaledArchitecture
@@ -63,3 +66,23 @@ def new(
         attempts=0,
         created_at=now,
     )
+
+
+def add_aside(
+    session: Session,
+    search: SearchRow,
+    spec: SearchSpec,
+    coefficients: Coefficients,
+    network: ScaledArchitecture,
+    now: float,
+    *,
+    phi: float,
+    standing: int,
+) -> TrialRow:
+    """Add a probe or a control behind all trials of a locked search."""
+    last = session.execute(select(func.max(TrialRow.number)).where(TrialRow.search_id == search.id)).scalar_one()
+    base_macs = cost(spec.network.unscaled(spec.data.classes)).macs
+    row = new(search, spec, last + 1, coefficients, network, now, base_macs=base_macs, phi=phi, standing=standing)
+    session.add(row)
+    session.flush()
+    return row

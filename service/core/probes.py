@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models.scaling.cost import cost
 from search.results import leaderboard, transfer
 from search.results.trial_records import TrialRecord
 from search.spec.spec import SearchSpec
@@ -45,21 +44,16 @@ def begin(
 
 
 def _new(session: Session, search: SearchRow, spec: SearchSpec, each: transfer.Probed, now: float) -> TrialRow:
-    last = session.execute(select(func.max(TrialRow.number)).where(TrialRow.search_id == search.id)).scalar_one()
-    row = new_trials.new(
+    return new_trials.add_aside(
+        session,
         search,
         spec,
-        last + 1,
         each.finalist.coefficients,
         each.network,
         now,
-        base_macs=cost(spec.network.unscaled(spec.data.classes)).macs,
         phi=spec.transfer.phi if spec.transfer else spec.phi,
         standing=leaderboard.PROBE,
     )
-    session.add(row)
-    session.flush()
-    return row
 
 
 def dataset_px(session: Session, search_id: str) -> int:
